@@ -1,0 +1,331 @@
+"""The server's side of one handheld's conversation: messages in, events and messages out; no bytes of a transport.
+
+A conversation begins with the device's ``hello``. The shell looks the device up and answers it with
+:meth:`Conversation.welcome` or :meth:`Conversation.refuse`; only then may the device send positions. Every
+``fix`` and ``health`` carries a number, and :meth:`Conversation.acknowledge` says that the message and all
+before it are on disk; what is not acknowledged the device sends again after it has reconnected.
+
+``TABLE`` is the whole machine. The rows are where the conversation is, the columns what happens: messages of
+the peer by their ``t``, and the shell's verbs. A pair that is missing is a fault: of the peer if a message
+came (it is told, and the conversation closes), of ours if a verb was called.
+
+Two states want a word. ``GREETED`` lasts from ``hello`` until the shell's answer, which may take a look-up
+in a store: a second hello meanwhile must not start a second look-up. ``BUSY`` follows ``busy``: messages that
+the device sent before it heard of it are still under way, and acknowledging one of them would, because
+acknowledgements are cumulative, cover the message that was not taken. So nothing is taken until the device
+begins again, which shows in a number that is not above the highest one (the input ``resend``).
+
+In ``CLOSING`` the peer is no longer heard and the verbs do nothing (a look-up or a commit may end after the
+peer has broken the rules, which is not the shell's fault), except that acknowledgements still go out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.handheld import messages
+from protocols.handheld.messages import BATCH_MAX, VERSION, Message, encode
+from protocols.report import CoordinateSystem, Report
+
+
+class State(IntEnum):
+    """Where a conversation is."""
+
+    CONNECTED = 0
+    GREETED = 1
+    WELCOMED = 2
+    BUSY = 3
+    CLOSING = 4
+
+
+_C, _G, _W, _B, _X = State
+
+TABLE: dict[State, dict[str, State]] = {
+    State.CONNECTED: {"hello": _G, "bye": _X, "malformed": _X, "refuse": _X},
+    State.GREETED: {"bye": _X, "malformed": _X, "welcome": _W, "refuse": _X, "busy": _C},
+    State.WELCOMED: {
+        "fix": _W, "health": _W, "resend": _W, "ping": _W, "done": _W, "unknown": _W, "bye": _X, "malformed": _X,
+        "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "refuse": _X,
+    },
+    State.BUSY: {
+        "fix": _B, "health": _B, "resend": _W, "ping": _B, "done": _B, "unknown": _B, "bye": _X, "malformed": _X,
+        "acknowledge": _B, "pong": _B, "command": _B, "busy": _B, "refuse": _X,
+    },
+    State.CLOSING: {
+        "hello": _X, "fix": _X, "health": _X, "resend": _X, "ping": _X, "done": _X, "unknown": _X, "bye": _X,
+        "malformed": _X, "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "busy": _X, "refuse": _X,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The device says who it is. The shell answers with ``welcome``, ``refuse`` or ``busy``."""
+
+    device: str
+    token: str = field(repr=False)
+    app: str
+    crs: CoordinateSystem
+    now: int | None = None
+    """The device's clock, ms; ``None`` if it was not told or impossible."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Positions. When they are on disk (or will never be accepted), the shell calls ``acknowledge(seq)``."""
+
+    seq: int
+    reports: list[Report]
+    refused: int
+    """Positions that can never be accepted: count them, and acknowledge them with the rest."""
+
+
+@dataclass(slots=True)
+class Health:
+    """The device's state, as a report without a fix; acknowledged as a :class:`Batch` is."""
+
+    seq: int
+    report: Report
+    refused: int = 0
+    """Readings that were left out because their type, word or range was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A sign of life; the shell answers ``pong(now)``."""
+
+    now: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The device's answer to a command of ours."""
+
+    id: str
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The device leaves on purpose; the conversation is closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something of the peer's was not taken. It was fatal if the conversation is ``closing`` now."""
+
+    reason: str
+    """A short stable word: the error code that the peer was told, or ``unknown_message``. A counter's name."""
+    detail: str = ""
+
+
+Event = Hello | Batch | Health | Ping | Done | Bye | Refused
+
+
+class Conversation:
+    """One device's link, over TCP (with a :class:`~protocols.handheld.framing.Framer`) or WebSocket alike.
+
+    ``window``: messages that may be unacknowledged at a time. A commit takes about 10 ms, so even a device
+    that empties a queue of days is not slowed by it; beyond it the device is told to come again in
+    ``window_retry`` seconds, so that a store that stalls cannot fill the memory.
+    """
+
+    def __init__(self, *, window: int = 64, window_retry: int = 5) -> None:
+        self._state = State.CONNECTED
+        self._crs = CoordinateSystem.WGS84
+        self._window = window
+        self._window_retry = window_retry
+        self._waiting: deque[int] = deque()  # numbers given to the shell and not yet acknowledged, in order
+        self._highest = -1
+        self._acknowledged: int | None = None  # to be told at the next messages_to_send: one ack covers a read
+        self._out: list[bytes] = []
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def closing(self) -> bool:
+        """The shell writes what is queued, then closes."""
+        return self._state is State.CLOSING
+
+    def receive_message(self, payload: bytes) -> list[Event]:
+        """What one message of the peer means. Never raises: a fault of the peer is told to it, and is an event."""
+        if self._state is State.CLOSING:
+            return []
+        try:
+            message = messages.decode(payload)
+            read = _READERS.get(message["t"], Conversation._unknown)
+            return read(self, message)
+        except RemoteProtocolError as fault:
+            self._state = TABLE[self._state]["malformed"]
+            self._tell_error(fault.reason, fault.detail)
+            return [Refused(fault.reason, fault.detail)]
+
+    def messages_to_send(self) -> list[bytes]:
+        """The messages to write now, in order; each is returned once."""
+        self._tell_acknowledged()
+        out, self._out = self._out, []
+        return out
+
+    # The shell's verbs.
+
+    def welcome(
+        self,
+        now: int,
+        name: str,
+        *,
+        heartbeat: int = 30,
+        app_min: str = "",
+        app_latest: str = "",
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        """Answers ``hello``: the device is known as the unit ``name``. ``now`` in ms, ``heartbeat`` in seconds."""
+        if self._verb("welcome"):
+            self._send(
+                t="welcome", v=VERSION, now=now, app_min=app_min, app_latest=app_latest,
+                heartbeat=heartbeat, batch_max=min(batch_max, BATCH_MAX), name=name,
+            )  # fmt: skip
+
+    def refuse(self, code: str, text: str) -> None:
+        """Tells the device why it is not served; the conversation is closing. Codes: docs/wire/handheld.md."""
+        if self._verb("refuse"):
+            self._tell_error(code, text)
+
+    def acknowledge(self, seq: int) -> None:
+        """The message ``seq`` and all before it are on disk. A number that ``busy`` gave back is passed over."""
+        live = self._verb("acknowledge", in_closing=True)
+        waiting = self._waiting
+        if not live or seq not in waiting:
+            return
+        while waiting.popleft() != seq:
+            pass
+        if self._acknowledged is None or seq > self._acknowledged:
+            self._acknowledged = seq
+
+    def pong(self, now: int) -> None:
+        """Answers a :class:`Ping` with the server's time in ms."""
+        if self._verb("pong"):
+            self._send(t="pong", now=now)
+
+    def command(self, id: str, kind: str) -> None:
+        """Asks the device for something (``kind`` is ``locate``); a :class:`Done` with this id answers."""
+        if self._verb("command"):
+            self._send(t="command", id=id, kind=kind)
+
+    def busy(self, seconds: int) -> None:
+        """What is not acknowledged was not taken: the device sends it again after ``seconds``."""
+        if self._verb("busy"):
+            self._tell_acknowledged()
+            self._waiting.clear()
+            self._send(t="busy", retry=seconds)
+
+    # The peer's messages, by their "t".
+
+    def _hello(self, message: Message) -> list[Event]:
+        self._peer("hello")
+        if messages.whole(message, "v", VERSION, VERSION) is None:
+            raise RemoteProtocolError("version", f"this server speaks version {VERSION}")
+        declared = message.get("crs")
+        crs = messages.COORDINATE_SYSTEMS.get(declared) if type(declared) is str else None
+        if crs is None:
+            raise RemoteProtocolError("crs_undeclared", '"crs" must be one of wgs84, gcj02, bd09, cgcs2000')
+        self._crs = crs
+        device = messages.text(message, "device", 64, required=True)
+        token = messages.text(message, "token", 256)
+        return [Hello(device, token, messages.text(message, "app", 32), crs, messages.clock(message))]
+
+    def _fix(self, message: Message) -> list[Event]:
+        seq = messages.sequence(message)
+        if not self._takes(seq, "fix"):
+            return []
+        reports, refused = messages.read_positions(message, self._crs)
+        return [Batch(seq, reports, refused)]
+
+    def _health(self, message: Message) -> list[Event]:
+        seq = messages.sequence(message)
+        if not self._takes(seq, "health"):
+            return []
+        report, refused = messages.read_health(message, self._crs)
+        return [Health(seq, report, refused)]
+
+    def _ping(self, message: Message) -> list[Event]:
+        self._peer("ping")
+        return [Ping(messages.clock(message))]
+
+    def _done(self, message: Message) -> list[Event]:
+        self._peer("done")
+        ok = message.get("ok")
+        if type(ok) is not bool:
+            raise RemoteProtocolError("malformed", '"ok" is not true or false')
+        said = message.get("text")
+        words = "".join(c if c.isprintable() else " " for c in said[:500]) if type(said) is str else ""
+        return [Done(messages.text(message, "id", 64, required=True), ok, words)]
+
+    def _bye(self, message: Message) -> list[Event]:
+        self._peer("bye")
+        return [Bye()]
+
+    def _unknown(self, message: Message) -> list[Event]:
+        self._peer("unknown")
+        return [Refused("unknown_message", message["t"][:32])]
+
+    # The machine.
+
+    def _peer(self, event: str) -> None:
+        """The peer did ``event``: one step of the table."""
+        after = TABLE[self._state].get(event)
+        if after is None:
+            raise RemoteProtocolError("out_of_order", f"{event} does not come here: {self._state.name.lower()}")
+        self._state = after
+
+    def _takes(self, seq: int, event: str) -> bool:
+        """The peer sent a numbered message; whether it is to be taken."""
+        if seq <= self._highest:
+            self._peer("resend")
+        else:
+            self._peer(event)
+            self._highest = seq
+        if self._state is not State.WELCOMED:
+            return False
+        if len(self._waiting) >= self._window:
+            self.busy(self._window_retry)
+            return False
+        self._waiting.append(seq)
+        return True
+
+    def _verb(self, verb: str, *, in_closing: bool = False) -> bool:
+        """The shell did ``verb``: one step of the table, and whether there is anything to do."""
+        before = self._state
+        after = TABLE[before].get(verb)
+        if after is None:
+            raise LocalProtocolError(f"{verb} in state {before.name}")
+        self._state = after
+        return in_closing or before is not State.CLOSING
+
+    def _tell_acknowledged(self) -> None:
+        if self._acknowledged is not None:
+            seq, self._acknowledged = self._acknowledged, None
+            self._out.append(encode({"t": "ack", "seq": seq}))
+
+    def _tell_error(self, code: str, text: str) -> None:
+        self._tell_acknowledged()
+        self._send(t="error", code=code, text=text)
+
+    def _send(self, **message: object) -> None:
+        self._out.append(encode(message))
+
+
+_READERS: dict[str, Callable[[Conversation, Message], list[Event]]] = {
+    "hello": Conversation._hello,
+    "fix": Conversation._fix,
+    "health": Conversation._health,
+    "ping": Conversation._ping,
+    "done": Conversation._done,
+    "bye": Conversation._bye,
+}
