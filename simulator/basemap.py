@@ -117,7 +117,7 @@ class Draughtsman:
                 ]
                 inner = [Point(p.x, terrain.river + side * 0.035) for p in outer]
                 self.polygon("park", [terrain.bend(*p) for p in outer + inner[::-1]])
-            for share in (0.14, 0.60, 0.93):
+            for share in (0.12, 0.5, 0.88):
                 place = terrain.bend(terrain.columns * share, terrain.river)
                 self.label(place, names.RIVER, 2, "river")
         sides = [[Point(p.x + side, p.y) for p in waters.creek] for side in (-0.009, 0.009)]
@@ -168,9 +168,10 @@ class Draughtsman:
                 place = self.terrain.bend(column, self.terrain.river)
                 self.label(place, names.BRIDGES[column], 4, "bridge")
 
-    def land(self, random: Random, blocks: Sequence[Block], centre: Point) -> None:
+    def land(self, random: Random, blocks: Sequence[Block], centre: Point, waters: Waters) -> None:
         """Blocks with their use, parks, and the buildings of the denser quarters. Land at the edge stays open."""
         buildings: list[tuple[list[Point], str]] = []
+        lines = [self.terrain.bend(*p) for p in (*waters.creek, *waters.rail)]
         for block in blocks:
             if block.park is not None:
                 self._park(random, block)
@@ -183,7 +184,8 @@ class Draughtsman:
                 continue
             self.polygon("block", self.ring(block.corners), use=use)
             if use != "farm":
-                buildings += [(ring, use) for ring in self._buildings(random, block, use)]
+                rings = self._buildings(random, block, use)
+                buildings += [(ring, use) for ring in rings if min(math.dist(ring[0], p) for p in lines) > 70]
         for ring, use in sorted(random.sample(buildings, min(_BUILDINGS, len(buildings)))):
             self.polygon("building", ring, use=use)
 

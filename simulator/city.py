@@ -82,7 +82,7 @@ def make_city(seed: int = 25, rows: int = 5, columns: int = 5) -> City:
     ids = grid_ids(terrain)
     draughtsman = Draughtsman(terrain, projection)
     draughtsman.hills(Random(f"hills {seed}"))
-    draughtsman.land(Random(f"blocks {seed}"), blocks, centre)
+    draughtsman.land(Random(f"blocks {seed}"), blocks, centre, waters)
     draughtsman.waters(waters)
     draughtsman.streets(streets, graph)
     draughtsman.bridge_names()

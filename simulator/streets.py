@@ -64,6 +64,7 @@ class Edge:
     major: bool
     grid: int | None
     """Index of the responsibility grid that it lies in; None on a border and across the river."""
+    in_town: bool
     path: tuple[Point, ...]
     length: float
     bridge: tuple[Point, ...]
@@ -106,8 +107,8 @@ class StreetGraph:
         return self.component([i for i, edge in enumerate(self.edges) if edge.grid == grid])
 
     def main(self) -> list[int]:
-        """The connected main streets of the whole town: the vehicle's round."""
-        return self.component([i for i, edge in enumerate(self.edges) if edge.major])
+        """The connected main streets of the town without the roads that lead out of it: the vehicle's round."""
+        return self.component([i for i, edge in enumerate(self.edges) if edge.major and edge.in_town])
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +260,10 @@ def build_graph(terrain: Terrain, streets: Sequence[Street], barriers: Sequence[
                 reach = min(0.5, 0.022 / math.dist(a, b))
                 ends = (_between(a, b, max(0.0, wall - reach)), _between(a, b, min(1.0, wall + reach)))
                 bridge = tuple(terrain.line(list(ends)))
+            u, v = (a.x + b.x) / 2, (a.y + b.y) / 2
+            inside = -1e-6 < u < terrain.columns + 1e-6 and -1e-6 < v < terrain.rows + 1e-6
             grid = None if river else _grid_of(terrain, a, b)
-            edges.append(Edge(first, second, index, street.major, grid, path, length(path), bridge))
+            edges.append(Edge(first, second, index, street.major, grid, inside, path, length(path), bridge))
     return StreetGraph(tuple(ground), tuple(edges))
 
 
