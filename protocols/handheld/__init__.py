@@ -1,34 +1,47 @@
 """The handheld protocol: msgpack over TCP or WebSocket, docs/wire/handheld.md.
 
-``framing`` cuts a TCP stream, ``messages`` knows the fields, ``conversation`` is the server's side and
-``client`` the device's. Use the names re-exported here.
+``framing`` cuts a TCP stream, ``messages`` knows the fields, ``conversation`` is the server's side, ``client``
+with its ``outbox`` the device's, and ``events`` what both tell their shells. Use the names re-exported here.
 """
 
 from __future__ import annotations
 
-from protocols.handheld.conversation import (
-    TABLE,
+from protocols.handheld.client import CLIENT_TABLE, Client, ClientState
+from protocols.handheld.conversation import TABLE, Conversation, State
+from protocols.handheld.events import (
+    Acknowledged,
     Batch,
+    Busy,
     Bye,
-    Conversation,
+    ClientEvent,
+    Command,
     Done,
     Event,
     Health,
     Hello,
     Ping,
+    Pong,
     Refused,
-    State,
+    Rejected,
+    Welcome,
 )
 from protocols.handheld.framing import MESSAGE_LIMIT, Framer, frame
 from protocols.handheld.messages import BATCH_MAX, VERSION, decode, encode
 
 __all__ = [
     "BATCH_MAX",
+    "CLIENT_TABLE",
     "MESSAGE_LIMIT",
     "TABLE",
     "VERSION",
+    "Acknowledged",
     "Batch",
+    "Busy",
     "Bye",
+    "Client",
+    "ClientEvent",
+    "ClientState",
+    "Command",
     "Conversation",
     "Done",
     "Event",
@@ -36,8 +49,11 @@ __all__ = [
     "Health",
     "Hello",
     "Ping",
+    "Pong",
     "Refused",
+    "Rejected",
     "State",
+    "Welcome",
     "decode",
     "encode",
     "frame",

@@ -13,7 +13,8 @@ Two states want a word. ``GREETED`` lasts from ``hello`` until the shell's answe
 in a store: a second hello meanwhile must not start a second look-up. ``BUSY`` follows ``busy``: messages that
 the device sent before it heard of it are still under way, and acknowledging one of them would, because
 acknowledgements are cumulative, cover the message that was not taken. So nothing is taken until the device
-begins again, which shows in a number that is not above the highest one (the input ``resend``).
+begins again, which shows in a number that is not above the highest one (the input ``resend``). When nothing
+waits for an acknowledgement there is nothing to cover, and the verb is ``busy_idle``.
 
 In ``CLOSING`` the peer is no longer heard and the verbs do nothing (a look-up or a commit may end after the
 peer has broken the rules, which is not the shell's fault), except that acknowledgements still go out.
@@ -23,13 +24,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.handheld import messages
+from protocols.handheld.events import Batch, Bye, Done, Event, Health, Hello, Ping, Refused
 from protocols.handheld.messages import BATCH_MAX, VERSION, Message, encode
-from protocols.report import CoordinateSystem, Report
+from protocols.report import CoordinateSystem
 
 
 class State(IntEnum):
@@ -49,7 +50,7 @@ TABLE: dict[State, dict[str, State]] = {
     State.GREETED: {"bye": _X, "malformed": _X, "welcome": _W, "refuse": _X, "busy": _C},
     State.WELCOMED: {
         "fix": _W, "health": _W, "resend": _W, "ping": _W, "done": _W, "unknown": _W, "bye": _X, "malformed": _X,
-        "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "refuse": _X,
+        "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "busy_idle": _W, "refuse": _X,
     },
     State.BUSY: {
         "fix": _B, "health": _B, "resend": _W, "ping": _B, "done": _B, "unknown": _B, "bye": _X, "malformed": _X,
@@ -60,71 +61,6 @@ TABLE: dict[State, dict[str, State]] = {
         "malformed": _X, "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "busy": _X, "refuse": _X,
     },
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The device says who it is. The shell answers with ``welcome``, ``refuse`` or ``busy``."""
-
-    device: str
-    token: str = field(repr=False)
-    app: str
-    crs: CoordinateSystem
-    now: int | None = None
-    """The device's clock, ms; ``None`` if it was not told or impossible."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Positions. When they are on disk (or will never be accepted), the shell calls ``acknowledge(seq)``."""
-
-    seq: int
-    reports: list[Report]
-    refused: int
-    """Positions that can never be accepted: count them, and acknowledge them with the rest."""
-
-
-@dataclass(slots=True)
-class Health:
-    """The device's state, as a report without a fix; acknowledged as a :class:`Batch` is."""
-
-    seq: int
-    report: Report
-    refused: int = 0
-    """Readings that were left out because their type, word or range was wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """A sign of life; the shell answers ``pong(now)``."""
-
-    now: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The device's answer to a command of ours."""
-
-    id: str
-    ok: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bye:
-    """The device leaves on purpose; the conversation is closing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Something of the peer's was not taken. It was fatal if the conversation is ``closing`` now."""
-
-    reason: str
-    """A short stable word: the error code that the peer was told, or ``unknown_message``. A counter's name."""
-    detail: str = ""
-
-
-Event = Hello | Batch | Health | Ping | Done | Bye | Refused
 
 
 class Conversation:
@@ -220,7 +156,8 @@ class Conversation:
 
     def busy(self, seconds: int) -> None:
         """What is not acknowledged was not taken: the device sends it again after ``seconds``."""
-        if self._verb("busy"):
+        idle = self._state is State.WELCOMED and not self._waiting
+        if self._verb("busy_idle" if idle else "busy"):
             self._tell_acknowledged()
             self._waiting.clear()
             self._send(t="busy", retry=seconds)

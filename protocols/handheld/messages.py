@@ -60,13 +60,13 @@ def decode(payload: bytes) -> Message:
             raw=False,
             strict_map_key=True,
             max_str_len=STRING_LIMIT,
-            max_bin_len=0,
-            max_ext_len=0,
+            max_bin_len=STRING_LIMIT,  # no field is one, but inside a position it costs that position only
+            max_ext_len=STRING_LIMIT,
             max_array_len=BATCH_MAX,
             max_map_len=MAP_LIMIT,
         )
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise RemoteProtocolError("malformed", str(error)[:120]) from None
+        raise RemoteProtocolError("malformed", str(error)[:120] or "not msgpack, or nested too deep") from None
     if type(message) is not dict or type(message.get("t")) is not str:
         raise RemoteProtocolError("malformed", 'a message is a map with a string under "t"')
     return message
