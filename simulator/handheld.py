@@ -1,0 +1,141 @@
+"""A collector's handheld: what is seen on the walk becomes messages of the handheld protocol.
+
+:class:`Handheld` speaks in messages, as on a WebSocket; :class:`FramedHandheld` is the same in the bytes of a TCP
+stream. Neither knows a socket or a clock; the keeper (keeper.py) drives both.
+"""
+
+from __future__ import annotations
+
+from protocols.handheld import Client, Command, Framer, Rejected, Welcome, frame
+from simulator.bearer import Bearer, e7
+from simulator.walker import Sighting
+
+HEALTH_EVERY = 60_000
+"""ms between two health messages while there is a fix; without one the health message is the only sign of life."""
+HEALTH_WITHOUT_FIX = 20_000
+
+
+class Handheld:
+    """One handheld. ``name`` is for the log; it names the device, never a place."""
+
+    def __init__(self, device: str, token: str, bearer: Bearer, now: int) -> None:
+        self.name = device
+        self.served = False
+        """Whether the server has welcomed this device since the link was made."""
+        self._bearer = bearer
+        self._core = Client(device, token, app="1.0.0")
+        self._started = now
+        self._health_at = now
+        self._last: Sighting | None = None
+
+    @property
+    def reachable(self) -> bool:
+        return self._bearer.reachable
+
+    @property
+    def closing(self) -> bool:
+        return self._core.closing
+
+    @property
+    def waiting(self) -> int:
+        """Positions and health messages that the server has not acknowledged."""
+        return self._core.unacknowledged
+
+    def tick(self, now: int) -> None:
+        """One interval has passed: look around and keep what is seen for the server."""
+        sighting = self._bearer.sense(now)
+        self._last = sighting
+        if sighting is None:
+            return
+        self._keep(sighting, now)
+        self._health_at = min(self._health_at, now + (HEALTH_EVERY if sighting.latitude else HEALTH_WITHOUT_FIX))
+        if now >= self._health_at and self.reachable:
+            self._tell_health(sighting, now)
+
+    def connected(self, now: int) -> None:
+        self.served = False
+        self._core.connected(self._bearer.time(now))
+
+    def disconnected(self) -> None:
+        self._core.disconnected()
+
+    def receive(self, payload: bytes, now: int) -> list[str]:
+        """Takes one message of the server; returns what is worth a line in the log.
+
+        Raises :class:`~protocols.errors.RemoteProtocolError` if it is none; the keeper then drops the link.
+        """
+        notes: list[str] = []
+        for event in self._core.receive_message(payload, self._bearer.time(now)):
+            if isinstance(event, Welcome):
+                self.served = True
+                notes.append("welcomed")
+            elif isinstance(event, Rejected):
+                notes.append(f"rejected: {event.code}")
+            elif isinstance(event, Command):
+                notes.append(f"command: {event.kind[:32]}")
+                self._obey(event, now)
+        return notes
+
+    def to_send(self, now: int) -> list[bytes]:
+        return self._core.messages_to_send(self._bearer.time(now))
+
+    def get_timer(self) -> int | None:
+        due = self._core.get_timer()
+        return None if due is None else due - self._bearer.conditions.clock
+
+    def handle_timer(self, now: int) -> None:
+        self._core.handle_timer(self._bearer.time(now))
+
+    def _keep(self, sighting: Sighting, now: int) -> None:
+        if sighting.latitude is None:
+            return
+        accuracy = sighting.accuracy
+        self._core.add_position(
+            self._bearer.time(now),
+            e7(sighting.latitude),
+            e7(sighting.longitude),
+            None if accuracy is None else round(accuracy * 10),
+            round(sighting.speed * 100),
+            sighting.course,
+            sighting.altitude,
+        )
+
+    def _tell_health(self, sighting: Sighting, now: int) -> None:
+        self._health_at = now + HEALTH_EVERY
+        self._core.add_health(
+            self._bearer.time(now),
+            battery=sighting.battery,
+            charging=False,
+            net="4g",
+            fix=sighting.fix,
+            screen=sighting.speed == 0.0,
+            uptime=(now - self._started) // 1000,
+        )
+
+    def _obey(self, command: Command, now: int) -> None:
+        if command.kind != "locate":
+            self._core.done(command.id, False, "unknown command")
+            return
+        sighting = self._bearer.sense(now)
+        located = sighting is not None and sighting.latitude is not None
+        if sighting is not None:
+            self._keep(sighting, now)
+        self._core.done(command.id, located, "" if located else "no fix")
+
+
+class FramedHandheld(Handheld):
+    """A handheld on a TCP stream: ``receive`` takes bytes in any split, ``to_send`` gives whole frames."""
+
+    def __init__(self, device: str, token: str, bearer: Bearer, now: int) -> None:
+        super().__init__(device, token, bearer, now)
+        self._framer = Framer()
+
+    def connected(self, now: int) -> None:
+        self._framer = Framer()
+        super().connected(now)
+
+    def receive(self, payload: bytes, now: int) -> list[str]:
+        return [note for message in self._framer.receive_data(payload) for note in super().receive(message, now)]
+
+    def to_send(self, now: int) -> list[bytes]:
+        return [frame(message) for message in super().to_send(now)]
