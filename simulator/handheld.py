@@ -26,7 +26,7 @@ class Handheld:
         self._core = Client(device, token, app="1.0.0")
         self._started = now
         self._health_at = now
-        self._last: Sighting | None = None
+        self._without_fix = False
 
     @property
     def reachable(self) -> bool:
@@ -44,11 +44,13 @@ class Handheld:
     def tick(self, now: int) -> None:
         """One interval has passed: look around and keep what is seen for the server."""
         sighting = self._bearer.sense(now)
-        self._last = sighting
         if sighting is None:
             return
         self._keep(sighting, now)
-        self._health_at = min(self._health_at, now + (HEALTH_EVERY if sighting.latitude else HEALTH_WITHOUT_FIX))
+        lost_or_found = (sighting.fix == "none") is not self._without_fix
+        self._without_fix = sighting.fix == "none"
+        if lost_or_found:
+            self._health_at = now
         if now >= self._health_at and self.reachable:
             self._tell_health(sighting, now)
 
@@ -101,7 +103,7 @@ class Handheld:
         )
 
     def _tell_health(self, sighting: Sighting, now: int) -> None:
-        self._health_at = now + HEALTH_EVERY
+        self._health_at = now + (HEALTH_WITHOUT_FIX if self._without_fix else HEALTH_EVERY)
         self._core.add_health(
             self._bearer.time(now),
             battery=sighting.battery,
@@ -135,7 +137,10 @@ class FramedHandheld(Handheld):
         super().connected(now)
 
     def receive(self, payload: bytes, now: int) -> list[str]:
-        return [note for message in self._framer.receive_data(payload) for note in super().receive(message, now)]
+        notes: list[str] = []
+        for message in self._framer.receive_data(payload):
+            notes += super().receive(message, now)
+        return notes
 
     def to_send(self, now: int) -> list[bytes]:
         return [frame(message) for message in super().to_send(now)]

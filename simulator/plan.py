@@ -78,6 +78,9 @@ class Plan:
     ports: Mapping[str, int]
     interval: float
     clients: tuple[PlannedClient, ...]
+    rows: int = 5
+    columns: int = 5
+    """Size of the city in grids; the plan names it only where it is not the demo's."""
 
 
 class PlanError(ValueError):
@@ -125,13 +128,16 @@ def read_plan(text: str) -> Plan:
         interval = float(plan.get("interval_s", 5))
         clients = tuple(_client(entry) for entry in plan["clients"])
         seed, host = int(plan["seed"]), str(plan.get("host", "127.0.0.1"))
+        rows, columns = int(plan.get("rows", 5)), int(plan.get("columns", 5))
     except PlanError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PlanError(f"not a plan: {type(error).__name__}: {error}") from None
     if not 0.1 <= interval <= 3600:
         raise PlanError("interval_s must be between 0.1 and 3600")
-    return Plan(seed, host, ports, interval, clients)
+    if not (1 <= rows <= 100 and 1 <= columns <= 100):
+        raise PlanError("a city has 1 to 100 rows and columns of grids")
+    return Plan(seed, host, ports, interval, clients, rows, columns)
 
 
 def _client(entry: Any) -> PlannedClient:
