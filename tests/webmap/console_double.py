@@ -1,0 +1,245 @@
+"""Stands in for the server in tests of the page: the same HTTP and feed, with a town that moves, and no rest.
+
+Run as ``python -m tests.webmap.console_double``: prints its port on the first line, stops when its standard input
+closes. ``POST /double/<verb>`` breaks things on purpose: ``cut``, ``mend``, ``restart``, ``silence``, ``behind``,
+``unit`` and ``freeze``; each takes a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import sys
+import time
+from typing import Any
+
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from klein import Klein
+from twisted.internet import reactor, stdio, task
+from twisted.internet.protocol import Protocol
+from twisted.web.server import Site
+
+from tests.webmap.double_city import Town
+from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+
+NAME, PASSWORD, SESSION = "demo", "demo-password", "of-the-double"
+TICK = 1.0
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+class Feed(WebSocketServerProtocol):
+    """One viewer: everything that lies in its box, once a second."""
+
+    box: list[float] | None = None
+    followed: str | None = None
+    watching = False
+
+    def onConnect(self, request: Any) -> None:
+        if SESSION not in request.headers.get("cookie", ""):
+            self.ended = True
+
+    def onOpen(self) -> None:
+        if getattr(self, "ended", False):
+            self.sendClose(4401, "session ended")
+        elif self.factory.double.cut:
+            self.sendClose(1013, "cut")
+
+    def onMessage(self, payload: bytes, is_binary: bool) -> None:
+        double = self.factory.double
+        message = json.loads(payload)
+        double.watches.append(message)
+        self.box, self.followed = message["box"], message["follow"]
+        if not self.watching:
+            self.watching = True
+            double.viewers.add(self)
+            double.greet(self)
+        double.tell(self, "delta" if message["since"] and message["instance"] == double.instance else "full")
+
+    def onClose(self, clean: bool, code: int, reason: str) -> None:
+        self.factory.double.viewers.discard(self)
+
+    def tell(self, value: dict[str, Any]) -> None:
+        self.sendMessage(json.dumps(value, ensure_ascii=False).encode(), False)
+
+
+class Double:
+    """The town, its viewers and the switches that break it."""
+
+    def __init__(self, crowd: int) -> None:
+        self.town = Town(now_ms(), crowd=crowd)
+        self.viewers: set[Feed] = set()
+        self.watches: list[dict[str, Any]] = []
+        self.instance, self.seq, self.behind = "double-1", 0, 0
+        self.cut = self.silent = self.frozen = False
+        self.commands = 0
+
+    def greet(self, viewer: Feed) -> None:
+        city = self.town.city
+        viewer.tell(
+            {
+                "op": "hello",
+                "instance": self.instance,
+                "now": now_ms(),
+                "city": {"name": city.name.zh, "center": city.centre, "zone": "Asia/Shanghai"},
+                "limits": {"online_s": 120, "offline_s": 900},
+            }
+        )
+        viewer.tell({"op": "roster", "units": self.roster()})
+
+    def roster(self) -> dict[str, Any]:
+        return {walker.id: walker.about for walker in self.town.walkers.values()}
+
+    def tell(self, viewer: Feed, op: str) -> None:
+        inside, outside = [], []
+        for walker in self.town.walkers.values():
+            box = viewer.box
+            seen = box is not None and box[0] <= walker.latitude <= box[2] and box[1] <= walker.longitude <= box[3]
+            if seen or walker.id == viewer.followed:
+                inside.append(self.town.row(walker, now_ms()))
+            else:
+                outside.append([walker.id, walker.state])
+        frame = {"op": op, "seq": self.seq, "now": now_ms(), "behind": self.behind, "units": inside, "states": outside}
+        viewer.tell({**frame, "gone": []})
+
+    def tick(self) -> None:
+        self.seq += 1
+        if not self.frozen:
+            self.town.step(now_ms(), TICK)
+        if not self.silent:
+            for viewer in list(self.viewers):
+                self.tell(viewer, "delta")
+
+    def switch(self, verb: str, given: dict[str, Any]) -> None:
+        if verb == "cut":
+            self.cut = True
+            for viewer in list(self.viewers):
+                viewer.transport.abortConnection()
+        elif verb == "restart":
+            self.instance, self.seq = f"{self.instance}+", 0
+            for viewer in list(self.viewers):
+                viewer.sendClose(1012, "restart")
+        elif verb == "unit":
+            walker = self.town.walkers[given.pop("id")]
+            for key in ("state", "alarm"):
+                setattr(walker, key, given.pop(key, getattr(walker, key)))
+            walker.about = {**walker.about, **given}
+            for viewer in list(self.viewers):
+                viewer.tell({"op": "roster", "units": self.roster()})
+        elif verb == "mend":
+            self.cut = self.silent = False
+            self.behind = 0
+        else:
+            self.__dict__.update(given)
+
+
+def make_app(double: Double, socket: WebSocketResource) -> Klein:
+    """The console's routes, as far as the page uses them."""
+    app = Klein()
+    page = build_page(PageSettings(center=double.town.city.centre))
+
+    def answer(request: Any, value: Any, code: int = 200) -> bytes:
+        request.setResponseCode(code)
+        request.setHeader("Content-Type", "application/json; charset=utf-8")
+        return json.dumps(value, ensure_ascii=False).encode()
+
+    def content(request: Any, body: bytes, kind: str) -> bytes:
+        request.setHeader("Content-Type", kind)
+        request.setHeader("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        request.setHeader("X-Content-Type-Options", "nosniff")
+        return body
+
+    def guest(request: Any) -> bool:
+        return bool(request.getCookie(b"session") != SESSION.encode())
+
+    @app.route("/")
+    def console(request: Any) -> bytes:
+        if guest(request):
+            request.redirect(b"/login")
+            return b""
+        return content(request, page.html, "text/html; charset=utf-8")
+
+    @app.route("/login")
+    def login_page(request: Any) -> bytes:
+        return content(request, (STATIC / "login.html").read_bytes(), "text/html; charset=utf-8")
+
+    @app.route("/assets/<path:name>")
+    def asset(request: Any, name: str) -> bytes:
+        return content(request, *page.files[f"/assets/{name}"])
+
+    @app.route("/static/<name>")
+    def static(request: Any, name: str) -> bytes:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return content(request, (STATIC / name).read_bytes(), kind)
+
+    @app.route("/feed")
+    def feed(request: Any) -> WebSocketResource:
+        return socket
+
+    @app.route("/api/v1/login", methods=["POST"])
+    def login(request: Any) -> bytes:
+        given = json.loads(request.content.read())
+        if given != {"name": NAME, "password": PASSWORD}:
+            error = {"code": "bad_login", "text": "Wrong name or password", "zh": "用户名或密码不正确"}
+            return answer(request, {"error": error}, 401)
+        request.addCookie("session", SESSION, path="/", httpOnly=True)
+        return answer(request, {"token": SESSION})
+
+    @app.route("/api/v1/logout", methods=["POST"])
+    def logout(request: Any) -> bytes:
+        request.addCookie("session", "", path="/", max_age="0")
+        return answer(request, {})
+
+    @app.route("/api/v1/<path:name>", methods=["GET", "POST"])
+    def api(request: Any, name: str) -> bytes:
+        if guest(request):
+            return answer(request, {"error": {"code": "session", "text": "Log in first", "zh": "请先登录"}}, 401)
+        parts = name.split("/")
+        if parts == ["grids"]:
+            return answer(request, double.town.geojson())
+        if parts == ["basemap"]:
+            return answer(request, double.town.city.basemap)
+        if parts[0] == "units" and parts[2:] == ["track"]:
+            trail = double.town.walkers[parts[1]].trail
+            points = [{"fix_time": t, "lat": lat, "lon": lon, "flags": []} for t, lat, lon in trail]
+            return answer(request, {"unit": parts[1], "points": points})
+        if parts[0] == "units":
+            return answer(request, {"id": parts[1], "device": f"handheld:{parts[1]}"})
+        if parts[0] == "devices":
+            double.commands += 1
+            return answer(request, {"id": f"c{double.commands}", "state": "queued"}, 202)
+        return answer(request, {"id": parts[1], "state": "done"})
+
+    @app.route("/double/<verb>", methods=["POST"])
+    def switch(request: Any, verb: str) -> bytes:
+        double.switch(verb, json.loads(request.content.read() or b"{}"))
+        return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq})
+
+    return app
+
+
+class _UntilInputCloses(Protocol):
+    def connectionLost(self, reason: Any = None) -> None:
+        if reactor.running:  # type: ignore[attr-defined]
+            reactor.stop()  # type: ignore[attr-defined]
+
+
+def main(crowd: int) -> None:
+    double = Double(crowd)
+    factory = WebSocketServerFactory()
+    factory.protocol = Feed
+    factory.double = double
+    factory.startFactory()
+    site = Site(make_app(double, WebSocketResource(factory)).resource())
+    port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+    task.LoopingCall(double.tick).start(TICK)
+    stdio.StandardIO(_UntilInputCloses())
+    print(port.getHost().port, flush=True)
+    reactor.run()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)

@@ -1,0 +1,50 @@
+// The console's HTTP interface. A lost session leads to the login page; errors carry the server's own words.
+
+import { language } from "./i18n.js";
+
+export class ApiError extends Error {
+  constructor(status, body) {
+    const error = body?.error ?? {};
+    super((language() === "zh" ? error.zh : error.text) || error.text || `HTTP ${status}`);
+    this.status = status;
+    this.code = error.code ?? "";
+  }
+}
+
+async function call(method, path, body) {
+  const response = await fetch(path, {
+    method,
+    credentials: "same-origin",
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (response.status === 401) {
+    toLogin();
+    throw new ApiError(401, null);
+  }
+  const text = await response.text();
+  let value = null;
+  try {
+    value = text ? JSON.parse(text) : null;
+  } catch {
+    throw new ApiError(response.status, null);
+  }
+  if (!response.ok) throw new ApiError(response.status, value);
+  return value;
+}
+
+export function toLogin() {
+  location.assign("/login");
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  grids: () => call("GET", "/api/v1/grids"),
+  basemap: () => call("GET", "/api/v1/basemap"),
+  unit: (unit) => call("GET", `/api/v1/units/${id(unit)}`),
+  track: (unit, from) => call("GET", `/api/v1/units/${id(unit)}/track?from=${Math.round(from)}`),
+  locate: (device) => call("POST", `/api/v1/devices/${id(device)}/commands`, { kind: "locate" }),
+  command: (command) => call("GET", `/api/v1/commands/${id(command)}`),
+  logout: () => call("POST", "/api/v1/logout", {}),
+};

@@ -1,0 +1,282 @@
+// The console: builds its parts, connects them, and starts the feed. The only module that knows all others.
+
+import { api, toLogin } from "./api.js";
+import { BasemapLayer } from "./basemap_layer.js";
+import { Card } from "./card.js";
+import { Chrome } from "./chrome.js";
+import { Feed } from "./feed.js";
+import { CELLS_FROM, Grids, GridsLayer } from "./grids.js";
+import { HaloLayer } from "./halo_layer.js";
+import { language, onLanguage, setLanguage, t } from "./i18n.js";
+import { listenToKeys } from "./keyboard.js";
+import { UnitList } from "./list.js";
+import { MapView } from "./map_view.js";
+import { Preferences } from "./prefs.js";
+import { Sheet } from "./sheet.js";
+import { Units } from "./state.js";
+import { Theme } from "./theme.js";
+import { ageOf, ServerClock } from "./time.js";
+import { TrailLoader } from "./trails.js";
+import { UnitsLayer } from "./units_layer.js";
+import { View } from "./view.js";
+
+const RETRY_MS = 10_000;
+const TRAILS = ["selected", "all", "off"];
+const $ = (id) => document.getElementById(id);
+
+const map = window[document.documentElement.dataset.map];
+const prefs = new Preferences();
+const theme = new Theme(prefs);
+const clock = new ServerClock();
+const units = new Units();
+const grids = new Grids();
+const view = new View(units);
+view.gridName = (id) => grids.name(id);
+view.inView = prefs.get("inView");
+if (prefs.get("language")) setLanguage(prefs.get("language"));
+else setLanguage(language());
+
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+const trails = () => prefs.get("trails");
+const model = { units, view, grids, theme, prefs, clock, trails, still: () => calm.matches || !feed.live };
+
+const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/feed`, {
+  hello: (message) => {
+    clock.heard(message.now);
+    chrome.city(message.city?.name, message.city?.zone);
+  },
+  roster: (message) => {
+    units.roster(message.units ?? {});
+    chrome.selects();
+    refresh();
+  },
+  frame: (message) => {
+    clock.heard(message.now);
+    units.frame(message, performance.now());
+    refresh();
+  },
+  notice: (message) => chrome.notice(language() === "zh" ? message.zh : message.en, message.level),
+  link: linkChanged,
+  ended: toLogin,
+});
+
+const basemap = new BasemapLayer(model);
+const gridsLayer = new GridsLayer(model);
+const halo = new HaloLayer(model);
+const unitsLayer = new UnitsLayer(model);
+for (const layer of [basemap, gridsLayer, halo, unitsLayer]) layer.addTo(map);
+
+const chrome = new Chrome({ view, units, clock, feed, theme, prefs });
+const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: (box) => feed.watch(box, view.selected), onMoved: moved, onPick: (id) => pick(id, false) });
+const trailLoader = new TrailLoader({
+  units,
+  clock,
+  onLoaded: () => halo.redraw(),
+  onError: () => chrome.notice(t("error_load", { what: t("what_track") }), "warn"),
+});
+const list = new UnitList({ view, clock, onPick: (id) => pick(id, true) });
+const card = new Card({
+  view, clock, grids, trails,
+  onTrail: () => prefs.set("trails", trails() === "off" ? "selected" : "off"),
+  onFollow: toggleFollow,
+  onClose: () => view.select(null),
+  onCopy: copyPosition,
+});
+const sheet = new Sheet(() => list.paint());
+
+let wasBroken = false;
+let scheduled = false;
+
+/** New data or filters: everything that shows units is brought up to date, at most once a frame. */
+function refresh() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    chrome.counts();
+    list.update();
+    card.update();
+    mapView.follow();
+    wantTrails();
+    unitsLayer.redraw();
+    halo.redraw();
+  });
+}
+
+function linkChanged() {
+  if (feed.link === "broken") wasBroken = true;
+  if (wasBroken && feed.live) {
+    wasBroken = false;
+    trailLoader.forget();
+    chrome.notice(t("reconnected"), "good");
+  }
+  chrome.tick();
+  unitsLayer.redraw();
+}
+
+function moved() {
+  if (view.inView) list.update();
+  wantTrails();
+}
+
+function wantTrails() {
+  if (!feed.live || trails() === "off") return;
+  const wanted = view.unit?.near ? [view.selected] : [];
+  if (trails() === "all") for (const { unit } of unitsLayer.drawn) wanted.push(unit.id);
+  trailLoader.want(wanted);
+}
+
+function pick(id, center) {
+  view.select(id, { center, again: center });
+  if (center) sheet.close();
+}
+
+function toggleFollow() {
+  view.follow(!view.following);
+}
+
+async function copyPosition() {
+  const { unit } = view;
+  if (!unit || unit.lat === null) return;
+  try {
+    await navigator.clipboard.writeText(`${unit.lat.toFixed(6)}, ${unit.lon.toFixed(6)}`);
+    chrome.notice(t("copied"));
+  } catch {
+    // without the right to write there, the numbers stay on the card and can be marked by hand
+  }
+}
+
+view.onChange((what) => {
+  if (what.selection) {
+    const { unit } = view;
+    feed.watch(mapView.box(), view.selected);
+    card.update(true);
+    list.paint();
+    list.reveal();
+    if (what.center) mapView.center();
+    gridsLayer.redraw();
+    wantTrails();
+    if (unit) chrome.speak(t("speak_selected", { name: unit.name, state: t(`state_${unit.state}`), age: ageOf(unit.fix, clock.now()) }));
+  }
+  if (what.follow) {
+    card.update();
+    mapView.follow();
+  }
+  if (what.hover) list.paint();
+  if (what.filter) {
+    prefs.set("inView", view.inView);
+    chrome.filters();
+    list.box.scrollTop = 0;
+    list.update();
+  }
+  unitsLayer.redraw();
+  halo.redraw();
+});
+
+prefs.onChange((name, value) => {
+  if (name === "grids" || name === "cells") gridsLayer.redraw();
+  if (name === "cells" && value && map.getZoom() < CELLS_FROM) chrome.notice(t("cells_closer"));
+  if (name === "trails") {
+    chrome.notice(t(`trails_${value}`));
+    wantTrails();
+    halo.redraw();
+    card.update();
+  }
+  if (name === "language") setLanguage(value);
+  chrome.layers();
+});
+
+theme.onChange(redrawAll);
+onLanguage(() => {
+  chrome.translate();
+  card.update(true);
+  list.update();
+  redrawAll();
+});
+
+function redrawAll() {
+  chrome.layers();
+  for (const layer of [basemap, gridsLayer, halo, unitsLayer]) layer.redraw();
+}
+
+const toggle = (name) => prefs.set(name, !prefs.get(name));
+const actions = {
+  search: () => {
+    $("search").focus();
+    $("search").select();
+  },
+  down: () => move(1),
+  up: () => move(-1),
+  choose: () => pick(view.selected !== null && view.passes(view.selected) ? view.selected : list.first(), true),
+  follow: toggleFollow,
+  trails: () => prefs.set("trails", TRAILS[(TRAILS.indexOf(trails()) + 1) % TRAILS.length]),
+  grids: () => toggle("grids"),
+  cells: () => toggle("cells"),
+  language: () => prefs.set("language", language() === "zh" ? "en" : "zh"),
+  theme: () => theme.toggle(),
+  help: () => chrome.help(),
+  zoomIn: () => map.zoomIn(1),
+  zoomOut: () => map.zoomOut(1),
+  whole: () => mapView.whole(),
+  escape: () => {
+    if (document.activeElement === $("search")) {
+      $("search").blur();
+      if (view.query) view.filter({ query: "" });
+    } else if (view.following) view.follow(false);
+    else view.select(null);
+    sheet.close();
+  },
+};
+listenToKeys(actions);
+
+function move(step) {
+  const id = list.neighbour(step);
+  if (id !== null) view.select(id, { center: true, again: true });
+}
+
+const clicks = {
+  language: actions.language, theme: actions.theme, "help-button": actions.help, grids: actions.grids, cells: actions.cells, trails: actions.trails,
+  "zoom-in": actions.zoomIn, "zoom-out": actions.zoomOut, whole: actions.whole, clear: () => view.clear(), "banner-retry": () => feed.connect(),
+  logout: () => api.logout().finally(toLogin),
+};
+for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
+$("search").addEventListener("input", () => view.filter({ query: $("search").value }));
+$("team").addEventListener("change", () => view.filter({ team: $("team").value }));
+$("street").addEventListener("change", () => view.filter({ street: $("street").value }));
+$("in-view").addEventListener("change", () => view.filter({ inView: $("in-view").checked }));
+
+/** Grids and base map are fetched once; the console is already live without them. */
+async function load(what, fetchIt, use) {
+  try {
+    use(await fetchIt());
+  } catch {
+    chrome.notice(t("error_load", { what: t(`what_${what}`) }), "warn");
+    setTimeout(() => load(what, fetchIt, use), RETRY_MS);
+  }
+}
+
+setInterval(() => {
+  chrome.tick();
+  list.paint();
+  card.update();
+  // Trails and ages move on even when nobody does.
+  if (document.visibilityState === "visible") {
+    halo.redraw();
+    unitsLayer.redraw();
+  }
+}, 1000);
+
+chrome.filters();
+chrome.layers();
+feed.watch(mapView.box(), null);
+feed.connect();
+load("basemap", api.basemap, (collection) => basemap.load(collection));
+load("grids", api.grids, (collection) => {
+  grids.load(collection);
+  mapView.home();
+  gridsLayer.redraw();
+  refresh();
+});
+
+// For the tests and for a person at the browser's console; nothing here depends on it.
+window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, basemap, mapView };

@@ -1,0 +1,200 @@
+// The card of the selected unit: who it is, where it is and how well we know that, and what one can do.
+
+import { api } from "./api.js";
+import { knows, t } from "./i18n.js";
+import { plain } from "./labels.js";
+import { markElement } from "./marks.js";
+import { isSos } from "./state.js";
+import { ageOf, headingWord } from "./time.js";
+
+const POLL_MS = 1000;
+const POLLS = 60; // a device that did not answer in a minute is asked again by a person, not by us
+const FINAL = new Set(["done", "failed", "expired"]);
+const STANDING = 0.3; // m/s
+
+export class Card {
+  #shown = null;
+  #parts = {};
+  #command = null;
+
+  constructor({ view, clock, grids, trails, onTrail, onFollow, onClose, onCopy }) {
+    Object.assign(this, { view, clock, grids, trails, onTrail, onFollow, onClose, onCopy });
+    this.box = document.getElementById("card");
+  }
+
+  /** Builds the card when the selection or the language changed, then fills it. */
+  update(rebuild = false) {
+    const { unit } = this.view;
+    this.box.hidden = unit === null;
+    document.body.classList.toggle("has-card", unit !== null);
+    if (unit === null) {
+      this.#shown = null;
+      return;
+    }
+    if (this.#shown !== unit.id) this.#command = null;
+    if (rebuild || this.#shown !== unit.id) this.#build(unit);
+    this.#fill(unit);
+  }
+
+  async locate() {
+    const { unit } = this.view;
+    if (!unit || (this.#command && !FINAL.has(this.#command.state) && this.#command.state !== "error")) return;
+    const command = { unit: unit.id, state: "sending", text: "" };
+    this.#command = command;
+    this.update();
+    try {
+      const detail = await api.unit(unit.id);
+      let answer = await api.locate(detail?.device ?? detail?.unit?.device ?? unit.id);
+      for (let poll = 0; poll < POLLS && this.#command === command; poll += 1) {
+        command.state = stateWord(answer.state);
+        this.update();
+        if (FINAL.has(command.state)) return;
+        await new Promise((done) => setTimeout(done, POLL_MS));
+        answer = await api.command(answer.id);
+      }
+      command.state = "expired";
+    } catch (error) {
+      command.state = "error";
+      command.text = error.message;
+    }
+    if (this.#command === command) this.update();
+  }
+
+  #build(unit) {
+    this.#shown = unit.id;
+    this.#parts = {};
+    const head = element("header", "card-head");
+    this.#parts.sign = element("span", "card-sign");
+    const titles = element("div", "card-titles");
+    this.#parts.name = element("h2", "card-name");
+    this.#parts.who = element("p", "card-who");
+    titles.append(this.#parts.name, this.#parts.who);
+    const close = element("button", "tool");
+    close.type = "button";
+    close.title = t("close");
+    close.setAttribute("aria-label", t("close"));
+    close.append(icon("close"));
+    close.addEventListener("click", this.onClose);
+    head.append(this.#parts.sign, titles, close);
+
+    const now = element("div", "card-now");
+    this.#parts.state = element("b", "card-state");
+    this.#parts.age = element("span", "card-age");
+    now.append(this.#parts.state, this.#parts.age);
+
+    const facts = element("dl", "facts");
+    for (const name of ["speed", "heading", "accuracy", "battery", "own_grid", "now_in", "last_seen", "protocol", "coordinates"]) {
+      const fact = element("div", `fact fact-${name}`);
+      const value = element(name === "coordinates" ? "button" : "span", "fact-value");
+      const holder = element("dd", "");
+      fact.append(element("dt", "", t(name)), holder);
+      holder.append(value);
+      facts.append(fact);
+      this.#parts[name] = value;
+    }
+    this.#parts.coordinates.type = "button";
+    this.#parts.coordinates.title = t("copy");
+    this.#parts.coordinates.addEventListener("click", this.onCopy);
+
+    const buttons = element("div", "card-buttons");
+    this.#parts.follow = button("follow", "F", "follow", this.onFollow);
+    this.#parts.trail = button("trail", "T", "trail", this.onTrail);
+    this.#parts.locate = button("locate", "", "locate", () => this.locate());
+    buttons.append(this.#parts.follow, this.#parts.trail, this.#parts.locate);
+    this.#parts.command = element("p", "card-command");
+    this.#parts.command.setAttribute("role", "status");
+    this.box.replaceChildren(head, now, facts, buttons, this.#parts.command);
+  }
+
+  #fill(unit) {
+    const p = this.#parts;
+    const now = this.clock.now();
+    const sos = isSos(unit);
+    const sign = `${unit.state}${unit.kind}`;
+    if (p.sign.dataset.sign !== sign) {
+      p.sign.dataset.sign = sign;
+      p.sign.replaceChildren(markElement(unit.state, unit.kind));
+    }
+    this.box.dataset.state = sos ? "sos" : String(unit.state);
+    text(p.name, plain(unit.name, 60));
+    text(p.who, [t(unit.kind), unit.street, unit.team].filter(Boolean).map((word) => plain(word, 60)).join(" · "));
+    text(p.state, sos ? t("sos") : t(`state_${unit.state}`));
+    text(p.age, unit.lat === null ? t("no_position") : `${t("fix_age")} ${ageOf(unit.fix, now)}`);
+    const known = (value, words) => (value === null || value === undefined ? t("unknown") : words(value));
+    text(p.speed, known(unit.speed, (v) => (v < STANDING ? t("standing") : t("speed_value", { n: (v * 3.6).toFixed(v < 2.8 ? 1 : 0) }))));
+    text(p.heading, known(unit.course, (v) => t("heading_value", { name: headingWord(v), n: Math.round(v) })));
+    text(p.accuracy, known(unit.accuracy, (v) => t("accuracy_value", { n: Math.round(v) })));
+    text(p.battery, known(unit.battery, (v) => `${Math.round(v)} %`));
+    p.battery.classList.toggle("is-low", unit.battery !== null && unit.battery !== undefined && unit.battery <= 20);
+    text(p.own_grid, unit.grid === null ? t("unknown") : plain(this.grids.name(unit.grid), 40));
+    this.#whereNow(unit);
+    text(p.last_seen, ageOf(unit.seen, now, "never_seen"));
+    text(p.protocol, unit.protocol || t("unknown"));
+    text(p.coordinates, unit.lat === null ? t("unknown") : `${unit.lat.toFixed(6)}, ${unit.lon.toFixed(6)}`);
+    const following = this.view.following;
+    press(p.follow, following, t(following ? "following" : "follow"));
+    const mode = this.trails();
+    press(p.trail, mode !== "off", t("trail"));
+    const command = this.#command;
+    text(p.command, command ? t(`command_${command.state}`, { text: command.text }) : "");
+    p.command.dataset.state = command?.state ?? "";
+    p.command.hidden = !command;
+  }
+
+  #whereNow(unit) {
+    const p = this.#parts.now_in;
+    if (unit.lat === null) {
+      text(p, t("unknown"));
+      p.dataset.fit = "";
+      return;
+    }
+    const current = unit.gridNow ?? null;
+    const grid = current === null ? null : this.grids.gridOf(current);
+    const own = unit.grid !== null && grid !== null && String(this.grids.gridOf(unit.grid)) === String(grid);
+    const place = grid === null ? t("outside_grids") : plain(this.grids.name(grid), 40);
+    text(p, own ? t("in_own_grid") : place);
+    p.dataset.fit = unit.grid === null ? "" : own ? "own" : "out";
+    p.title = unit.cellNow ? `${t("cell")} ${plain(unit.cellNow, 40)}` : "";
+  }
+}
+
+function stateWord(state) {
+  if (["done", "acknowledged", "answered", "ok"].includes(state)) return "done";
+  return knows(`command_${state}`) ? state : "sent";
+}
+
+function element(tag, name, words) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (words !== undefined) node.textContent = words;
+  return node;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+function button(name, key, picture, action) {
+  const node = element("button", "button");
+  node.type = "button";
+  node.dataset.action = name;
+  node.append(icon(picture), element("span", "button-word", t(name)));
+  if (key) node.append(element("kbd", "", key));
+  node.addEventListener("click", action);
+  return node;
+}
+
+function press(node, on, words) {
+  node.setAttribute("aria-pressed", String(on));
+  text(node.querySelector(".button-word"), words);
+}
+
+function text(node, value) {
+  if (node.textContent !== value) node.textContent = value;
+}

@@ -1,0 +1,113 @@
+// Responsibility grids and their cells over the base map: outlines and names, the own grid of the selected unit lit.
+
+import { CanvasLayer } from "./canvas_layer.js";
+import { flatten, inSight, trace } from "./geo.js";
+import { language } from "./i18n.js";
+import { FONT, haloText, plain } from "./labels.js";
+
+export const CELLS_FROM = 15;
+const NAMES_FROM = 13;
+
+export class Grids {
+  all = new Map(); // id -> {id, level, properties, rings, box, closed}
+  grids = [];
+  cells = [];
+
+  load(collection) {
+    this.all.clear();
+    for (const feature of collection.features ?? []) {
+      const shape = flatten(feature.geometry);
+      const id = feature.id ?? feature.properties?.id;
+      if (!shape || id === undefined) continue;
+      const properties = feature.properties ?? {};
+      this.all.set(String(id), { id: String(id), level: properties.level ?? "grid", properties, ...shape });
+    }
+    this.grids = [...this.all.values()].filter((shape) => shape.level === "grid");
+    this.cells = [...this.all.values()].filter((shape) => shape.level === "cell");
+  }
+
+  name(id) {
+    if (id === null || id === undefined) return "";
+    const properties = this.all.get(String(id))?.properties;
+    return String((language() === "en" && properties?.name_en) || properties?.name || id);
+  }
+
+  /** The responsibility grid that a grid or cell id means: a cell belongs to its parent. */
+  gridOf(id) {
+    const shape = this.all.get(String(id));
+    return shape?.level === "cell" && shape.properties.parent ? String(shape.properties.parent) : id;
+  }
+
+  /** [west, north, east, south] of all grids in Mercator numbers, or null. */
+  box() {
+    if (this.grids.length === 0) return null;
+    const boxes = this.grids.map((grid) => grid.box);
+    return [Math.min(...boxes.map((b) => b[0])), Math.min(...boxes.map((b) => b[1])), Math.max(...boxes.map((b) => b[2])), Math.max(...boxes.map((b) => b[3]))];
+  }
+}
+
+export const GridsLayer = CanvasLayer.extend({
+  initialize(model) {
+    CanvasLayer.prototype.initialize.call(this, "gb-grids", 320);
+    this.model = model; // {grids, view, theme, prefs}
+  },
+
+  paint(ctx, view) {
+    const { grids, view: looks, theme, prefs } = this.model;
+    const { colors } = theme;
+    if (prefs.get("cells") && view.zoom >= CELLS_FROM) this.outline(ctx, grids.cells, view, colors.cell, 1);
+    if (prefs.get("grids")) this.outline(ctx, grids.grids, view, colors.grid, view.zoom >= 15 ? 1.8 : 1.3);
+    const own = looks.unit && grids.all.get(String(looks.unit.grid));
+    if (own) this.own(ctx, own, view, colors);
+    if (prefs.get("grids") && view.zoom >= NAMES_FROM) this.names(ctx, view, colors, own);
+  },
+
+  outline(ctx, shapes, view, color, width) {
+    ctx.beginPath();
+    for (const shape of shapes) if (inSight(shape.box, view)) trace(ctx, shape, view);
+    ctx.strokeStyle = color;
+    ctx.lineWidth = width;
+    ctx.lineJoin = "round";
+    ctx.stroke();
+  },
+
+  own(ctx, shape, view, colors) {
+    ctx.beginPath();
+    trace(ctx, shape, view);
+    ctx.fillStyle = colors.ownFill;
+    ctx.fill("evenodd");
+    ctx.strokeStyle = colors.own;
+    ctx.lineWidth = 2.4;
+    ctx.lineJoin = "round";
+    ctx.stroke();
+  },
+
+  /** In the north-west corner of each grid, where a plan has its number; it leaves the middle to the units. */
+  names(ctx, view, colors, own) {
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    for (const shape of this.model.grids.grids) {
+      if (!inSight(shape.box, view)) continue;
+      const width = (shape.box[2] - shape.box[0]) * view.scale;
+      ctx.font = `600 ${view.zoom >= 15 ? 12.5 : 11.5}px ${FONT}`;
+      const text = plain(this.model.grids.name(shape.id), 24);
+      if (ctx.measureText(text).width > width - 12) continue;
+      const [x, y] = corner(shape);
+      haloText(ctx, text, x * view.scale - view.left + 7, y * view.scale - view.top + 7, shape === own ? colors.own : colors.gridLabel, colors.halo, 3);
+    }
+  },
+});
+
+/** The point of the outline that lies farthest to the north-west. */
+function corner(shape) {
+  if (shape.corner) return shape.corner;
+  let best = Infinity;
+  for (const ring of shape.rings) {
+    for (let i = 0; i < ring.length; i += 2) {
+      if (ring[i] + ring[i + 1] >= best) continue;
+      best = ring[i] + ring[i + 1];
+      shape.corner = [ring[i], ring[i + 1]];
+    }
+  }
+  return shape.corner;
+}

@@ -1,0 +1,23 @@
+// The whole console by keyboard. One table; keys typed into a field belong to the field.
+
+export function listenToKeys(actions) {
+  const table = {
+    "/": actions.search, j: actions.down, ArrowDown: actions.down, k: actions.up, ArrowUp: actions.up, Enter: actions.choose,
+    f: actions.follow, t: actions.trails, g: actions.grids, c: actions.cells, l: actions.language, d: actions.theme,
+    "?": actions.help, "+": actions.zoomIn, "=": actions.zoomIn, "-": actions.zoomOut, 0: actions.whole, Escape: actions.escape,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    const target = event.target;
+    const typing = target.matches?.("input:not([type=checkbox]), select, textarea");
+    const inField = typing && target.id !== "search" ? event.key !== "Escape" : typing && !["ArrowDown", "ArrowUp", "Enter", "Escape"].includes(event.key);
+    if (inField) return;
+    // A focused button keeps its own Enter, an open dialog keeps everything but the key that closes it.
+    if (event.key === "Enter" && target.matches?.("button, a, summary")) return;
+    if (document.querySelector("dialog[open]") && event.key !== "?") return;
+    const action = table[event.key] ?? table[event.key.toLowerCase()];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}

@@ -1,0 +1,135 @@
+// The list of units, in step with the map. Only the rows in sight exist: a city has thousands.
+
+import { language, t } from "./i18n.js";
+import { plain } from "./labels.js";
+import { markElement } from "./marks.js";
+import { isSos } from "./state.js";
+import { ageOf } from "./time.js";
+
+const ROW = 56;
+const SPARE = 4;
+
+export class UnitList {
+  #rows = [];
+  #pool = new Map(); // position in the list -> element
+
+  constructor({ view, clock, onPick }) {
+    this.view = view;
+    this.clock = clock;
+    this.box = document.getElementById("list");
+    this.space = document.getElementById("rows");
+    this.count = document.getElementById("count");
+    this.empty = document.getElementById("empty");
+    this.box.addEventListener("scroll", () => this.paint(), { passive: true });
+    new ResizeObserver(() => this.paint()).observe(this.box);
+    this.space.addEventListener("click", (event) => {
+      const row = event.target.closest(".row");
+      if (row) onPick(row.dataset.id);
+    });
+    this.space.addEventListener("pointerover", (event) => view.hover(event.target.closest(".row")?.dataset.id ?? null));
+    this.space.addEventListener("pointerleave", () => view.hover(null));
+  }
+
+  /** The units changed, or the filters, or what the map shows. */
+  update() {
+    this.#rows = this.view.rows();
+    this.space.style.height = `${this.#rows.length * ROW}px`;
+    this.count.textContent = t("unit_count", { n: this.#rows.length, all: this.view.units.all.size });
+    this.empty.hidden = this.#rows.length > 0 || this.view.units.all.size === 0;
+    this.paint();
+  }
+
+  paint() {
+    const first = Math.max(0, Math.floor(this.box.scrollTop / ROW) - SPARE);
+    const last = Math.min(this.#rows.length, Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW) + SPARE);
+    for (const [index, row] of this.#pool) {
+      if (index >= first && index < last) continue;
+      row.remove();
+      this.#pool.delete(index);
+    }
+    const now = this.clock.now();
+    for (let index = first; index < last; index += 1) {
+      let row = this.#pool.get(index);
+      if (!row) {
+        row = newRow(index);
+        this.#pool.set(index, row);
+        this.space.append(row);
+      }
+      this.#fill(row, this.#rows[index], now);
+    }
+    this.box.setAttribute("aria-activedescendant", this.#selectedRow() ?? "");
+  }
+
+  /** Moves the selection by `step` rows and returns the unit's id, or null at an empty list. */
+  neighbour(step) {
+    if (this.#rows.length === 0) return null;
+    const at = this.#rows.findIndex((unit) => unit.id === this.view.selected);
+    const next = at < 0 ? (step > 0 ? 0 : this.#rows.length - 1) : Math.max(0, Math.min(this.#rows.length - 1, at + step));
+    return this.#rows[next].id;
+  }
+
+  first() {
+    return this.#rows[0]?.id ?? null;
+  }
+
+  /** Scrolls so that the selected unit's row can be seen. */
+  reveal() {
+    const at = this.#rows.findIndex((unit) => unit.id === this.view.selected);
+    if (at < 0) return;
+    const top = at * ROW;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    else if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + ROW - this.box.clientHeight;
+    this.paint();
+  }
+
+  #selectedRow() {
+    for (const row of this.#pool.values()) if (row.dataset.id === this.view.selected) return row.id;
+    return null;
+  }
+
+  #fill(row, unit, now) {
+    const { parts } = row;
+    const sos = isSos(unit);
+    const sign = `${unit.state}${unit.kind}`;
+    if (row.dataset.sign !== sign) {
+      row.dataset.sign = sign;
+      parts.sign.replaceChildren(markElement(unit.state, unit.kind));
+    }
+    set(row.dataset, "id", unit.id);
+    row.classList.toggle("is-sos", sos);
+    row.classList.toggle("is-hover", unit.id === this.view.hovered);
+    const selected = String(unit.id === this.view.selected);
+    if (row.getAttribute("aria-selected") !== selected) row.setAttribute("aria-selected", selected);
+    text(parts.name, plain(unit.name, 40));
+    text(parts.where, [unit.street, unit.team].filter(Boolean).map((word) => plain(word, 40)).join(" · "));
+    text(parts.state, sos ? t("sos") : t(`state_${unit.state}`));
+    // Of a unit outside the watched area only the state is known here: no age is better than an old one.
+    text(parts.age, unit.near ? ageOf(unit.fix, now) : "");
+    set(parts.state.dataset, "state", sos ? "sos" : String(unit.state));
+    row.lang = language();
+  }
+}
+
+function newRow(index) {
+  const row = document.createElement("div");
+  row.className = "row";
+  row.id = `row-${index}`;
+  row.setAttribute("role", "option");
+  row.style.transform = `translateY(${index * ROW}px)`;
+  row.parts = {};
+  for (const name of ["sign", "name", "state", "where", "age"]) {
+    const part = document.createElement(name === "name" || name === "where" ? "bdi" : "span");
+    part.className = `row-${name}`;
+    row.parts[name] = part;
+    row.append(part);
+  }
+  return row;
+}
+
+function text(node, value) {
+  if (node.textContent !== value) node.textContent = value;
+}
+
+function set(data, name, value) {
+  if (data[name] !== value) data[name] = value;
+}

@@ -1,0 +1,138 @@
+// Where the map looks: what to ask the server for, following, the home view, and the pointer over units.
+
+const { L } = window;
+const WATCH_MS = 250; // after the last movement
+const WATCH_PAD = 0.3; // share of the view asked for beyond its edges
+const TOO_WIDE = 4; // ask anew when the watched box is that many times the view
+
+export class MapView {
+  #watched = null;
+  #timer = 0;
+  #touched = false;
+
+  constructor(parts) {
+    Object.assign(this, parts); // {map, view, units, grids, prefs, unitsLayer, onWatch, onMoved, onPick}
+    const { map } = this;
+    const kept = this.prefs.get("view");
+    if (Array.isArray(kept) && kept.length === 3 && kept.every(Number.isFinite)) {
+      map.setView([kept[0], kept[1]], kept[2], { animate: false });
+      this.#touched = true;
+    }
+    this.#bounds();
+    map.on("moveend", () => this.#moved());
+    map.on("dragstart", () => {
+      this.#touched = true;
+      this.view.follow(false);
+    });
+    map.on("mousemove", (event) => this.#pointer(event.containerPoint));
+    map.on("mouseout", () => this.view.hover(null));
+    map.on("click", (event) => {
+      const unit = this.unitsLayer.hit(event.containerPoint);
+      this.onPick(unit?.id ?? null);
+    });
+    new ResizeObserver(() => map.invalidateSize({ pan: false })).observe(map.getContainer());
+    this.#scale();
+  }
+
+  /** The box that we want to be told of: the view and a margin, as [south, west, north, east]. */
+  box() {
+    const b = this.map.getBounds().pad(WATCH_PAD);
+    this.#watched = b;
+    return [b.getSouth(), b.getWest(), b.getNorth(), b.getEast()].map((degrees) => Math.round(degrees * 1e5) / 1e5);
+  }
+
+  /** Brings the selected unit to the middle of what the card and the sheet leave free. */
+  center() {
+    const { unit } = this.view;
+    if (!unit || !unit.near) {
+      this.pending = this.view.selected;
+      return;
+    }
+    this.pending = null;
+    this.#panTo(unit);
+  }
+
+  /** Called with each frame: keeps the followed unit in the middle, and centres one that was not located before. */
+  follow() {
+    const { unit } = this.view;
+    if (!unit?.near) return;
+    if (this.pending === unit.id) this.center();
+    else if (this.view.following) this.#panTo(unit);
+  }
+
+  #panTo(unit) {
+    const { map } = this;
+    const zoom = map.getZoom();
+    const target = map.project([unit.lat, unit.lon], zoom).add(this.#offset());
+    const distance = target.distanceTo(map.project(map.getCenter(), zoom));
+    if (distance < 24) return;
+    map.panTo(map.unproject(target, zoom), { animate: distance < 1500, duration: 0.35 });
+  }
+
+  /** On a phone the card covers the lower half: the middle of the map is not the middle of what one sees. */
+  #offset() {
+    const narrow = this.map.getSize().x < 720;
+    return L.point(0, narrow ? this.map.getSize().y * 0.2 : 0);
+  }
+
+  /** The first look: the whole city, unless the person has a view of their own. */
+  home() {
+    if (!this.#touched) this.whole(false);
+  }
+
+  whole(animate = true) {
+    const box = this.grids.box();
+    if (!box) return;
+    const corner = (x, y) => this.map.unproject(L.point(x, y).multiplyBy(256), 0);
+    const narrow = this.map.getSize().x < 720;
+    this.map.fitBounds(L.latLngBounds(corner(box[0], box[1]), corner(box[2], box[3])), {
+      paddingTopLeft: narrow ? [8, 64] : [24, 20],
+      paddingBottomRight: narrow ? [8, 150] : [24, 20],
+      animate,
+    });
+  }
+
+  #moved() {
+    this.#bounds();
+    this.#scale();
+    const center = this.map.getCenter();
+    this.prefs.set("view", [center.lat, center.lng, this.map.getZoom()].map((value) => Math.round(value * 1e6) / 1e6));
+    this.onMoved();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (!this.#covered()) this.onWatch(this.box());
+    }, WATCH_MS);
+  }
+
+  #covered() {
+    const watched = this.#watched;
+    const bounds = this.map.getBounds();
+    if (!watched?.contains(bounds)) return false;
+    const area = (b) => (b.getNorth() - b.getSouth()) * (b.getEast() - b.getWest());
+    return area(watched) < TOO_WIDE * area(bounds);
+  }
+
+  #bounds() {
+    const b = this.map.getBounds();
+    this.view.bounds = { contains: (lat, lon) => lat >= b.getSouth() && lat <= b.getNorth() && lon >= b.getWest() && lon <= b.getEast() };
+  }
+
+  #pointer(point) {
+    const unit = this.unitsLayer.hit(point);
+    this.view.hover(unit?.id ?? null);
+    this.map.getContainer().classList.toggle("over-unit", unit !== null);
+  }
+
+  /** A ruler of a round length. */
+  #scale() {
+    const { map } = this;
+    const y = map.getSize().y / 2;
+    const metres = map.distance(map.containerPointToLatLng([0, y]), map.containerPointToLatLng([100, y]));
+    const power = 10 ** Math.floor(Math.log10(metres));
+    const round = [5, 2, 1].find((n) => n * power <= metres) * power;
+    const scale = document.getElementById("scale");
+    scale.firstElementChild.style.width = `${Math.round((100 * round) / metres)}px`;
+    scale.lastElementChild.textContent = round >= 1000 ? `${round / 1000} km` : `${round} m`;
+  }
+}
+

@@ -1,0 +1,39 @@
+// What a person chose, kept in this browser only: theme, language, layers, the last view of the map.
+
+const KEY = "gridbeat";
+const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, view: null };
+
+export class Preferences {
+  #values;
+  #listeners = [];
+
+  constructor(storage = window.localStorage) {
+    this.storage = storage;
+    let kept = {};
+    try {
+      kept = JSON.parse(storage.getItem(KEY) || "{}") || {};
+    } catch {
+      kept = {}; // storage is off or spoiled: the defaults serve
+    }
+    this.#values = { ...DEFAULTS, ...kept };
+  }
+
+  get(name) {
+    return this.#values[name];
+  }
+
+  set(name, value) {
+    if (this.#values[name] === value) return;
+    this.#values[name] = value;
+    try {
+      this.storage.setItem(KEY, JSON.stringify(this.#values));
+    } catch {
+      // a full or forbidden storage forgets; the page goes on
+    }
+    for (const listener of this.#listeners) listener(name, value);
+  }
+
+  onChange(listener) {
+    this.#listeners.push(listener);
+  }
+}

@@ -1,0 +1,135 @@
+// All units as the feed tells them: the roster (who they are) and the newest state (where, since when).
+
+import { mercatorX, mercatorY } from "./geo.js";
+
+export const ONLINE_FIX = 0;
+export const ONLINE_NO_FIX = 1;
+export const STALE = 2;
+export const OFFLINE = 3;
+export const OFF_SHIFT = 4;
+export const STATES = [ONLINE_FIX, ONLINE_NO_FIX, STALE, OFFLINE, OFF_SHIFT];
+
+export const TRAIL_MS = 600_000;
+const TRAIL_POINTS = 240; // a fix every 2.5 s for 10 minutes
+const GLIDE_UNITS = 600; // with more units in the roster positions jump: gliding costs a drawing per frame
+export const GLIDE_MS = 900;
+
+function newUnit(id) {
+  return {
+    id, name: id, kind: "person", team: "", street: "", grid: null, protocol: "",
+    state: OFF_SHIFT, lat: null, lon: null, x: 0, y: 0, fromX: 0, fromY: 0, movedAt: -Infinity, near: false,
+    course: null, speed: null, fix: null, seen: null, accuracy: null, alarm: 0, battery: null, gridNow: null, cellNow: null,
+    flags: 0, trail: [], trailFrom: Infinity,
+  };
+}
+
+export function isSos(unit) {
+  return (unit.alarm & 1) === 1;
+}
+
+export class Units {
+  all = new Map();
+  /** Grows with every change of roster, filterable attributes or state: whoever sorts the list compares it. */
+  version = 0;
+
+  roster(entries) {
+    for (const id of this.all.keys()) if (!Object.hasOwn(entries, id)) this.all.delete(id);
+    for (const [id, entry] of Object.entries(entries)) {
+      const unit = this.#unit(id);
+      unit.name = String(entry.name || id);
+      unit.kind = entry.kind === "vehicle" ? "vehicle" : "person";
+      unit.team = String(entry.team || "");
+      unit.street = String(entry.street || "");
+      unit.grid = entry.grid ?? null;
+      unit.protocol = String(entry.device_protocol || "");
+    }
+    this.version += 1;
+  }
+
+  /** `near` units are those whose position the server keeps us told of: the watched box and the followed unit. */
+  frame(message, clock) {
+    if (message.op === "full") for (const unit of this.all.values()) unit.near = false;
+    for (const id of message.gone ?? []) {
+      const unit = this.all.get(String(id));
+      if (unit) unit.near = false;
+    }
+    for (const [id, state] of message.states ?? []) this.#state(this.#unit(String(id)), state);
+    for (const row of message.units ?? []) this.#row(row, clock);
+  }
+
+  counts() {
+    const counts = { states: [0, 0, 0, 0, 0], sos: 0 };
+    for (const unit of this.all.values()) {
+      counts.states[unit.state] += 1;
+      if (isSos(unit)) counts.sos += 1;
+    }
+    return counts;
+  }
+
+  /** Earlier points of a unit's trail, oldest first, as [time, lat, lon]. Those that came live meanwhile stay. */
+  backfill(id, points, since) {
+    const unit = this.all.get(id);
+    if (!unit) return;
+    const first = unit.trail.length ? unit.trail[0] : Infinity;
+    const earlier = [];
+    for (const [time, lat, lon] of points) if (time < first) earlier.push(time, mercatorX(lon), mercatorY(lat));
+    unit.trail = earlier.concat(unit.trail);
+    unit.trailFrom = since;
+  }
+
+  #unit(id) {
+    let unit = this.all.get(id);
+    if (!unit) {
+      unit = newUnit(id);
+      this.all.set(id, unit);
+      this.version += 1;
+    }
+    return unit;
+  }
+
+  #state(unit, state) {
+    if (unit.state === state || !STATES.includes(state)) return;
+    unit.state = state;
+    this.version += 1;
+  }
+
+  #row(row, clock) {
+    const [id, lat, lon, course, speed, state, fix, seen, accuracy, alarm, battery, grid, cell, flags] = row;
+    const unit = this.#unit(String(id));
+    this.#state(unit, state);
+    if ((unit.alarm & 1) !== ((alarm ?? 0) & 1)) this.version += 1;
+    Object.assign(unit, { course, speed, fix, seen, accuracy, alarm: alarm ?? 0, battery, gridNow: grid, cellNow: cell, flags: flags ?? 0 });
+    if (lat !== null && lat !== undefined) this.#place(unit, lat, lon, fix ?? seen, clock);
+    unit.near = unit.lat !== null;
+  }
+
+  #place(unit, lat, lon, time, clock) {
+    if (unit.lat === lat && unit.lon === lon) return;
+    const x = mercatorX(lon);
+    const y = mercatorY(lat);
+    const jump = !unit.near || Math.abs(x - unit.x) + Math.abs(y - unit.y) > 2e-5; // some 600 m: no glide over the city
+    const glides = !jump && this.all.size <= GLIDE_UNITS;
+    const at = shown(unit, clock);
+    unit.fromX = glides ? at.x : x;
+    unit.fromY = glides ? at.y : y;
+    unit.movedAt = glides ? clock : -Infinity;
+    Object.assign(unit, { lat, lon, x, y });
+    const trail = unit.trail;
+    if (trail.length === 0 || time > trail[trail.length - 3]) trail.push(time, x, y);
+    let stale = Math.max(0, trail.length / 3 - TRAIL_POINTS);
+    while (3 * stale < trail.length && trail[3 * stale] < time - TRAIL_MS) stale += 1;
+    if (stale) trail.splice(0, 3 * stale);
+  }
+}
+
+const place = { x: 0, y: 0, moving: false };
+
+/** Where a unit is drawn at `clock` (ms of performance.now). The returned object is reused by the next call. */
+export function shown(unit, clock) {
+  const part = (clock - unit.movedAt) / GLIDE_MS;
+  place.moving = part < 1;
+  const eased = place.moving ? 1 - (1 - part) * (1 - part) : 1;
+  place.x = unit.fromX + (unit.x - unit.fromX) * eased;
+  place.y = unit.fromY + (unit.y - unit.fromY) * eased;
+  return place;
+}
