@@ -1,0 +1,105 @@
+"""Values as phone apps write them, in a query string or in JSON: numbers, times, flags, words, unknown keys.
+
+Every function takes whatever came and answers ``None`` when it is not what it should be; only a time is worth
+an error, because nothing can be stored without one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from protocols.errors import RemoteProtocolError
+
+ATTRIBUTE_LIMIT = 32
+"""Unknown keys that are kept. They are stored for years with the position."""
+TEXT_LIMIT = 256
+"""Characters of one text that are kept."""
+
+
+EARLIEST = 946_684_800_000
+LATEST = 4_102_444_800_000
+"""2000 to 2100 in ms: a time outside was told by a dead clock."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.I)
+
+
+def number_of(value: object) -> float | None:
+    """A finite number, of JSON or as text; never a bool."""
+    if type(value) is str:
+        if len(value) > 32 or not _NUMBER.fullmatch(value):
+            return None
+    elif type(value) is not float and (type(value) is not int or abs(value) >= 1 << 63):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:(Z)|([+ -])(\d\d):?(\d\d)?)?",
+    re.ASCII | re.I,
+)
+
+
+def time_of(stamp: object) -> int:
+    """ms since 1970 of any of the forms; ``bad_time`` if it is none or outside 2000 to 2100. No zone means UTC."""
+    told = number_of(stamp)
+    if told is not None:
+        moment: float = told * 1000 if told < 1 << 31 else told
+    else:
+        match = _ISO.fullmatch(stamp) if type(stamp) is str and len(stamp) <= 40 else None
+        if match is None:
+            raise RemoteProtocolError("bad_time", "no known form of a timestamp")
+        *parts, fraction, _, sign, hours, minutes = match.groups()
+        try:
+            start = datetime(*(int(part or 0) for part in parts), tzinfo=UTC)  # type: ignore[arg-type,misc]
+        except ValueError:
+            raise RemoteProtocolError("bad_time", "no such day or hour") from None
+        moment = (start - EPOCH) // timedelta(milliseconds=1)
+        moment += int(((fraction or "") + "000")[:3])
+        if sign:  # a plus that was not percent-encoded arrives as a space
+            moment -= (-1 if sign == "-" else 1) * (int(hours) * 60 + int(minutes or 0)) * 60_000
+    if not EARLIEST <= moment < LATEST:
+        raise RemoteProtocolError("bad_time", "outside 2000 to 2100")
+    return round(moment)
+
+
+def flag_of(value: object) -> bool | None:
+    """true or false, of JSON or as text, 1 and 0 included."""
+    if type(value) is str:
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    return value if type(value) is bool else None
+
+
+def clean(text: str) -> str:
+    """Words for people, cut and without control characters or halves of a surrogate pair, which no file could hold."""
+    return "".join(c if c.isprintable() else " " for c in text[:TEXT_LIMIT])
+
+
+def typed(text: str) -> object:
+    """A query's unknown value as JSON would have typed it; what begins with a zero may be a code and stays text."""
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"-?(0|[1-9]\d{0,14})", text, re.ASCII):
+        return int(text)
+    if re.fullmatch(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", text, re.ASCII):
+        return float(text)
+    return text
+
+
+def attributes_of(extras: Mapping[str, object]) -> dict[str, object]:
+    """What of the unknown keys is kept: scalars under short names, so many and no more."""
+    kept: dict[str, object] = {}
+    for name, value in extras.items():
+        if len(kept) == ATTRIBUTE_LIMIT:
+            break
+        if not name or len(name) > 64 or not name.isprintable():
+            continue
+        if type(value) is str:
+            kept[name] = clean(value)
+        elif type(value) is bool or number_of(value) is not None:
+            kept[name] = value
+    return kept
