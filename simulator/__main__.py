@@ -12,7 +12,14 @@ import threading
 import time
 from typing import Any
 
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import (
+    FilteringLogObserver,
+    LogEvent,
+    LogLevel,
+    PredicateResult,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
 from simulator.plan import PlanError, read_plan
 
@@ -25,6 +32,13 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def notable(event: LogEvent) -> Any:
+    """Our own lines, and whatever went wrong; libraries that tell of every factory and socket are left out."""
+    level = event.get("log_level", LogLevel.info)
+    ours = event.get("log_namespace", "").startswith("simulator.") or level >= LogLevel.error
+    return PredicateResult.yes if ours else PredicateResult.no
+
+
 def main() -> int:
     """Runs until standard input closes; the exit status is 2 for a plan that cannot be used."""
     line = sys.stdin.buffer.readline(PLAN_LIMIT)
@@ -34,7 +48,9 @@ def main() -> int:
     from simulator.service import Simulation
 
     reactor: Any = installed  # its interfaces depend on the platform
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    predicates: Any = [notable]  # the interface's result is a constant without a type
+    ours = FilteringLogObserver(textFileLogObserver(sys.stderr), predicates)
+    globalLogBeginner.beginLoggingTo([ours], redirectStandardIO=False)
     try:
         simulation = Simulation(reactor, read_plan(line.decode("utf-8", "replace")), now)
     except PlanError as error:

@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import readBody
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
@@ -45,10 +45,20 @@ class _Body:
         """See :meth:`pauseProducing`."""
 
 
+class _Rest(Protocol):
+    """Reads an answer's body to its end and keeps nothing of it; only then can the connection be used again."""
+
+    def __init__(self) -> None:
+        self.read: Deferred[None] = Deferred()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.read.callback(None)
+
+
 class PhoneKeeper:
     """Drives one phone: a look around in every interval, and requests one after another while they are answered."""
 
-    _log = Logger(namespace="simulator")
+    _log = Logger()
 
     def __init__(
         self,
@@ -107,7 +117,9 @@ class PhoneKeeper:
 
         async def post() -> int:
             response: IResponse = await self._agent.request(b"POST", url, headers, _Body(request.body))
-            await readBody(response)
+            rest = _Rest()
+            response.deliverBody(rest)  # type: ignore[no-untyped-call]
+            await rest.read
             return int(response.code)
 
         return Deferred.fromCoroutine(post()).addTimeout(TIMEOUT, self._reactor)

@@ -67,7 +67,7 @@ class Keeper:
     ``interval`` in seconds; ``now`` is the wall clock in ms, the reactor's clock only measures pauses.
     """
 
-    _log = Logger(namespace="simulator")
+    _log = Logger()
 
     def __init__(
         self,
