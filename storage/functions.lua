@@ -1,0 +1,108 @@
+#!lua name=gridbeat
+-- The only writers of live state. Every call carries the first and the last record number of the journal
+-- that it covers; a call that does not follow on what is stored changes nothing and answers {0, what is stored}.
+--
+-- Keys: head, live, geo, holes. Arguments are counted lists, so that no message has to be parsed here.
+
+local function expect(head, journal, first)
+  local stored = redis.call('HMGET', head, 'journal', 'last')
+  local last = tonumber(stored[2] or '0')
+  if stored[1] and stored[1] ~= journal then return -1 end
+  if first ~= last + 1 then return last end
+  return nil
+end
+
+-- Lua's unpack has a bound on its stack; lists are handed on in parts.
+local function each_part(command, key, list)
+  for i = 1, #list, 4000 do
+    redis.call(command, key, unpack(list, i, math.min(i + 3999, #list)))
+  end
+end
+
+local function take(args, at, width)
+  local list, n = {}, tonumber(args[at]) * width
+  for i = 1, n do list[i] = args[at + i] end
+  return list, at + n + 1
+end
+
+local function append(args, at, ttl, limit)
+  local n, long = tonumber(args[at]), {}
+  at = at + 1
+  for _ = 1, n do
+    local key, bytes = args[at], args[at + 1]
+    local length = redis.call('APPEND', key, bytes)
+    if length == #bytes then redis.call('EXPIRE', key, ttl) end
+    if length > limit then long[#long + 1] = key end
+    at = at + 2
+  end
+  return long, at
+end
+
+-- apply: journal first last ttl limit message, live pairs, geo triples, entity triples, track pairs
+-- An entity with empty bytes is removed.
+redis.register_function('gb_apply', function(keys, args)
+  local journal, first, last = args[1], tonumber(args[2]), tonumber(args[3])
+  local stored = expect(keys[1], journal, first)
+  if stored then return {0, stored} end
+  local live, geo, entities, long
+  local at = 7
+  live, at = take(args, at, 2)
+  geo, at = take(args, at, 3)
+  entities, at = take(args, at, 3)
+  long, at = append(args, at, args[4], tonumber(args[5]))
+  each_part('HSET', keys[2], live)
+  for i = 1, #geo, 3999 do
+    redis.call('GEOADD', keys[3], unpack(geo, i, math.min(i + 3998, #geo)))
+  end
+  for i = 1, #entities, 3 do
+    if entities[i + 2] == '' then
+      redis.call('HDEL', entities[i], entities[i + 1])
+    else
+      redis.call('HSET', entities[i], entities[i + 1], entities[i + 2])
+    end
+  end
+  redis.call('HSET', keys[1], 'journal', journal, 'last', args[3])
+  redis.call('PUBLISH', keys[5], args[6])
+  return {1, last, long}
+end)
+
+-- restore: journal first last message, live pairs, geo triples, entity triples. Writes the state that the
+-- server holds in memory, whatever was there; the points first..last become a hole that gb_fill closes.
+-- With last = -1 the head is left alone: more parts follow.
+redis.register_function('gb_restore', function(keys, args)
+  local at = 5
+  local live, geo, entities
+  live, at = take(args, at, 2)
+  geo, at = take(args, at, 3)
+  entities, at = take(args, at, 3)
+  each_part('HSET', keys[2], live)
+  for i = 1, #geo, 3999 do
+    redis.call('GEOADD', keys[3], unpack(geo, i, math.min(i + 3998, #geo)))
+  end
+  for i = 1, #entities, 3 do redis.call('HSET', entities[i], entities[i + 1], entities[i + 2]) end
+  if tonumber(args[3]) >= 0 then
+    redis.call('HSET', keys[1], 'journal', args[1], 'last', args[3])
+    if tonumber(args[2]) <= tonumber(args[3]) then redis.call('HSET', keys[4], args[2], args[3]) end
+  end
+  redis.call('PUBLISH', keys[5], args[4])
+  return {1, tonumber(args[3])}
+end)
+
+-- fill: journal first last ttl limit, track pairs. Adds the points first..last of a hole and makes it smaller.
+redis.register_function('gb_fill', function(keys, args)
+  local first, last = args[2], tonumber(args[3])
+  if redis.call('HGET', keys[1], 'journal') ~= args[1] then return {0, -1} end
+  local stored = redis.call('HGET', keys[4], first)
+  if not stored then return {0, 0} end
+  local long = append(args, 6, args[4], tonumber(args[5]))
+  redis.call('HDEL', keys[4], first)
+  if tonumber(stored) > last then redis.call('HSET', keys[4], tostring(last + 1), stored) end
+  return {1, last, long}
+end)
+
+-- compact: key, old length, new bytes. Replaces a track by its distinct records unless it has grown meanwhile.
+redis.register_function('gb_compact', function(keys, args)
+  if redis.call('STRLEN', keys[1]) ~= tonumber(args[1]) then return 0 end
+  redis.call('SET', keys[1], args[2], 'KEEPTTL')
+  return 1
+end)
