@@ -87,7 +87,7 @@ def _render(settings: PageSettings) -> str:
         # folium's own min_zoom and max_zoom belong to its tile layer; in this spelling they reach L.map.
         minZoom=settings.min_zoom,
         maxZoom=settings.max_zoom,
-        zoomSnap=0.5,
+        zoomSnap=0.25,
         wheelPxPerZoomLevel=90,
         keyboard=False,
     )

@@ -46,7 +46,7 @@ class Feed(WebSocketServerProtocol):
         if getattr(self, "ended", False):
             self.sendClose(4401, "session ended")
         elif self.factory.double.cut:
-            self.sendClose(1013, "cut")
+            self.sendClose(4013, "cut")
 
     def onMessage(self, payload: bytes, is_binary: bool) -> None:
         double = self.factory.double
@@ -121,7 +121,7 @@ class Double:
         elif verb == "restart":
             self.instance, self.seq = f"{self.instance}+", 0
             for viewer in list(self.viewers):
-                viewer.sendClose(1012, "restart")
+                viewer.sendClose(4012, "restart")
         elif verb == "unit":
             walker = self.town.walkers[given.pop("id")]
             for key in ("state", "alarm"):

@@ -7,6 +7,7 @@ and gives each a state, so that every sign of the page is on the map from the fi
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -52,7 +53,7 @@ class Walker:
         edge = edges[self.edge]
         path = edge.path if edge.a == self.at else edge.path[::-1]
         left = self.along
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             piece = math.dist(a, b)
             if left <= piece or b is path[-1]:
                 break
@@ -138,7 +139,7 @@ class Town:
             12 if walker.state == ONLINE else 85,
             walker.alarm,
             walker.battery,
-            walker.about["grid"],
+            None if (grid := self.city.streets.edges[walker.edge].grid) is None else self.city.grid_ids[grid],
             None,
             0,
         ]

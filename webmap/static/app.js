@@ -9,11 +9,12 @@ import { CELLS_FROM, Grids, GridsLayer } from "./grids.js";
 import { HaloLayer } from "./halo_layer.js";
 import { language, onLanguage, setLanguage, t } from "./i18n.js";
 import { listenToKeys } from "./keyboard.js";
+import { plain } from "./labels.js";
 import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
 import { Preferences } from "./prefs.js";
 import { Sheet } from "./sheet.js";
-import { Units } from "./state.js";
+import { isSos, Units } from "./state.js";
 import { Theme } from "./theme.js";
 import { ageOf, ServerClock } from "./time.js";
 import { TrailLoader } from "./trails.js";
@@ -61,6 +62,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
 });
 
 const basemap = new BasemapLayer(model);
+model.basemap = basemap;
 const gridsLayer = new GridsLayer(model);
 const halo = new HaloLayer(model);
 const unitsLayer = new UnitsLayer(model);
@@ -85,6 +87,7 @@ const card = new Card({
 const sheet = new Sheet(() => list.paint());
 
 let wasBroken = false;
+let calling = new Set(); // units whose SOS is already known
 let scheduled = false;
 
 /** New data or filters: everything that shows units is brought up to date, at most once a frame. */
@@ -95,12 +98,28 @@ function refresh() {
     scheduled = false;
     chrome.counts();
     list.update();
+    callsForHelp();
     card.update();
     mapView.follow();
     wantTrails();
     unitsLayer.redraw();
     halo.redraw();
   });
+}
+
+/** A new SOS is said once, in words and aloud, and its row stands at the top of the list. */
+function callsForHelp() {
+  const now = new Set();
+  for (const unit of units.all.values()) {
+    if (!isSos(unit)) continue;
+    now.add(unit.id);
+    if (calling.has(unit.id)) continue;
+    const words = t("sos_from", { name: plain(unit.name, 24) });
+    chrome.notice(words, "sos");
+    chrome.speak(words);
+    list.box.scrollTop = 0;
+  }
+  calling = now;
 }
 
 function linkChanged() {
@@ -207,7 +226,7 @@ const actions = {
   },
   down: () => move(1),
   up: () => move(-1),
-  choose: () => pick(view.selected !== null && view.passes(view.selected) ? view.selected : list.first(), true),
+  choose: () => pick(view.selected !== null && view.passing().has(view.selected) ? view.selected : list.first(), true),
   follow: toggleFollow,
   trails: () => prefs.set("trails", TRAILS[(TRAILS.indexOf(trails()) + 1) % TRAILS.length]),
   grids: () => toggle("grids"),
@@ -270,7 +289,10 @@ chrome.filters();
 chrome.layers();
 feed.watch(mapView.box(), null);
 feed.connect();
-load("basemap", api.basemap, (collection) => basemap.load(collection));
+load("basemap", api.basemap, (collection) => {
+  basemap.load(collection);
+  gridsLayer.redraw(); // it writes the names of both
+});
 load("grids", api.grids, (collection) => {
   grids.load(collection);
   mapView.home();

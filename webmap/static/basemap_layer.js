@@ -3,7 +3,7 @@
 import { CanvasLayer } from "./canvas_layer.js";
 import { flatten, inSight, metresPerUnit, trace } from "./geo.js";
 import { language } from "./i18n.js";
-import { FONT, haloText, Places, plain } from "./labels.js";
+import { FONT, haloText, plain } from "./labels.js";
 
 const AREAS = new Set(["block", "park", "water", "river", "building"]);
 const STREETS = {
@@ -12,8 +12,8 @@ const STREETS = {
 };
 const BUILDINGS_FROM = 14.5;
 const LABEL_STYLE = {
-  town: { size: 17, weight: 700, color: "labelTown", until: 13.4, spaced: true },
-  quarter: { size: 14, weight: 600, color: "labelQuarter", from: 12, until: 15, spaced: true },
+  town: { size: 17, weight: 700, color: "labelTown", until: 12.8, spaced: true },
+  quarter: { size: 13, weight: 600, color: "labelQuarter", from: 12, until: 15.5, spaced: true },
   river: { size: 13, weight: 500, color: "labelWater", italic: true, from: 12.5 },
   park: { size: 11.5, weight: 500, color: "labelPark", from: 14 },
   station: { size: 11.5, weight: 600, color: "labelOther", from: 14 },
@@ -77,7 +77,6 @@ export const BasemapLayer = CanvasLayer.extend({
     for (const shape of seen) if (AREAS.has(shape.kind)) this.area(ctx, shape, view, colors);
     this.streets(ctx, seen, view, colors, metre);
     this.rails(ctx, seen, view, colors);
-    this.names(ctx, view, colors);
   },
 
   area(ctx, shape, view, colors) {
@@ -125,8 +124,8 @@ export const BasemapLayer = CanvasLayer.extend({
     ctx.stroke();
   },
 
-  names(ctx, view, colors) {
-    const places = new Places();
+  /** Drawn by the layer of the grids, above its lines; `places` already holds the names of the grids. */
+  names(ctx, view, colors, places) {
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     for (const label of this.labels) {

@@ -8,7 +8,9 @@
   } catch (error) {
     chosen = {}; // a browser without storage still gets a page
   }
-  if (chosen.theme === "light" || chosen.theme === "dark") root.dataset.theme = chosen.theme;
+  var auto = chosen.theme !== "light" && chosen.theme !== "dark";
+  var dark = auto ? matchMedia("(prefers-color-scheme: dark)").matches : chosen.theme === "dark";
+  root.dataset.theme = dark ? "dark" : "light";
   var language = chosen.language || (/^zh/i.test(navigator.language || "zh") ? "zh" : "en");
   root.lang = language === "zh" ? "zh-CN" : "en";
 })();

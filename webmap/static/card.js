@@ -5,12 +5,11 @@ import { knows, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
 import { isSos } from "./state.js";
-import { ageOf, headingWord } from "./time.js";
+import { ageOf, headingWord, speedWord } from "./time.js";
 
 const POLL_MS = 1000;
 const POLLS = 60; // a device that did not answer in a minute is asked again by a person, not by us
 const FINAL = new Set(["done", "failed", "expired"]);
-const STANDING = 0.3; // m/s
 
 export class Card {
   #shown = null;
@@ -121,11 +120,12 @@ export class Card {
     text(p.state, sos ? t("sos") : t(`state_${unit.state}`));
     text(p.age, unit.lat === null ? t("no_position") : `${t("fix_age")} ${ageOf(unit.fix, now)}`);
     const known = (value, words) => (value === null || value === undefined ? t("unknown") : words(value));
-    text(p.speed, known(unit.speed, (v) => (v < STANDING ? t("standing") : t("speed_value", { n: (v * 3.6).toFixed(v < 2.8 ? 1 : 0) }))));
+    text(p.speed, known(unit.speed, speedWord));
     text(p.heading, known(unit.course, (v) => t("heading_value", { name: headingWord(v), n: Math.round(v) })));
     text(p.accuracy, known(unit.accuracy, (v) => t("accuracy_value", { n: Math.round(v) })));
     text(p.battery, known(unit.battery, (v) => `${Math.round(v)} %`));
     p.battery.classList.toggle("is-low", unit.battery !== null && unit.battery !== undefined && unit.battery <= 20);
+    p.own_grid.closest(".fact").hidden = unit.grid === null;
     text(p.own_grid, unit.grid === null ? t("unknown") : plain(this.grids.name(unit.grid), 40));
     this.#whereNow(unit);
     text(p.last_seen, ageOf(unit.seen, now, "never_seen"));
@@ -152,7 +152,7 @@ export class Card {
     const grid = current === null ? null : this.grids.gridOf(current);
     const own = unit.grid !== null && grid !== null && String(this.grids.gridOf(unit.grid)) === String(grid);
     const place = grid === null ? t("outside_grids") : plain(this.grids.name(grid), 40);
-    text(p, own ? t("in_own_grid") : place);
+    text(p, own ? t("in_own_grid") : unit.grid === null || grid === null ? place : `${place} · ${t("out_of_grid")}`);
     p.dataset.fit = unit.grid === null ? "" : own ? "own" : "out";
     p.title = unit.cellNow ? `${t("cell")} ${plain(unit.cellNow, 40)}` : "";
   }

@@ -36,8 +36,8 @@ export class Chrome {
 
   /** Everything that is words and does not follow from data. */
   translate() {
-    for (const [key, chip] of this.#chips) chip.setAttribute("aria-label", chipWord(key)), (chip.title = chipWord(key));
-    for (const [key, chip] of this.#chips) chip.querySelector(".chip-word").textContent = chipWord(key);
+    for (const [key, chip] of this.#chips) chip.title = chipWord(key);
+    for (const [key, chip] of this.#chips) chip.querySelector(".chip-word").textContent = t(`chip_${key}`);
     $("language-word").textContent = t("other_language");
     this.#legend();
     this.#keys();
@@ -130,7 +130,7 @@ export class Chrome {
     box.dataset.level = level;
     box.hidden = false;
     clearTimeout(this.#noticeTimer);
-    this.#noticeTimer = setTimeout(() => (box.hidden = true), level === "warn" ? 3 * NOTICE_MS : NOTICE_MS);
+    this.#noticeTimer = setTimeout(() => (box.hidden = true), level === "info" || level === "good" ? NOTICE_MS : 3 * NOTICE_MS);
   }
 
   speak(words) {

@@ -25,6 +25,7 @@ export class Feed {
     this.url = url;
     this.handlers = handlers;
     setInterval(() => this.#listen(), 1000);
+    window.addEventListener("online", () => this.link === "broken" && this.connect());
   }
 
   connect() {

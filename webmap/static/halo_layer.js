@@ -18,11 +18,12 @@ export const HaloLayer = CanvasLayer.extend({
   paint(ctx, view, time) {
     const { units, view: looks, clock, trails } = this.model;
     const now = clock.now();
+    const passing = looks.passing();
+    const mode = trails();
     let alive = false;
     for (const unit of units.all.values()) {
-      if (!unit.near || !looks.passes(unit.id)) continue;
+      if (!unit.near || !passing.has(unit.id)) continue;
       const selected = unit.id === looks.selected;
-      const mode = trails();
       if (mode === "all" || (mode === "selected" && selected)) this.trail(ctx, view, unit, now, selected);
       const hovered = unit.id === looks.hovered;
       const sos = isSos(unit);

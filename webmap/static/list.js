@@ -3,8 +3,8 @@
 import { language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
-import { isSos } from "./state.js";
-import { ageOf } from "./time.js";
+import { isSos, ONLINE_FIX } from "./state.js";
+import { ageOf, speedWord } from "./time.js";
 
 const ROW = 56;
 const SPARE = 4;
@@ -26,8 +26,9 @@ export class UnitList {
       const row = event.target.closest(".row");
       if (row) onPick(row.dataset.id);
     });
-    this.space.addEventListener("pointerover", (event) => view.hover(event.target.closest(".row")?.dataset.id ?? null));
-    this.space.addEventListener("pointerleave", () => view.hover(null));
+    // Mouse events like the map's own: pointer events would come before the map has let go of its unit.
+    this.space.addEventListener("mouseover", (event) => view.hover(event.target.closest(".row")?.dataset.id ?? null));
+    this.space.addEventListener("mouseleave", () => view.hover(null));
   }
 
   /** The units changed, or the filters, or what the map shows. */
@@ -102,12 +103,17 @@ export class UnitList {
     if (row.getAttribute("aria-selected") !== selected) row.setAttribute("aria-selected", selected);
     text(parts.name, plain(unit.name, 40));
     text(parts.where, [unit.street, unit.team].filter(Boolean).map((word) => plain(word, 40)).join(" · "));
-    text(parts.state, sos ? t("sos") : t(`state_${unit.state}`));
+    text(parts.state, sos ? t("sos") : unit.state === ONLINE_FIX ? motion(unit) : t(`state_${unit.state}`));
     // Of a unit outside the watched area only the state is known here: no age is better than an old one.
     text(parts.age, unit.near ? ageOf(unit.fix, now) : "");
     set(parts.state.dataset, "state", sos ? "sos" : String(unit.state));
     row.lang = language();
   }
+}
+
+/** Of a unit that is online and located nothing needs saying but how it moves. */
+function motion(unit) {
+  return unit.near && unit.speed !== null ? speedWord(unit.speed) : t("state_0");
 }
 
 function newRow(index) {

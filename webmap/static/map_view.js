@@ -86,8 +86,8 @@ export class MapView {
     const corner = (x, y) => this.map.unproject(L.point(x, y).multiplyBy(256), 0);
     const narrow = this.map.getSize().x < 720;
     this.map.fitBounds(L.latLngBounds(corner(box[0], box[1]), corner(box[2], box[3])), {
-      paddingTopLeft: narrow ? [8, 64] : [24, 20],
-      paddingBottomRight: narrow ? [8, 150] : [24, 20],
+      paddingTopLeft: narrow ? [6, 8] : [70, 12],
+      paddingBottomRight: narrow ? [6, 80] : [24, 12],
       animate,
     });
   }

@@ -52,7 +52,7 @@ export class Sprites {
 
   /** {image, size}: a square picture, size in CSS pixels, its middle on the unit's place. */
   get(state, kind, dot, sos) {
-    const key = `${state}${kind}${dot}${sos}`;
+    const key = state * 8 + (kind === "vehicle" ? 4 : 0) + (dot ? 2 : 0) + (sos ? 1 : 0);
     let sprite = this.#made.get(key);
     if (!sprite) {
       sprite = this.#draw(state, kind, dot, sos);
@@ -67,12 +67,12 @@ export class Sprites {
     let sprite = this.#made.get(key);
     if (!sprite) {
       const r = RADIUS[kind] + 1;
-      sprite = this.#picture(2 * (r + 10), (ctx) => {
+      sprite = this.#picture(2 * (r + 12), (ctx) => {
         ctx.fillStyle = sos ? this.#colors.sos : this.#colors.states[state];
         ctx.strokeStyle = this.#colors.mark;
-        ctx.lineWidth = 1.6;
+        ctx.lineWidth = 3;
         ctx.lineJoin = "round";
-        const beak = new Path2D(`M${-r * 0.62} ${-r * 0.72}L0 ${-r - 7}L${r * 0.62} ${-r * 0.72}Z`);
+        const beak = new Path2D(`M${-r * 0.78} ${-r * 0.6}L0 ${-r - 8}L${r * 0.78} ${-r * 0.6}Z`);
         ctx.stroke(beak);
         ctx.fill(beak);
       });
@@ -86,7 +86,7 @@ export class Sprites {
     const r = dot ? (kind === "vehicle" ? 6 : 3.6) : RADIUS[kind];
     const color = sos ? colors.sos : colors.states[state];
     const hollow = state === OFF_SHIFT && !sos;
-    return this.#picture(2 * (r * 1.3 + 5), (ctx) => {
+    return this.#picture(2 * (r * 1.3 + (dot ? 1.5 : 5)), (ctx) => {
       const shape = new Path2D(SHAPES[state](r));
       ctx.lineJoin = "round";
       if (!dot) {

@@ -7,11 +7,10 @@ export class Preferences {
   #values;
   #listeners = [];
 
-  constructor(storage = window.localStorage) {
-    this.storage = storage;
+  constructor() {
     let kept = {};
     try {
-      kept = JSON.parse(storage.getItem(KEY) || "{}") || {};
+      kept = JSON.parse(localStorage.getItem(KEY) || "{}") || {};
     } catch {
       kept = {}; // storage is off or spoiled: the defaults serve
     }
@@ -26,7 +25,7 @@ export class Preferences {
     if (this.#values[name] === value) return;
     this.#values[name] = value;
     try {
-      this.storage.setItem(KEY, JSON.stringify(this.#values));
+      localStorage.setItem(KEY, JSON.stringify(this.#values));
     } catch {
       // a full or forbidden storage forgets; the page goes on
     }

@@ -19,7 +19,7 @@ function newUnit(id) {
     id, name: id, kind: "person", team: "", street: "", grid: null, protocol: "",
     state: OFF_SHIFT, lat: null, lon: null, x: 0, y: 0, fromX: 0, fromY: 0, movedAt: -Infinity, near: false,
     course: null, speed: null, fix: null, seen: null, accuracy: null, alarm: 0, battery: null, gridNow: null, cellNow: null,
-    flags: 0, trail: [], trailFrom: Infinity,
+    flags: 0, trail: [],
   };
 }
 
@@ -66,15 +66,13 @@ export class Units {
     return counts;
   }
 
-  /** Earlier points of a unit's trail, oldest first, as [time, lat, lon]. Those that came live meanwhile stay. */
-  backfill(id, points, since) {
+  /** Points of a unit's trail as [time, lat, lon], merged with those that came live: one point per moment. */
+  backfill(id, points) {
     const unit = this.all.get(id);
     if (!unit) return;
-    const first = unit.trail.length ? unit.trail[0] : Infinity;
-    const earlier = [];
-    for (const [time, lat, lon] of points) if (time < first) earlier.push(time, mercatorX(lon), mercatorY(lat));
-    unit.trail = earlier.concat(unit.trail);
-    unit.trailFrom = since;
+    const byTime = new Map(points.map(([time, lat, lon]) => [time, [time, mercatorX(lon), mercatorY(lat)]]));
+    for (let i = 0; i < unit.trail.length; i += 3) byTime.set(unit.trail[i], unit.trail.slice(i, i + 3));
+    unit.trail = [...byTime.values()].sort((a, b) => a[0] - b[0]).flat();
   }
 
   #unit(id) {

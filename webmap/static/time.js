@@ -47,6 +47,14 @@ export function headingWord(course) {
   return t("headings").split(" ")[Math.round(course / 45) % 8];
 }
 
+const STANDING = 0.3; // m/s
+
+/** A speed in m/s as people say it. */
+export function speedWord(speed) {
+  if (speed < STANDING) return t("standing");
+  return t("speed_value", { n: (speed * 3.6).toFixed(speed < 2.8 ? 1 : 0) });
+}
+
 /** The time of day in the city's zone; falls back to the browser's zone when it does not know the name. */
 export function clockFormat(zone) {
   const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };

@@ -50,7 +50,7 @@ export class TrailLoader {
         .map((point) => [typeof point.fix_time === "number" ? point.fix_time : Date.parse(point.fix_time), point.lat, point.lon])
         .filter(([time]) => time >= since)
         .sort((a, b) => a[0] - b[0]);
-      this.units.backfill(id, points, since);
+      this.units.backfill(id, points);
       this.onLoaded();
     } catch (error) {
       this.#asked.delete(id);

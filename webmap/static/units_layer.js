@@ -38,11 +38,12 @@ export const UnitsLayer = CanvasLayer.extend({
   /** Units in sight in drawing order: what matters most is drawn last and lies on top. */
   gather(view, time) {
     const { units, view: looks } = this.model;
+    const passing = looks.passing();
     const drawn = [];
     let moving = false;
     const last = time === Infinity ? performance.now() + GLIDE_MS * 2 : time;
     for (const unit of units.all.values()) {
-      if (!unit.near || !looks.passes(unit.id)) continue;
+      if (!unit.near || !passing.has(unit.id)) continue;
       const at = shown(unit, last);
       const x = at.x * view.scale - view.left;
       const y = at.y * view.scale - view.top;
@@ -59,7 +60,8 @@ export const UnitsLayer = CanvasLayer.extend({
 
   sign(ctx, { unit, x, y }, dots) {
     const sos = isSos(unit);
-    ctx.globalAlpha = sos ? 1 : ALPHA[unit.state];
+    const alpha = sos ? 1 : ALPHA[unit.state];
+    if (ctx.globalAlpha !== alpha) ctx.globalAlpha = alpha;
     if (!dots && unit.course !== null && unit.state === ONLINE_FIX && (unit.speed ?? 0) > 0.3) {
       const beak = this.sprites.beak(unit.state, unit.kind, sos);
       ctx.save();
@@ -69,7 +71,11 @@ export const UnitsLayer = CanvasLayer.extend({
       ctx.restore();
     }
     const sprite = this.sprites.get(unit.state, unit.kind, dots && !sos, sos);
-    ctx.drawImage(sprite.image, x - sprite.size / 2, y - sprite.size / 2, sprite.size, sprite.size);
+    const left = x - sprite.size / 2;
+    const top = y - sprite.size / 2;
+    // Thousands of dots on whole pixels are copied, not resampled; a few signs may glide between pixels.
+    if (dots) ctx.drawImage(sprite.image, Math.round(left), Math.round(top), sprite.size, sprite.size);
+    else ctx.drawImage(sprite.image, left, top, sprite.size, sprite.size);
   },
 
   names(ctx, drawn, view) {
@@ -95,7 +101,7 @@ export const UnitsLayer = CanvasLayer.extend({
       ctx.font = `500 11px ${FONT}`;
       const oldWidth = old ? ctx.measureText(old).width + 6 : 0;
       const half = (nameWidth + oldWidth) / 2;
-      const spot = this.spot(places, x, y, half, RADIUS[unit.kind], chosen || sos);
+      const spot = this.spot(places, unit, x, y, half, RADIUS[unit.kind] + (chosen ? 8 : 2), chosen || sos);
       if (!spot) continue;
       const left = spot[0] - half;
       ctx.textAlign = "left";
@@ -110,10 +116,14 @@ export const UnitsLayer = CanvasLayer.extend({
   },
 
   /** Below the sign, or right, left, above of it; chosen units get their place whatever lies there. */
-  spot(places, x, y, half, r, must) {
+  spot(places, unit, x, y, half, r, must) {
     const spots = [[x, y + r + 11], [x + r + 7 + half, y], [x - r - 7 - half, y], [x, y - r - 12]];
-    for (const [cx, cy] of spots) {
-      if (places.take(cx - half - 2, cy - 8, cx + half + 2, cy + 8)) return [cx, cy];
+    // Where it stood last comes first: names that hop from side to side cannot be read.
+    for (const side of [unit.side ?? 0, 0, 1, 2, 3]) {
+      const [cx, cy] = spots[side];
+      if (!places.take(cx - half - 2, cy - 8, cx + half + 2, cy + 8)) continue;
+      unit.side = side;
+      return spots[side];
     }
     return must ? spots[0] : null;
   },

@@ -98,9 +98,10 @@ export class View {
     return this.#filtered;
   }
 
-  passes(id) {
+  /** Ids of the units that pass the filters. */
+  passing() {
     this.list();
-    return this.#passing.has(id);
+    return this.#passing;
   }
 
   /** The list beside the map: as `list`, or only what the map shows. */
