@@ -201,6 +201,7 @@ prefs.onChange((name, value) => {
     halo.redraw();
     card.update();
   }
+  if (name === "wall" && value) chrome.notice(t("wall_on"));
   if (name === "language") setLanguage(value);
   chrome.layers();
 });
@@ -233,6 +234,7 @@ const actions = {
   cells: () => toggle("cells"),
   language: () => prefs.set("language", language() === "zh" ? "en" : "zh"),
   theme: () => theme.toggle(),
+  wall: () => toggle("wall"),
   help: () => chrome.help(),
   zoomIn: () => map.zoomIn(1),
   zoomOut: () => map.zoomOut(1),

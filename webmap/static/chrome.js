@@ -12,7 +12,7 @@ const NOTICE_MS = 4000;
 
 export const KEYS = [
   ["/", "key_search"], ["j k ↓ ↑", "key_move"], ["Enter", "key_select"], ["F", "key_follow"], ["T", "key_trails"], ["G", "key_grids"], ["C", "key_cells"],
-  ["+ −", "key_zoom"], ["0", "key_whole"], ["L", "key_language"], ["D", "key_theme"], ["Esc", "key_escape"], ["?", "key_help"],
+  ["+ −", "key_zoom"], ["0", "key_whole"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["Esc", "key_escape"], ["?", "key_help"],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -96,6 +96,7 @@ export class Chrome {
   }
 
   layers() {
+    document.body.classList.toggle("is-wall", this.prefs.get("wall"));
     $("grids").setAttribute("aria-pressed", String(this.prefs.get("grids")));
     $("cells").setAttribute("aria-pressed", String(this.prefs.get("cells")));
     $("trails").setAttribute("aria-pressed", this.prefs.get("trails") === "all" ? "true" : this.prefs.get("trails") === "off" ? "false" : "mixed");

@@ -124,6 +124,8 @@ const WORDS = {
   key_language: ["中文 / English", "中文 / English"],
   key_theme: ["明暗切换", "Light or dark"],
   key_escape: ["取消选中、关闭", "Deselect, close"],
+  key_wall: ["大屏模式", "Wall mode"],
+  wall_on: ["大屏模式，按 W 返回", "Wall mode: press W to return"],
   key_help: ["显示本页", "Show this page"],
 
   error_load: ["未能读取{what}，稍后重试", "Could not load {what}; trying again"],

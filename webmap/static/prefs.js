@@ -1,7 +1,7 @@
 // What a person chose, kept in this browser only: theme, language, layers, the last view of the map.
 
 const KEY = "gridbeat";
-const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, view: null };
+const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, wall: false, view: null };
 
 export class Preferences {
   #values;

@@ -79,7 +79,7 @@ export const UnitsLayer = CanvasLayer.extend({
   },
 
   names(ctx, drawn, view) {
-    const { theme, view: looks, clock } = this.model;
+    const { theme, view: looks, clock, prefs } = this.model;
     const { colors } = theme;
     const now = clock.now();
     const places = new Places();
@@ -93,7 +93,7 @@ export const UnitsLayer = CanvasLayer.extend({
       const { unit, x, y } = drawn[i];
       const chosen = unit.id === looks.selected || unit.id === looks.hovered;
       const sos = isSos(unit);
-      const size = view.zoom >= 15 ? 12.5 : 12;
+      const size = prefs.get("wall") ? 16 : view.zoom >= 15 ? 12.5 : 12;
       ctx.font = `${chosen || sos ? 700 : 600} ${size}px ${FONT}`;
       const name = plain(unit.name, 18);
       const old = unit.state === STALE || unit.state === OFFLINE || sos || chosen ? ageOf(unit.fix, now) : "";
