@@ -213,17 +213,17 @@ class Page:
         """Polls until the expression is true and answers its value."""
         end = time.monotonic() + patience
         while True:
+            failed: BrowserError | None = None
+            value = None
             try:
                 value = self.run(condition)
             except BrowserError as error:  # a page that is just being replaced has no context
-                value, condition_error = None, error
-            else:
-                condition_error = None
+                failed = error
             if value:
                 return value
             if time.monotonic() > end:
                 told = "; ".join(self.problems) or "the page did not complain"
-                raise BrowserError(f"never true: {condition} ({condition_error or told})")
+                raise BrowserError(f"never true: {condition} ({failed or told})")
             time.sleep(0.03)
 
     def key(self, key: str) -> None:
