@@ -1,0 +1,418 @@
+"""The settings file of a city: TOML in, frozen values out, and every mistake in it named by its line.
+
+:func:`read` checks the whole file before anything starts and raises one :class:`ConfigError` that lists all that
+is wrong, such as ``city.toml:12: [jt808] port must be 1..65535, not 70000``. Without a file, :func:`defaults` is
+the demo city. ``city.toml.example`` describes each setting for the operator.
+
+A setting is one line in one of the classes below: its name, its default and its check. The class is the section;
+``section`` and ``key`` say so where the file calls it otherwise. Checks take what TOML gave, answer the value to
+keep and raise ``ValueError`` with words that go on after the setting's name.
+"""
+
+# ruff: noqa: RUF009 - setting() and group() are dataclasses.field() with less to write.
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+Check = Callable[[Any], Any]
+Place = tuple[str, ...]
+"""A section, or a section and a key."""
+
+PROJECT = Path(__file__).resolve().parents[1]
+LOOPBACK = "127.0.0.1"
+DAY = 86_400
+FILE_LIMIT = 256 * 1024
+"""Bytes of a settings file: hundreds of times what it needs; a wrong path may name anything."""
+TEXT_LIMIT = 200
+"""Characters of a name or address: it is shown on every page."""
+
+
+class ConfigError(Exception):
+    """The settings cannot be used. ``problems`` has one line for each, and so has the text."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+# Checks.
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number within both bounds."""
+
+    def check(value: Any) -> int:
+        # bool is an int in Python, and yes is no number.
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"must be {low}..{high}, not {_shown(value)}")
+        return value
+
+    return check
+
+
+def port(value: Any) -> int:
+    """A port. 0 is taken too, for tests: any that is free."""
+    if type(value) is not int or not 0 <= value <= 65535:
+        raise ValueError(f"must be 1..65535, not {_shown(value)}")
+    return value
+
+
+def text(value: Any) -> str:
+    """A name of one line."""
+    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT or not value.isprintable():
+        raise ValueError(f"must be one line of text in quotes, not {_shown(value)}")
+    return value.strip()
+
+
+def address(value: Any) -> str:
+    """The address of a network interface; names are refused because they may mean several."""
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        hint = f'"{LOOPBACK}" (this machine only) or "0.0.0.0" (every network)'
+        raise ValueError(f"must be an IP address such as {hint}, not {_shown(value)}") from None
+
+
+def folder(value: Any) -> Path:
+    """A folder; :func:`read` puts a relative one beside the settings file."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"must be a folder in quotes, not {_shown(value)}")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"names a home that does not exist: {_shown(value)}") from None
+
+
+def zone(value: Any) -> str:
+    """The name of a time zone that this machine knows."""
+    if _knows(value):
+        return str(value)
+    if not _knows("Asia/Shanghai"):
+        raise ValueError("cannot be checked: this machine has no time zones (sudo apt install tzdata)")
+    raise ValueError(f'must be the name of a time zone such as "Asia/Shanghai", not {_shown(value)}')
+
+
+def center(value: Any) -> tuple[float, float]:
+    """Latitude and longitude in degrees."""
+    if isinstance(value, list) and len(value) == 2 and all(type(one) in (int, float) for one in value):
+        latitude, longitude = map(float, value)
+        if abs(latitude) <= 90 and abs(longitude) <= 180:
+            return latitude, longitude
+    raise ValueError(f"must be [latitude, longitude] in degrees, not {_shown(value)}")
+
+
+def redis_url(value: Any) -> str:
+    """Where the operator's server is. The value is never shown: it may hold a password."""
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        usable = parts.path if parts.scheme == "unix" else parts.scheme in ("redis", "rediss") and parts.hostname
+        if usable and parts.port != 0:
+            return str(value)
+    except ValueError:
+        pass  # a bracket or a port that is none
+    raise ValueError("must be redis://host:port, rediss://host:port or unix:///path/of/the/socket")
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """Addresses under which browsers reach the console besides its own, for example behind a proxy."""
+    if not isinstance(value, list):
+        raise ValueError(f"must be a list such as [], not {_shown(value)}")
+    for one in value:
+        if not isinstance(one, str) or not re.fullmatch(r"https?://[^/\s?#@]+", one):
+            raise ValueError(f'holds {_shown(one)}, which is not like "https://map.example" (no path, no end slash)')
+    return tuple(one.lower() for one in value)
+
+
+# Settings.
+
+
+def setting(default: Any, check: Check, section: str = "", key: str = "") -> Any:
+    """A field that is read from the file."""
+    return dataclasses.field(default=default, metadata={"check": check, "section": section, "key": key})
+
+
+def group(kind: Callable[..., Any], **given: Any) -> Any:
+    """A field that is a section of its own, by the field's name; ``given`` are defaults that differ."""
+    return dataclasses.field(default_factory=partial(kind, **given))
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """What the city is called and where it is; ``center`` None: the middle of its grids."""
+
+    name: str = setting("Gridbeat", text)
+    zone: str = setting("Asia/Shanghai", zone)
+    center: tuple[float, float] | None = setting(None, center)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where one door is. An empty ``bind`` becomes that of ``[server]`` before anybody sees it."""
+
+    bind: str = setting("", address)
+    port: int = setting(0, port)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Ages of the last sign of life, in seconds: up to the first a unit is online, beyond the second offline."""
+
+    online_s: int = setting(120, whole(5, DAY))
+    offline_s: int = setting(900, whole(5, 7 * DAY))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a listener bears: connections in all and from one address (a whole fleet may come through one mobile
+    network's gateway), seconds without a byte, and seconds until a device must have said who it is."""
+
+    connections: int = setting(20_000, whole(1, 1_000_000))
+    per_address: int = setting(12_000, whole(1, 1_000_000))
+    idle_s: int = setting(180, whole(5, DAY))
+    login_s: int = setting(15, whole(1, 600))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it. ``demo`` is true only without a settings file."""
+
+    bind: str = setting(LOOPBACK, address, "server")
+    data: Path = setting(Path("data"), folder, "server")
+    redis_url: str | None = setting(None, redis_url, "redis", "url")
+    city: City = group(City)
+    console: Listener = group(Listener, port=8080)
+    origins: tuple[str, ...] = setting((), origins, "console")
+    field: Listener = group(Listener, port=8081)
+    jt808: Listener = group(Listener, port=6808)
+    handheld: Listener = group(Listener, port=6900)
+    phones: Listener = group(Listener, port=5055)
+    presence: Presence = group(Presence)
+    limits: Limits = group(Limits)
+    demo: bool = False
+
+
+def defaults() -> Settings:
+    """The demo city. Its data has a folder of its own, so that no real city ever starts with the demo's people."""
+    return dataclasses.replace(_bound(Settings()), data=PROJECT / "data" / "demo", demo=True)
+
+
+def read(path: Path) -> Settings:
+    """The settings in the file; raises :class:`ConfigError` with everything that is wrong."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError([f"{path}: {(error.strerror or 'cannot be read').lower()}"]) from None
+    if len(data) > FILE_LIMIT:
+        raise ConfigError([f"{path}: larger than {FILE_LIMIT // 1024} KiB, so no settings file"])
+    document, written = _parse(path.name, data)
+    reader = _Reader(path.name, document, _lines(written))
+    settings = _bound(reader.build(Settings(), ""))
+    reader.report_unknown()
+    reader.cross_check(settings)
+    if reader.problems:
+        raise ConfigError([line for _, line in sorted(reader.problems)])
+    return dataclasses.replace(settings, data=path.resolve().parent / settings.data)
+
+
+def known() -> dict[str, dict[str, str]]:
+    """Every section with its keys, each with the name of its value among the defaults (``jt808.port``)."""
+    sections: dict[str, dict[str, str]] = {}
+    for section, key, name in _walk(Settings(), "", ""):
+        sections.setdefault(section, {})[key] = name
+    return sections
+
+
+# How it is done.
+
+
+class _Reader:
+    """One file on its way to settings; collects the problems with their line numbers."""
+
+    def __init__(self, name: str, document: dict[str, Any], lines: dict[Place, int]) -> None:
+        self._name = name
+        self._document = document
+        self._lines = lines
+        self.problems: list[tuple[int, str]] = []
+
+    def build(self, default: Any, section: str) -> Any:
+        """``default`` with everything that the file says otherwise."""
+        changes = {}
+        for field in dataclasses.fields(default):
+            value = getattr(default, field.name)
+            if dataclasses.is_dataclass(value):
+                changes[field.name] = self.build(value, field.name)
+            elif "check" in field.metadata:
+                changes[field.name] = self._value(*_place(field, section), field.metadata["check"], value)
+        return dataclasses.replace(default, **changes)
+
+    def _value(self, section: str, key: str, check: Check, default: Any) -> Any:
+        table = self._document.get(section)
+        if not isinstance(table, dict) or key not in table:
+            return default
+        try:
+            return check(table[key])
+        except ValueError as error:
+            self._complain((section, key), f"[{section}] {key} {error}")
+            return default
+
+    def report_unknown(self) -> None:
+        """What the file names and nobody reads is a mistake, or the operator believes that it works."""
+        sections = known()
+        for section, table in self._document.items():
+            if section in sections and isinstance(table, dict):
+                for key in table.keys() - sections[section].keys():
+                    hint = _hint(key, sections[section], "{}")
+                    self._complain((section, key), f"[{section}] {key} is not a setting; {hint}")
+            elif section in sections:
+                self._complain((section,), f"{section} must be a section: write [{section}] on a line of its own")
+            elif isinstance(table, dict):
+                self._complain((section,), f"[{section}] is not a section; {_hint(section, sections, '[{}]')}")
+            else:
+                self._complain((section,), f"{section} stands before the first section; every setting belongs to one")
+
+    def cross_check(self, settings: Settings) -> None:
+        """What two settings must be to each other."""
+        presence = settings.presence
+        if presence.offline_s <= presence.online_s:
+            place = ("presence", "offline_s" if ("presence", "offline_s") in self._lines else "online_s")
+            told = f"[presence] offline_s must be more than online_s ({presence.online_s}), not {presence.offline_s}"
+            self._complain(place, told)
+        taken: list[tuple[str, Listener]] = []
+        for name, listener in _listeners(settings):
+            for other, before in taken:
+                if listener.port and listener.port == before.port and _overlap(listener.bind, before.bind):
+                    place = (name, "port") if (name, "port") in self._lines else (other, "port")
+                    self._complain(place, f"[{name}] port {listener.port} is that of [{other}] too")
+            taken.append((name, listener))
+
+    def _complain(self, place: Place, told: str) -> None:
+        line = self._lines.get(place) or self._lines.get(place[:1]) or 1
+        self.problems.append((line, f"{self._name}:{line}: {told}"))
+
+
+def _place(field: dataclasses.Field[Any], section: str) -> tuple[str, str]:
+    return field.metadata["section"] or section, field.metadata["key"] or field.name
+
+
+def _walk(default: Any, section: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    for field in dataclasses.fields(default):
+        value = getattr(default, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _walk(value, field.name, f"{field.name}.")
+        elif "check" in field.metadata:
+            yield *_place(field, section), prefix + field.name
+
+
+def _listeners(settings: Settings) -> Iterator[tuple[str, Listener]]:
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Listener):
+            yield field.name, value
+
+
+def _bound(settings: Settings) -> Settings:
+    """Listeners without an address of their own get the common one."""
+    changes: dict[str, Any] = {
+        name: dataclasses.replace(listener, bind=listener.bind or settings.bind)
+        for name, listener in _listeners(settings)
+    }
+    return dataclasses.replace(settings, **changes)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two listeners on these addresses would meet; "::" takes IPv4 too on most machines."""
+    first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    if first == second or "::" in (one, other):
+        return True
+    return first.version == second.version and (first.is_unspecified or second.is_unspecified)
+
+
+def _parse(name: str, data: bytes) -> tuple[dict[str, Any], str]:
+    try:
+        written = data.decode("utf-8-sig")  # editors on Windows put a mark first
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{name}:{line}: not UTF-8; save the file in that encoding"]) from None
+    try:
+        return tomllib.loads(written), written
+    except tomllib.TOMLDecodeError as error:
+        told = str(error)
+        place = re.search(r" \(at line (\d+), column (\d+)\)$", told)
+        line = int(place[1]) if place else written.rstrip("\n").count("\n") + 1
+        what = f"{told[: place.start()]} (column {place[2]})" if place else told
+        raise ConfigError([f"{name}:{line}: {what}"]) from None
+
+
+def _lines(written: str) -> dict[Place, int]:
+    """The line on which each section and each key of a file begins.
+
+    tomllib keeps no positions. But a statement ends with the first line at which it is TOML by itself, so the file
+    is cut there, and each piece says what it names, however it is quoted, dotted or nested.
+    """
+    found: dict[Place, int] = {}
+    section: Place = ()
+    piece, start = "", 1
+    for number, line in enumerate(written.split("\n"), 1):
+        piece += line + "\n"
+        try:
+            named = tomllib.loads(piece)
+        except tomllib.TOMLDecodeError:
+            continue
+        places = list(_places(named))
+        if piece.lstrip().startswith("["):
+            section = places[-1]
+            places = [section]
+        else:
+            places = [section + place for place in places]
+        for place in places:
+            for length in range(1, len(place) + 1):
+                found.setdefault(place[:length], start)
+        piece, start = "", number + 1
+    return found
+
+
+def _places(table: dict[str, Any]) -> Iterator[Place]:
+    for key, value in table.items():
+        yield (key,)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = value[0]
+        if isinstance(value, dict):
+            yield from ((key, *rest) for rest in _places(value))
+
+
+def _hint(word: str, choices: dict[str, Any], form: str) -> str:
+    near = difflib.get_close_matches(word.lower(), choices, 1)
+    if near:
+        return f"did you mean {form.format(near[0])}?"
+    return "there are " + ", ".join(form.format(one) for one in sorted(choices))
+
+
+def _shown(value: Any) -> str:
+    """The value much as it was written, but never more than a line's end of it."""
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _knows(name: Any) -> bool:
+    if not isinstance(name, str) or not name:
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # OSError: the name is that of a folder, such as "Asia".
+        return False
+    return True

@@ -1,0 +1,244 @@
+"""Settings files: what is read, what is refused, and on which line the fault is found."""
+
+from __future__ import annotations
+
+import re
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from storage.config import FILE_LIMIT, PROJECT, ConfigError, Listener, Settings, defaults, known, read
+
+EXAMPLE = PROJECT / "city.toml.example"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "city.toml"
+
+
+def parse(file: Path, text: str) -> Settings:
+    file.write_text(text, encoding="utf-8")
+    return read(file)
+
+
+def problems(file: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(file, text)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_the_defaults_are_the_demo_on_loopback() -> None:
+    settings = defaults()
+    assert settings.demo
+    assert settings.data.is_absolute()
+    assert settings.redis_url is None
+    assert settings.city.zone == "Asia/Shanghai"
+    assert [settings.console, settings.field, settings.jt808, settings.handheld, settings.phones] == [
+        Listener("127.0.0.1", port) for port in (8080, 8081, 6808, 6900, 5055)
+    ]
+
+
+def test_an_empty_file_is_a_real_city_with_the_same_values(file: Path) -> None:
+    settings = parse(file, "")
+    assert not settings.demo
+    assert settings.data == file.parent / "data"
+    assert settings.limits == defaults().limits
+    assert settings.console == defaults().console
+
+
+def test_no_real_city_shares_the_folder_of_the_demo() -> None:
+    assert defaults().data != PROJECT / "data"
+
+
+def test_everything_is_read(file: Path) -> None:
+    settings = parse(
+        file,
+        """
+        [server]
+        bind = "0.0.0.0"
+        data = "/srv/gridbeat"
+        [redis]
+        url = "redis://:word@10.0.0.2:6379/1"
+        [city]
+        name = "栖桥"
+        zone = "Asia/Urumqi"
+        center = [43, 87.5]
+        [console]
+        bind = "10.0.0.1"
+        port = 80
+        origins = ["https://Map.example", "http://10.0.0.9:8080"]
+        [jt808]
+        port = 0
+        [field]
+        bind = "::1"
+        [presence]
+        online_s = 60
+        [limits]
+        idle_s = 30
+        """,
+    )
+    assert settings.data == Path("/srv/gridbeat")
+    assert settings.redis_url == "redis://:word@10.0.0.2:6379/1"
+    assert (settings.city.name, settings.city.zone, settings.city.center) == ("栖桥", "Asia/Urumqi", (43.0, 87.5))
+    assert settings.console == Listener("10.0.0.1", 80)
+    assert settings.origins == ("https://map.example", "http://10.0.0.9:8080")
+    assert settings.jt808 == Listener("0.0.0.0", 0)
+    assert settings.field == Listener("::1", 8081)
+    assert (settings.presence.online_s, settings.presence.offline_s) == (60, 900)
+    assert settings.limits.idle_s == 30
+
+
+def test_the_data_folder_is_beside_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('[server]\ndata = "../kept here"\n')
+    monkeypatch.chdir(file.parent.parent)
+    settings = read(Path(file.parent.name) / file.name)
+    assert settings.data.resolve() == file.parent.parent / "kept here"
+    assert parse(file, '[server]\ndata = "~/kept"').data == Path.home() / "kept"
+
+
+def test_windows_editors_are_forgiven(file: Path) -> None:
+    file.write_bytes(b'\xef\xbb\xbf[city]\r\nname = "A"\r\n')
+    assert read(file).city.name == "A"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "told"),
+    [
+        ("jt808", "port = 70000", "port must be 1..65535, not 70000"),
+        ("jt808", "port = -1", "port must be 1..65535, not -1"),
+        ("jt808", "port = true", "port must be 1..65535, not true"),
+        ("jt808", 'port = "6808"', 'port must be 1..65535, not "6808"'),
+        ("phones", "port = 5055.0", "port must be 1..65535, not 5055.0"),
+        ("field", 'bind = "localhost"', "bind must be an IP address such as "),
+        ("server", "bind = 0", "bind must be an IP address such as "),
+        ("server", 'data = ""', 'data must be a folder in quotes, not ""'),
+        ("server", 'data = "~nobody-of-this-name/x"', "data names a home that does not exist: "),
+        ("city", 'name = " "', 'name must be one line of text in quotes, not " "'),
+        ("city", 'name = "a\\nb"', "name must be one line of text"),
+        ("city", "name = 2024-01-01", 'name must be one line of text in quotes, not "2024-01-01"'),
+        ("city", 'zone = "Asia"', "zone must be the name of a time zone"),
+        ("city", 'zone = "../../etc/passwd"', "zone must be the name of a time zone"),
+        ("city", 'zone = "Asia/Shangai"', 'zone must be the name of a time zone such as "Asia/Shanghai", not '),
+        ("city", "zone = 8", "zone must be the name of a time zone"),
+        ("city", "center = [121.5, 31.2]", "center must be [latitude, longitude] in degrees, not [121.5, 31.2]"),
+        ("city", "center = [31.2]", "center must be [latitude, longitude]"),
+        ("city", "center = [nan, 1]", "center must be [latitude, longitude]"),
+        ("city", 'center = "31.2,121.5"', "center must be [latitude, longitude]"),
+        ("redis", 'url = "10.0.0.2:6379"', "url must be redis://host:port"),
+        ("redis", 'url = "redis://[::1"', "url must be redis://host:port"),
+        ("redis", 'url = "redis://h:seven"', "url must be redis://host:port"),
+        ("console", 'origins = "https://a"', "origins must be a list"),
+        ("console", 'origins = ["https://a/"]', 'origins holds "https://a/", which is not like'),
+        ("console", "origins = [1]", "origins holds 1, which is not like"),
+        ("presence", "online_s = 900", "offline_s must be more than online_s (900), not 900"),
+        ("presence", "offline_s = 60", "offline_s must be more than online_s (120), not 60"),
+        ("limits", "connections = 0", "connections must be 1..1000000, not 0"),
+        ("limits", "login_s = 601", "login_s must be 1..600, not 601"),
+        ("limits", 'idle_s = "' + "x" * 500 + '"', 'idle_s must be 5..86400, not "xxx'),
+        ("limits", "idle = 30", "idle is not a setting; did you mean idle_s?"),
+        ("jt808", "Port = 1", "Port is not a setting; did you mean port?"),
+        ("redis", "password = 1", "password is not a setting; there are url"),
+        ("jt808", "port.tcp = 1", 'port must be 1..65535, not {"tcp": 1}'),
+    ],
+)
+def test_each_fault_is_told_with_its_line(file: Path, section: str, line: str, told: str) -> None:
+    found = problems(file, f"# a comment\n\n[{section}]\n# another\n{line}\n")
+    assert len(found) == 1
+    assert found[0].startswith(f"city.toml:5: [{section}] {told}")
+    assert len(found[0]) < 200
+
+
+def test_a_password_is_not_told(file: Path) -> None:
+    assert "secret" not in problems(file, '[redis]\nurl = "http://:secret@host"\n')[0]
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(file: Path) -> None:
+    found = problems(file, "[limits]\nidle_s = 1\nfoo = 1\n[jt80]\nport = 1\n[redis]\nurl = 7\n[nothing_like_it]\n")
+    assert [one.split(" ")[0] for one in found] == [f"city.toml:{line}:" for line in (2, 3, 4, 7, 8)]
+    assert found[2] == "city.toml:4: [jt80] is not a section; did you mean [jt808]?"
+    assert "there are [city], [console]" in found[4]
+
+
+def test_things_in_the_wrong_place(file: Path) -> None:
+    assert problems(file, "port = 8080\n") == [
+        "city.toml:1: port stands before the first section; every setting belongs to one"
+    ]
+    assert problems(file, '\nredis = "redis://host"\n') == [
+        "city.toml:2: redis must be a section: write [redis] on a line of its own"
+    ]
+    assert problems(file, "\n\n[[console]]\nport = 1\n")[0].startswith("city.toml:3: console must be a section")
+
+
+def test_two_listeners_on_one_port(file: Path) -> None:
+    assert problems(file, "[field]\n\nport = 8080\n") == ["city.toml:3: [field] port 8080 is that of [console] too"]
+    assert problems(file, "[console]\nport = 8081\n") == ["city.toml:2: [field] port 8081 is that of [console] too"]
+    wide = '[server]\nbind = "0.0.0.0"\n[console]\nport = 90\nbind = "10.0.0.1"\n[field]\nport = 90\n'
+    assert problems(file, wide) == ["city.toml:7: [field] port 90 is that of [console] too"]
+    apart = '[console]\nport = 90\nbind = "10.0.0.1"\n[field]\nport = 90\nbind = "10.0.0.2"\n'
+    assert parse(file, apart).field.port == 90
+    assert parse(file, "[console]\nport = 0\n[field]\nport = 0\n").field.port == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[city]\nname = """\n[jt808]\nport = 1\n"""\n[jt808]\nport = "x"\n', 7),
+        ("[console]\norigins = [\n  # [jt808]\n]\n[jt808]\n\nport = 'x'", 7),
+        ('[ "jt808" ] # here\n\n"port" = "x"', 3),
+        ('\njt808.port = "x"', 2),
+        ('\njt808 = {bind = "::1", port = "x"}', 2),
+        ('[jt808]\nbind = "127.0.0.1" # port = 1\n# port = 2\nport = "x"', 4),
+        ('[city]\nname = "A \u2028 \x85 B"\n[jt808]\nport = "x"', 4),
+        ('[jt808]\r\nbind = "::"\r\n\r\nport = "x"\r\n', 4),
+    ],
+)
+def test_lines_are_found_however_it_is_written(file: Path, text: str, line: int) -> None:
+    file.write_bytes(text.encode())
+    with pytest.raises(ConfigError) as caught:
+        read(file)
+    assert f'city.toml:{line}: [jt808] port must be 1..65535, not "x"' in caught.value.problems
+
+
+def test_what_is_no_toml(file: Path) -> None:
+    assert problems(file, "[city]\nname = Gridbeat\n") == ["city.toml:2: Invalid value (column 8)"]
+    assert problems(file, "[city]\nname 3\n")[0].startswith("city.toml:2: ")
+    assert problems(file, '[city]\nname = "x\n')[0].startswith("city.toml:2: ")
+    assert problems(file, "[city]\n[jt808]\n[city]\n")[0].startswith("city.toml:3: ")
+    assert problems(file, '[console]\n\norigins = [\n"a",\n')[0].startswith("city.toml:4: ")
+    file.write_bytes("[city]\n\nname = '栖桥'\n".encode("gbk"))
+    with pytest.raises(ConfigError, match=r"^city\.toml:3: not UTF-8"):
+        read(file)
+
+
+def test_what_is_no_file(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"city\.toml: no such file or directory$"):
+        read(file)
+    with pytest.raises(ConfigError, match="is a directory"):
+        read(file.parent)
+    file.write_bytes(b"#" * (FILE_LIMIT + 1))
+    with pytest.raises(ConfigError, match="so no settings file"):
+        read(file)
+
+
+def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    settings = parse(file, text)
+    # A setting whose default is "none" is shown behind a "#"; uncommented, it must be one.
+    shown = re.sub(r"^# (?=(url|center|bind) = )", "", text, flags=re.MULTILINE)
+    parse(file, shown)
+    section = ""
+    written = set()
+    for line in shown.splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            section = header[1]
+        elif key := re.match(r"(\w+) = ", line):
+            written.add((section, key[1]))
+    assert written == {(section, key) for section, keys in known().items() for key in keys}
+    for keys in known().values():
+        for name in keys.values():
+            if name != "data":
+                assert attrgetter(name)(settings) == attrgetter(name)(defaults())
+    assert settings.data == file.parent / "data"
