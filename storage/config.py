@@ -18,7 +18,6 @@ import difflib
 import ipaddress
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,9 +26,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from storage.toml import ConfigError, Place, parse
+
 Check = Callable[[Any], Any]
-Place = tuple[str, ...]
-"""A section, or a section and a key."""
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
@@ -38,14 +37,6 @@ FILE_LIMIT = 256 * 1024
 """Bytes of a settings file: hundreds of times what it needs; a wrong path may name anything."""
 TEXT_LIMIT = 200
 """Characters of a name or address: it is shown on every page."""
-
-
-class ConfigError(Exception):
-    """The settings cannot be used. ``problems`` has one line for each, and so has the text."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 # Checks.
@@ -218,8 +209,7 @@ def read(path: Path) -> Settings:
         raise ConfigError([f"{path}: {(error.strerror or 'cannot be read').lower()}"]) from None
     if len(data) > FILE_LIMIT:
         raise ConfigError([f"{path}: larger than {FILE_LIMIT // 1024} KiB, so no settings file"])
-    document, written = _parse(path.name, data)
-    reader = _Reader(path.name, document, _lines(written))
+    reader = _Reader(path.name, *parse(path.name, data))
     settings = _bound(reader.build(Settings(), ""))
     reader.report_unknown()
     reader.cross_check(settings)
@@ -339,59 +329,6 @@ def _overlap(one: str, other: str) -> bool:
     if first == second or "::" in (one, other):
         return True
     return first.version == second.version and (first.is_unspecified or second.is_unspecified)
-
-
-def _parse(name: str, data: bytes) -> tuple[dict[str, Any], str]:
-    try:
-        written = data.decode("utf-8-sig")  # editors on Windows put a mark first
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{name}:{line}: not UTF-8; save the file in that encoding"]) from None
-    try:
-        return tomllib.loads(written), written
-    except tomllib.TOMLDecodeError as error:
-        told = str(error)
-        place = re.search(r" \(at line (\d+), column (\d+)\)$", told)
-        line = int(place[1]) if place else written.rstrip("\n").count("\n") + 1
-        what = f"{told[: place.start()]} (column {place[2]})" if place else told
-        raise ConfigError([f"{name}:{line}: {what}"]) from None
-
-
-def _lines(written: str) -> dict[Place, int]:
-    """The line on which each section and each key of a file begins.
-
-    tomllib keeps no positions. But a statement ends with the first line at which it is TOML by itself, so the file
-    is cut there, and each piece says what it names, however it is quoted, dotted or nested.
-    """
-    found: dict[Place, int] = {}
-    section: Place = ()
-    piece, start = "", 1
-    for number, line in enumerate(written.split("\n"), 1):
-        piece += line + "\n"
-        try:
-            named = tomllib.loads(piece)
-        except tomllib.TOMLDecodeError:
-            continue
-        places = list(_places(named))
-        if piece.lstrip().startswith("["):
-            section = places[-1]
-            places = [section]
-        else:
-            places = [section + place for place in places]
-        for place in places:
-            for length in range(1, len(place) + 1):
-                found.setdefault(place[:length], start)
-        piece, start = "", number + 1
-    return found
-
-
-def _places(table: dict[str, Any]) -> Iterator[Place]:
-    for key, value in table.items():
-        yield (key,)
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            value = value[0]
-        if isinstance(value, dict):
-            yield from ((key, *rest) for rest in _places(value))
 
 
 def _hint(word: str, choices: dict[str, Any], form: str) -> str:
