@@ -70,6 +70,11 @@ class Client:
         """Several strings."""
         return cast(list[bytes | None], await cast(Any, self._redis.mget(list(names)))) if names else []
 
+    async def remove(self, pattern: str) -> None:
+        """Remove every key whose name matches, a part at a time."""
+        async for name in self._redis.scan_iter(match=pattern, count=1000):
+            await cast(Any, self._redis.unlink(name))
+
     async def messages(self) -> AsyncIterator[bytes | None]:
         """The published batches; first ``None`` once the subscription stands, so that the caller can load then."""
         async with self._redis.pubsub() as subscription:

@@ -2,7 +2,7 @@
 -- The only writers of live state. Every call carries the first and the last record number of the journal
 -- that it covers; a call that does not follow on what is stored changes nothing and answers {0, what is stored}.
 --
--- Keys: head, live, geo, holes. Arguments are counted lists, so that no message has to be parsed here.
+-- Keys: head, live, geo, holes, channel. Arguments are counted lists, so that no message has to be parsed here.
 
 local function expect(head, journal, first)
   local stored = redis.call('HMGET', head, 'journal', 'last')
@@ -16,6 +16,35 @@ end
 local function each_part(command, key, list)
   for i = 1, #list, 4000 do
     redis.call(command, key, unpack(list, i, math.min(i + 3999, #list)))
+  end
+end
+
+-- longitude, latitude, member. The GEO set ends at 85 degrees, and an error half way through a call would leave
+-- its first half in and have it refused for ever: a unit beyond is taken out of the set instead.
+local function place(key, list)
+  local inside, beyond = {}, {}
+  for i = 1, #list, 3 do
+    local longitude, latitude = tonumber(list[i]), tonumber(list[i + 1])
+    if longitude and latitude and math.abs(longitude) <= 180 and math.abs(latitude) <= 85.05 then
+      for j = i, i + 2 do inside[#inside + 1] = list[j] end
+    else
+      beyond[#beyond + 1] = list[i + 2]
+    end
+  end
+  for i = 1, #inside, 3999 do
+    redis.call('GEOADD', key, unpack(inside, i, math.min(i + 3998, #inside)))
+  end
+  each_part('ZREM', key, beyond)
+end
+
+-- An entity with empty bytes is removed.
+local function put(entities)
+  for i = 1, #entities, 3 do
+    if entities[i + 2] == '' then
+      redis.call('HDEL', entities[i], entities[i + 1])
+    else
+      redis.call('HSET', entities[i], entities[i + 1], entities[i + 2])
+    end
   end
 end
 
@@ -39,7 +68,6 @@ local function append(args, at, ttl, limit)
 end
 
 -- apply: journal first last ttl limit message, live pairs, geo triples, entity triples, track pairs
--- An entity with empty bytes is removed.
 redis.register_function('gb_apply', function(keys, args)
   local journal, first, last = args[1], tonumber(args[2]), tonumber(args[3])
   local stored = expect(keys[1], journal, first)
@@ -51,16 +79,8 @@ redis.register_function('gb_apply', function(keys, args)
   entities, at = take(args, at, 3)
   long, at = append(args, at, args[4], tonumber(args[5]))
   each_part('HSET', keys[2], live)
-  for i = 1, #geo, 3999 do
-    redis.call('GEOADD', keys[3], unpack(geo, i, math.min(i + 3998, #geo)))
-  end
-  for i = 1, #entities, 3 do
-    if entities[i + 2] == '' then
-      redis.call('HDEL', entities[i], entities[i + 1])
-    else
-      redis.call('HSET', entities[i], entities[i + 1], entities[i + 2])
-    end
-  end
+  place(keys[3], geo)
+  put(entities)
   redis.call('HSET', keys[1], 'journal', journal, 'last', args[3])
   redis.call('PUBLISH', keys[5], args[6])
   return {1, last, long}
@@ -68,18 +88,22 @@ end)
 
 -- restore: journal first last message, live pairs, geo triples, entity triples. Writes the state that the
 -- server holds in memory, whatever was there; the points first..last become a hole that gb_fill closes.
--- With last = -1 the head is left alone: more parts follow.
+-- It takes several calls: last = -2 clears what was there, head included, so that a restore that breaks off
+-- is seen as one; with last = -1 more parts follow.
 redis.register_function('gb_restore', function(keys, args)
   local at = 5
+  if tonumber(args[3]) == -2 then
+    redis.call('DEL', keys[1], keys[2], keys[3])
+    if tonumber(args[2]) == 1 then redis.call('DEL', keys[4]) end
+    return {1, 0}
+  end
   local live, geo, entities
   live, at = take(args, at, 2)
   geo, at = take(args, at, 3)
   entities, at = take(args, at, 3)
   each_part('HSET', keys[2], live)
-  for i = 1, #geo, 3999 do
-    redis.call('GEOADD', keys[3], unpack(geo, i, math.min(i + 3998, #geo)))
-  end
-  for i = 1, #entities, 3 do redis.call('HSET', entities[i], entities[i + 1], entities[i + 2]) end
+  place(keys[3], geo)
+  put(entities)
   if tonumber(args[3]) >= 0 then
     redis.call('HSET', keys[1], 'journal', args[1], 'last', args[3])
     if tonumber(args[2]) <= tonumber(args[3]) then redis.call('HSET', keys[4], args[2], args[3]) end
@@ -89,11 +113,13 @@ redis.register_function('gb_restore', function(keys, args)
 end)
 
 -- fill: journal first last ttl limit, track pairs. Adds the points first..last of a hole and makes it smaller.
+-- Answers {0, where the hole ends} when it ends before last: what is beyond is in the tracks already.
 redis.register_function('gb_fill', function(keys, args)
   local first, last = args[2], tonumber(args[3])
   if redis.call('HGET', keys[1], 'journal') ~= args[1] then return {0, -1} end
   local stored = redis.call('HGET', keys[4], first)
   if not stored then return {0, 0} end
+  if last > tonumber(stored) then return {0, tonumber(stored)} end
   local long = append(args, 6, args[4], tonumber(args[5]))
   redis.call('HDEL', keys[4], first)
   if tonumber(stored) > last then redis.call('HSET', keys[4], tostring(last + 1), stored) end

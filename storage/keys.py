@@ -18,7 +18,9 @@ HOLES = f"{TAG}holes"
 CHANNEL = f"{TAG}fleet"
 """Channel of the published batches."""
 
-ENTITY_TYPES = ("person", "vehicle", "device", "area", "duty")
+ENTITY_TYPES = ("unit", "device", "duty", "area")
+TRACKS = f"{TAG}track:*"
+"""Pattern of all tracks."""
 
 
 def entity(kind: str) -> str:

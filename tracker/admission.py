@@ -1,0 +1,62 @@
+"""Whether a report may enter, judged without any state of the unit: before the journal, report by report.
+
+It asks: is the fix time a time, is the position one on Earth, was the unit on duty at the fix time, and in
+which system are the coordinates. What is refused here is written nowhere, only counted; it is acknowledged
+all the same, because a device would send it for ever. A call for help passes whatever the duty says.
+"""
+
+from __future__ import annotations
+
+from protocols.report import ALARM_SOS, CoordinateSystem, Report
+from tracker.coordinates import bd09_to_gcj02, gcj02_to_wgs84
+from tracker.model import Mark
+from tracker.record import REPORT
+from tracker.roster import Carrier, duty_at
+
+EARLIEST = 946_684_800_000  # 2000-01-01: older fix times are receivers that have not found the time yet
+LATEST = 4_102_444_800_000  # 2100-01-01
+
+_UNAUTHENTICATED, _BACKFILL, _CONVERTED = int(Mark.UNAUTHENTICATED), int(Mark.BACKFILL), int(Mark.CONVERTED)
+
+Admitted = tuple[object, ...]
+
+
+def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
+    """The record to journal, or the reason of the refusal (a stable word for a counter). ``now`` in ms."""
+    fix_time, latitude, longitude = report.fix_time, report.latitude, report.longitude
+    if fix_time is not None:
+        if not EARLIEST <= fix_time <= LATEST:
+            return "impossible_time"
+    elif latitude is not None:
+        return "no_fix_time"
+    at = now if fix_time is None else fix_time
+    duties = carrier.duties
+    # One interval that never ends is the usual case; everything else is looked up.
+    duty = duties[0] if len(duties) == 1 and duties[0].start <= at < duties[0].end else duty_at(duties, at)
+    if duty is None and not report.alarm & ALARM_SOS:
+        return "off_duty"
+    marks = 0 if carrier.authenticated else _UNAUTHENTICATED
+    if not report.live:
+        marks |= _BACKFILL
+    original = None
+    if latitude is not None:
+        assert longitude is not None
+        if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):
+            return "impossible_position"
+        if report.crs:
+            original = (latitude, longitude)
+            latitude, longitude = _to_wgs84(report.crs, latitude, longitude)
+            marks |= _CONVERTED
+    return (
+        REPORT, carrier.device.id, carrier.unit.id, duty.number if duty else 0, now, report.device_time, fix_time,
+        latitude, longitude, report.altitude, report.speed, report.course, report.accuracy,
+        report.status, report.alarm, marks, report.items, original,
+    )  # fmt: skip
+
+
+def _to_wgs84(crs: int, latitude: int, longitude: int) -> tuple[int, int]:
+    degrees = latitude / 1e7, longitude / 1e7
+    if crs == CoordinateSystem.BD09:
+        degrees = bd09_to_gcj02(*degrees)
+    degrees = gcj02_to_wgs84(*degrees)
+    return round(degrees[0] * 1e7), round(degrees[1] * 1e7)

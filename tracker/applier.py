@@ -1,0 +1,282 @@
+"""From committed batches to live state: the one loop that runs the pipeline and writes to the store.
+
+It takes batches as the journal commits them and, whenever it has fallen behind or lost its place, reads
+them from the journal. Start-up, a killed store, FLUSHALL and a failover are one path, :meth:`Applier._resync`:
+ask the store what it has, and go on from there. While the store is away the pipeline stands still, so the
+memory used is one update and a bounded queue; the devices do not notice, their journal goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgpack
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from storage.bridge import as_future
+from storage.client import HOT_SECONDS, Unavailable
+from storage.journal import Batch, Journal
+from tracker.pipeline import Pipeline, UnitState
+from tracker.record import ENTITY, REPORT
+from tracker.store import LiveStore, Update
+
+STEP_RECORDS = 500
+"""Records applied at a time: about 4 ms of work, so that nothing else waits longer."""
+QUEUE_RECORDS = 50_000
+"""Records kept in memory while the store is slow or away; the rest is in the journal anyway."""
+GATHER = 0.02
+"""Seconds for which batches are gathered into one call."""
+HOUR = 3_600_000
+
+
+class OutOfStep(Exception):
+    """The store answered that it stands somewhere else than we thought."""
+
+
+class Applier:
+    """Runs from :meth:`run` until that task is cancelled. ``wall`` gives ms since 1970."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        pipeline: Pipeline,
+        store: LiveStore,
+        reactor: Any,
+        pool: ThreadPool,
+        wall: Callable[[], int],
+        entities: Callable[[], list[tuple[str, str, bytes]]],
+        *,
+        queue_records: int = QUEUE_RECORDS,
+    ) -> None:
+        self._journal = journal
+        self.pipeline = pipeline
+        self._store = store
+        self._reactor = reactor
+        self._pool = pool
+        self._wall = wall
+        self._entities = entities
+        self._queue: deque[Batch] = deque()
+        self._queued = 0
+        self._queue_records = queue_records
+        self._wake = asyncio.Event()
+        self._pending: Update | None = None
+        self._started = False
+        self.applied = 0
+        """The last record that the pipeline has taken."""
+        self.stored = 0
+        """The last record that the store has confirmed."""
+        self.problem = "starting"
+        """Why the store is not written to, in words; empty while all is well."""
+        self.resyncs = 0
+        self._oldest: int | None = None
+        self._packer = msgpack.Packer(use_bin_type=True, autoreset=True)
+        self._log = Logger(namespace="gridbeat.applier")
+        journal.listen(self.committed)
+
+    def committed(self, batch: Batch) -> None:
+        """A batch is on disk: remember it if there is room, else it will be read."""
+        if self._oldest is None:
+            self._oldest = batch.received
+        if self._queued + len(batch.records) <= self._queue_records:
+            self._queue.append(batch)
+            self._queued += len(batch.records)
+        self._wake.set()
+
+    def behind(self, now: int) -> int:
+        """How old the oldest committed record is that the store does not have yet, ms; 0 when it has all."""
+        return 0 if self._oldest is None else max(0, now - self._oldest)
+
+    async def run(self) -> None:
+        """Keep the store in step, for ever."""
+        pause = 0.1
+        while True:
+            try:
+                await self._resync()
+                self.problem, pause = "", 0.1
+                while True:
+                    await self._step()
+            except OutOfStep:
+                self.problem = "the store lost data; writing it anew"
+            except Unavailable as error:
+                if not self.problem:
+                    self._log.warn("the store is away: {reason}", reason=type(error).__name__)
+                self.problem = f"the store does not answer ({type(error).__name__})"
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 1.0)
+            except Exception:
+                # Ours to mend; the devices' reports are safe in the journal meanwhile, and /healthz says it.
+                self._log.failure("the applier failed")
+                self.problem = "internal error in the applier; see the log"
+                await asyncio.sleep(1.0)
+
+    # -- one step
+
+    async def _step(self) -> None:
+        batches = await self._take()
+        if batches:
+            await self._send(self._build(batches))
+        elif self.applied >= self._journal.last:
+            self._oldest = None
+            self._wake.clear()
+            await self._wake.wait()
+            await asyncio.sleep(GATHER)
+
+    async def _take(self) -> Sequence[Batch]:
+        """The next batches in journal order, from memory or from disk; empty when there are none."""
+        queue = self._queue
+        while queue and queue[0].last <= self.applied:
+            self._queued -= len(queue.popleft().records)
+        if not queue or queue[0].first > self.applied + 1:
+            if self.applied >= self._journal.last:
+                return ()
+            read = self._journal.read
+            return await as_future(
+                deferToThreadPool(self._reactor, self._pool, read, self.applied + 1, 4 * STEP_RECORDS)
+            )
+        taken: list[Batch] = []
+        count = 0
+        while queue and count < STEP_RECORDS:
+            batch = queue.popleft()
+            taken.append(batch)
+            count += len(batch.records)
+        self._queued -= count
+        return taken
+
+    def _build(self, batches: Sequence[Batch]) -> Update:
+        """Run the pipeline over the batches; what that changes."""
+        update = Update(self.applied + 1, batches[-1].last)
+        changed: set[str] = set()
+        tracks: dict[tuple[str, int], list[bytes]] = {}
+        oldest_hour = (self._wall() - HOT_SECONDS * 1000) // HOUR
+        take, pack = self.pipeline.take, self._packer.pack
+        for batch in batches:
+            packed = batch.packed
+            skip = self.applied + 1 - batch.first  # a batch read from disk may begin before our place
+            for i, record in enumerate(batch.records):
+                if i < skip:
+                    continue
+                if record[0] == REPORT:
+                    changed.add(record[2])
+                    if take(record):
+                        fix_time = record[6]
+                        hour = (record[4] if fix_time is None else fix_time) // HOUR
+                        if hour >= oldest_hour:
+                            bytes_ = packed[i] if packed is not None else pack(record)
+                            key = (record[2], hour)
+                            if key in tracks:
+                                tracks[key].append(bytes_)
+                            else:
+                                tracks[key] = [bytes_]
+                elif record[0] == ENTITY:
+                    _, _, kind, identity, fields = record
+                    update.entities.append((kind, identity, b"" if fields is None else self._packer.pack(fields)))
+        update.tracks = {key: b"".join(parts) for key, parts in tracks.items()}
+        states = self.pipeline.states
+        self._put_states(update, [states[unit] for unit in changed if unit in states])  # type: ignore[index]
+        update.message = self._packer.pack([self._journal.id, update.first, update.last, list(update.live.values())])
+        self.applied = update.last
+        return update
+
+    def _put_states(self, update: Update, states: Sequence[UnitState]) -> None:
+        for state in states:
+            update.live[state.unit] = state.pack()
+            if state.latitude is not None and state.longitude is not None and abs(state.latitude) <= 850_511_287:
+                # Redis keeps no place beyond the web map's latitudes.
+                update.places.append((state.longitude / 1e7, state.latitude / 1e7, state.unit))
+
+    async def _send(self, update: Update) -> None:
+        self._pending = update
+        stored = await self._store.apply(self._journal.id, update)
+        if stored != update.last:
+            raise OutOfStep
+        self._confirmed(update)
+
+    def _confirmed(self, update: Update) -> None:
+        self._pending = None
+        self.stored = update.last
+        self._oldest = (
+            self._queue[0].received if self._queue else (None if self.applied >= self._journal.last else self._oldest)
+        )
+
+    # -- finding the place
+
+    async def _resync(self) -> None:
+        """Ask the store what it has, and go on from there."""
+        self.resyncs += 1
+        journal, stored = await self._store.head()
+        ours = journal == self._journal.id
+        if not self._started:
+            await self._start(ours, stored)
+        elif ours and stored == self.applied:
+            self._pending = None
+        elif ours and self._pending is not None and stored == self._pending.first - 1:
+            await self._send(self._pending)
+        else:
+            await self._restore(stored if ours else 0)
+        self.stored = self.applied
+
+    async def _start(self, ours: bool, stored: int) -> None:
+        if ours and stored <= self._journal.last:
+            self.pipeline.load(await self._store.load())
+            self.applied = stored
+        elif journal_is_behind(ours, stored, self._journal.last):
+            self._log.error(
+                "the store is ahead of the journal: the journal counts", stored=stored, journal=self._journal.last
+            )
+        if not ours or self.applied == 0:
+            await self._restore(0)
+        self._started = True
+        if self.applied < self._journal.last:
+            self._oldest = self._wall()
+            self._log.info("reading the journal", first=self.applied + 1, last=self._journal.last)
+
+    async def _restore(self, stored: int) -> None:
+        """The store lost what came after ``stored``: write the state that we hold, and leave its points to fill."""
+        update = Update(self.applied + 1, self.applied)
+        self._put_states(update, list(self.pipeline.states.values()))
+        update.entities = self._entities()
+        update.message = self._packer.pack([self._journal.id, 0, self.applied, []])
+        await self._store.restore(self._journal.id, stored + 1, update)
+        self._pending = None
+        self._log.warn("live state written anew", units=len(update.live), stored=stored, applied=self.applied)
+
+    # -- filling the tracks
+
+    async def fill(self) -> None:
+        """Close the holes that a restore leaves, a little at a time, for ever."""
+        while True:
+            worked = False
+            try:
+                if not self.problem:
+                    for first, last in await self._store.holes():
+                        worked = await self._fill_part(first, last) or worked
+            except Unavailable:
+                pass
+            await asyncio.sleep(0.02 if worked else 1.0)
+
+    async def _fill_part(self, first: int, last: int) -> bool:
+        read = self._journal.read
+        batches = await as_future(deferToThreadPool(self._reactor, self._pool, read, first, 2 * STEP_RECORDS))
+        if not batches:
+            return await self._store.fill(self._journal.id, Update(first, last))
+        oldest_hour = (self._wall() - HOT_SECONDS * 1000) // HOUR
+        end = min(batches[-1].last, last)
+        tracks: dict[tuple[str, int], bytes] = {}
+        for batch in batches:
+            for number, record in enumerate(batch.records, batch.first):
+                if first <= number <= end and record[0] == REPORT:
+                    hour = (record[4] if record[6] is None else record[6]) // HOUR
+                    if hour >= oldest_hour:
+                        key = (record[2], hour)
+                        tracks[key] = tracks.get(key, b"") + self._packer.pack(record)
+        return await self._store.fill(self._journal.id, Update(first, end, tracks=tracks))
+
+
+def journal_is_behind(ours: bool, stored: int, last: int) -> bool:
+    """A store that has records which the journal does not: the journal was lost or replaced by an older one."""
+    return ours and stored > last

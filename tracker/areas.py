@@ -1,0 +1,165 @@
+"""Responsibility grids and cells: read from GeoJSON, and which of them a point lies in.
+
+Membership is asked for every report, so it is answered from a raster of small squares: most squares lie
+wholly inside one area of each level and answer without any geometry; only squares on a border test the
+polygons that cross them. Squares are classified when they are first asked for, and the cache is bounded.
+A point on a shared border belongs to the area with the smaller id, so that every point has one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from shapely.geometry import shape
+
+from tracker.model import Area, AreaId
+
+LEVELS = ("grid", "cell")
+Membership = tuple[AreaId | None, AreaId | None]
+"""The grid and the cell, each ``None`` outside all."""
+
+SQUARE = 2500
+"""Side of a square in 1e-7 degrees: about 28 m north to south, a quarter of a cell."""
+_CACHE_LIMIT = 400_000
+"""Squares remembered, about 60 MB at the most: 300 km². Beyond it the cache starts anew."""
+
+
+class GeoJSONError(ValueError):
+    """The GeoJSON cannot be used; the text names the feature and says what to mend."""
+
+
+def read_areas(document: Any) -> list[Area]:
+    """Areas of a GeoJSON FeatureCollection (RFC 7946: longitude first, WGS-84).
+
+    Properties: ``id`` (or the feature's id), ``name``, ``level`` ``grid`` or ``cell`` (default ``grid``),
+    ``parent``, ``street``, ``owner``; other texts are kept. Raises :class:`GeoJSONError` with every problem.
+    """
+    if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
+        raise GeoJSONError('not a GeoJSON FeatureCollection: the top object needs "type": "FeatureCollection"')
+    crs = document.get("crs")
+    if crs is not None and not any(word in str(crs) for word in ("CRS84", "4326", "4490")):
+        raise GeoJSONError("the file names another coordinate system: convert it to WGS-84 (EPSG:4326) first")
+    features = document.get("features")
+    if not isinstance(features, list):
+        raise GeoJSONError('"features" is not a list')
+    areas: list[Area] = []
+    problems: list[str] = []
+    seen: set[str] = set()
+    for index, feature in enumerate(features, 1):
+        try:
+            area = _read_area(feature)
+            if area.id in seen:
+                raise GeoJSONError(f"the id {area.id!r} is used twice")
+            seen.add(area.id)
+            areas.append(area)
+        except GeoJSONError as error:
+            problems.append(f"feature {index}: {error}")
+    known = {area.id for area in areas if area.level == "grid"}
+    problems += [
+        f"cell {area.id!r}: its parent {area.parent!r} is not a grid of this file"
+        for area in areas
+        if area.level == "cell" and area.parent and known and area.parent not in known
+    ]
+    if problems:
+        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise GeoJSONError("; ".join(problems[:10]) + more)
+    return areas
+
+
+def _read_area(feature: Any) -> Area:
+    if not isinstance(feature, Mapping) or feature.get("type") != "Feature":
+        raise GeoJSONError("not a Feature")
+    given = feature.get("properties")
+    properties = given if isinstance(given, Mapping) else {}
+    identity = properties.get("id", feature.get("id"))
+    if not isinstance(identity, str | int) or not 0 < len(str(identity)) <= 64:
+        raise GeoJSONError('it needs an "id" of 1 to 64 characters')
+    level = properties.get("level", "grid")
+    if level not in LEVELS:
+        raise GeoJSONError(f'"level" must be grid or cell, not {level!r}')
+    geometry = feature.get("geometry")
+    if not isinstance(geometry, Mapping) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
+        raise GeoJSONError("its geometry must be a Polygon or a MultiPolygon")
+    try:
+        polygon = shape(geometry)
+        valid: bool = polygon.is_valid
+        west, south, east, north = polygon.bounds
+    except Exception as error:  # shapely raises half a dozen unrelated types on what people write
+        raise GeoJSONError(f"its coordinates cannot be read ({type(error).__name__})") from None
+    if polygon.is_empty:
+        raise GeoJSONError("its geometry is empty")
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise GeoJSONError("its coordinates are no longitude and latitude in degrees (longitude comes first)")
+    if not valid:
+        raise GeoJSONError(f"its outline is not valid: {shapely.is_valid_reason(polygon)}")
+
+    def text(name: str) -> str:
+        value = properties.get(name)
+        return str(value)[:200] if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+    own = {"id", "name", "level", "parent", "street", "owner"}
+    others = {str(k)[:40]: text(k) for k in list(properties)[:40] if k not in own and text(k)}
+    return Area(
+        AreaId(str(identity)), level, text("name") or str(identity), text("parent"), text("street"), text("owner"),
+        {"type": geometry["type"], "coordinates": geometry["coordinates"]}, others,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Square:
+    """Areas that hold the whole square, and those that cut it with their geometry; by level."""
+
+    whole: Membership
+    cut: tuple[tuple[int, AreaId, Any], ...]
+
+
+class AreaIndex:
+    """Which grid and which cell a point lies in."""
+
+    def __init__(self, areas: Iterable[Area] = ()) -> None:
+        self._areas = sorted(areas, key=lambda area: area.id)
+        self._shapes = [shape(area.geometry) for area in self._areas]
+        shapely.prepare(self._shapes)
+        self._tree = shapely.STRtree(self._shapes)
+        self._squares: dict[tuple[int, int], _Square] = {}
+
+    def __len__(self) -> int:
+        return len(self._areas)
+
+    def locate(self, latitude: int, longitude: int) -> Membership:
+        """The grid and the cell of a point in 1e-7 degrees."""
+        key = (latitude // SQUARE, longitude // SQUARE)
+        square = self._squares.get(key)
+        if square is None:
+            square = self._classify(key)
+        if not square.cut:
+            return square.whole
+        found: list[AreaId | None] = list(square.whole)
+        x, y = longitude / 1e7, latitude / 1e7
+        for level, identity, polygon in square.cut:
+            holder = found[level]
+            # A lower id that is certain already cannot be beaten; a higher one can, on a border.
+            if (holder is None or identity < holder) and polygon.intersects(shapely.Point(x, y)):
+                found[level] = identity
+        return (found[0], found[1])
+
+    def _classify(self, key: tuple[int, int]) -> _Square:
+        if len(self._squares) >= _CACHE_LIMIT:
+            self._squares.clear()
+        south, west = key[0] * SQUARE / 1e7, key[1] * SQUARE / 1e7
+        side = SQUARE / 1e7
+        box = shapely.box(west, south, west + side, south + side)
+        whole: list[AreaId | None] = [None, None]
+        cut: list[tuple[int, AreaId, Any]] = []
+        for i in sorted(self._tree.query(box)):
+            area, polygon = self._areas[i], self._shapes[i]
+            level = LEVELS.index(area.level)
+            if whole[level] is None and polygon.contains_properly(box):
+                whole[level] = area.id
+            elif polygon.intersects(box):
+                cut.append((level, area.id, polygon))
+        square = self._squares[key] = _Square((whole[0], whole[1]), tuple(cut))
+        return square

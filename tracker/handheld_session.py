@@ -1,0 +1,197 @@
+"""A handheld's conversation between its core and the intake; TCP and WebSocket differ only in the framing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatchmethod
+
+from protocols.errors import RemoteProtocolError
+from protocols.handheld import Batch, Bye, Conversation, Done, Event, Health, Hello, Ping, Refused
+from protocols.report import Report
+from storage.journal import JournalFull
+from tracker.intake import Intake
+from tracker.links import Links
+from tracker.roster import Carrier
+
+PROTOCOL = "handheld"
+RETRY_SECONDS = 5
+HEARTBEAT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AppVersions:
+    """What a handheld is told of its app: below ``minimum`` it is refused."""
+
+    minimum: str = "1.0.0"
+    latest: str = "1.0.0"
+
+
+class HandheldSession:
+    """``send`` writes messages (not framed), ``close`` ends the link after what was written."""
+
+    full = False  # the core's window bounds what waits, and tells the device
+
+    def __init__(
+        self,
+        intake: Intake,
+        links: Links,
+        address: str,
+        send: Callable[[list[bytes]], None],
+        close: Callable[[], None],
+        versions: AppVersions,
+    ) -> None:
+        self._intake = intake
+        self._links = links
+        self._address = address
+        self._send = send
+        self._close = close
+        self._versions = versions
+        self._core = Conversation()
+        self._carrier: Carrier | None = None
+        self._reports: list[Report] = []
+        self._seq: int | None = None
+        self.authenticated = False
+        self.on_drained: Callable[[], None] = lambda: None
+
+    def receive(self, messages: list[bytes]) -> None:
+        """Whole messages of the device, all that one read brought."""
+        for message in messages:
+            for event in self._core.receive_message(message):
+                self._on(event)
+        if self._seq is not None:
+            self._store()
+        self._flush()
+
+    def broken(self, error: RemoteProtocolError) -> None:
+        """The framing is lost: say so and close."""
+        self._intake.counters.refuse(PROTOCOL, error.reason)
+        self._core.refuse(error.reason, error.detail)
+        self._flush()
+
+    def tick(self) -> None:
+        """Nothing of this conversation runs out by itself."""
+
+    def ended(self) -> None:
+        """The link is gone."""
+        if self._carrier is not None:
+            self._links.logout(self._carrier.device.id, self)
+            self._carrier = None
+        self.authenticated = False
+
+    # -- the Session of tracker.links
+
+    def locate(self, command: str) -> bool:
+        if self._core.closing or self._carrier is None:
+            return False
+        self._core.command(command, "locate")
+        self._flush()
+        return True
+
+    def take_over(self) -> None:
+        self._carrier = None
+        self._refuse("taken_over", "this device has logged in over another link")
+        self._flush()
+
+    # -- events
+
+    def _flush(self) -> None:
+        out = self._core.messages_to_send()
+        if out:
+            self._send(out)
+        if self._core.closing:
+            self._close()
+
+    def _store(self) -> None:
+        """One submission for all that one read brought; its last number covers the others."""
+        carrier, seq = self._carrier, self._seq
+        reports, self._reports, self._seq = self._reports, [], None
+        if carrier is None or seq is None:
+            return
+
+        def stored(first: int | None) -> None:
+            if first is None:
+                self._core.busy(RETRY_SECONDS)
+            else:
+                self._core.acknowledge(seq)
+            self._flush()
+
+        try:
+            self._intake.submit(carrier, reports, stored)
+        except JournalFull:
+            self._core.busy(RETRY_SECONDS)
+
+    def _refuse(self, code: str, text: str) -> None:
+        if not self._core.closing:
+            self._core.refuse(code, text)
+
+    @singledispatchmethod
+    def _on(self, event: Event) -> None:
+        raise TypeError(f"no handler for {type(event).__name__}")
+
+    @_on.register
+    def _(self, event: Batch) -> None:
+        self._reports += event.reports
+        self._seq = event.seq
+        if event.refused:
+            self._intake.counters.refuse(PROTOCOL, "bad_position", event.refused)
+
+    @_on.register
+    def _(self, event: Health) -> None:
+        self._reports.append(event.report)
+        self._seq = event.seq
+        if event.refused:
+            self._intake.counters.refuse(PROTOCOL, "bad_reading", event.refused)
+
+    @_on.register
+    def _(self, event: Hello) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        carrier = self._intake.find(PROTOCOL, event.device, self._address)
+        if carrier is None:
+            self._refuse("unknown_device", "no device is registered under this id")
+        elif not self._intake.tokens.accepts(carrier.device, event.token):
+            self._intake.counters.refuse(PROTOCOL, "bad_token")
+            self._refuse("bad_token", "the token is not this device's")
+        elif _older(event.app, self._versions.minimum):
+            self._intake.counters.refuse(PROTOCOL, "app_too_old")
+            self._refuse("app_too_old", f"version {self._versions.minimum} or later is needed")
+        else:
+            self._carrier, self.authenticated = carrier, True
+            self._links.login(carrier.device.id, self)
+            self._core.welcome(
+                self._intake.wall(), carrier.unit.name, heartbeat=HEARTBEAT_SECONDS,
+                app_min=self._versions.minimum, app_latest=self._versions.latest,
+            )  # fmt: skip
+
+    @_on.register
+    def _(self, event: Ping) -> None:
+        self._core.pong(self._intake.wall())
+        if self._carrier is not None:
+            self._intake.heard(self._carrier)
+
+    @_on.register
+    def _(self, event: Done) -> None:
+        if self._carrier is not None:
+            self._links.answered(event.id, self._carrier.device.id, event.ok, event.text)
+
+    @_on.register
+    def _(self, event: Bye) -> None:
+        pass
+
+    @_on.register
+    def _(self, event: Refused) -> None:
+        self._intake.counters.refuse(PROTOCOL, event.reason)
+
+
+def _older(version: str, minimum: str) -> bool:
+    return _numbers(version) < _numbers(minimum)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version; one that has none is older than all."""
+    numbers = []
+    for part in version.split("-")[0].split("."):
+        if not part.isdigit() or len(part) > 9:
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

@@ -1,0 +1,139 @@
+"""The way in, the same for every transport: admission, journal, and the changes of who is who."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from protocols.report import Report
+from storage.journal import Done, Journal, JournalFull
+from tracker.admission import admit
+from tracker.areas import AreaIndex
+from tracker.counters import Counters
+from tracker.record import ENTITY
+from tracker.roster import Carrier, Change, Roster, admits
+from tracker.tokens import Tokens
+
+T = TypeVar("T")
+
+CHANGES_AT_ONCE = 5000
+"""Changes in one commit: a city's 100,000 cells are imported in parts, between which reports are committed."""
+UNKNOWN_LIMIT = 1000
+"""Unknown devices remembered, for an admin to adopt; the oldest are forgotten first."""
+
+
+class StoreFailed(Exception):
+    """The journal could not write. Nothing was changed; try again."""
+
+
+class Intake:
+    """Holds the roster and writes to the journal. ``wall`` gives ms since 1970, UTC."""
+
+    def __init__(self, journal: Journal, tokens: Tokens, wall: Callable[[], int]) -> None:
+        self.journal = journal
+        self.tokens = tokens
+        self.wall = wall
+        self.roster = Roster()
+        self.counters = Counters()
+        self.unknown: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        """(protocol, external id) -> (times seen, last time); nothing else is kept of unknown devices."""
+        self.heard: Callable[[Carrier], None] = lambda carrier: None
+        """Told of a sign of life that holds nothing to store (a heartbeat); the root connects it."""
+        self._lock = DeferredLock()
+        self._index = AreaIndex()
+        self._index_version = 0
+
+    def replay(self) -> None:
+        """Build the roster from the journal. At start, before anything listens."""
+        first = 1
+        while batches := self.journal.read(first, 20_000, rare=True):
+            for batch in batches:
+                for record in batch.records:
+                    if record[0] == ENTITY:
+                        self.roster.apply((record[2], record[3], record[4]))
+            first = batches[-1].last + 1
+
+    def areas(self) -> AreaIndex:
+        """The spatial index of the current areas."""
+        if self._index_version != self.roster.areas_version:
+            self._index_version = self.roster.areas_version
+            self._index = AreaIndex(self.roster.areas.values())
+        return self._index
+
+    # -- reports
+
+    def find(self, protocol: str, external_id: str, address: str) -> Carrier | None:
+        """The device with this id, if it may speak from this address; otherwise counted and remembered as unknown."""
+        carrier = self.roster.find(protocol, external_id)
+        if carrier is None:
+            self.counters.refuse(protocol, "unknown_device")
+            key = (protocol, external_id[:64])
+            times, _ = self.unknown.pop(key, (0, 0))
+            self.unknown[key] = (times + 1, self.wall())
+            if len(self.unknown) > UNKNOWN_LIMIT:
+                self.unknown.popitem(last=False)
+            return None
+        if carrier.device.networks and not admits(carrier.device, address):
+            self.counters.refuse(protocol, "foreign_network")
+            return None
+        return carrier
+
+    def submit(self, carrier: Carrier, reports: Sequence[Report], done: Done) -> None:
+        """Admit and journal. ``done`` gets a number when everything that was admitted is on disk (0 if nothing
+        was), None when the disk failed. Raises :class:`~storage.journal.JournalFull`: nothing was taken.
+        """
+        now = self.wall()
+        records: list[tuple[Any, ...]] = []
+        refused: list[str] = []
+        for report in reports:
+            admitted = admit(report, carrier, now)
+            if type(admitted) is tuple:
+                records.append(admitted)
+            else:
+                refused.append(str(admitted))
+        protocol = carrier.device.protocol
+        if records:
+            try:
+                self.journal.append(records, done)
+            except JournalFull:
+                self.counters.refuse(protocol, "busy", len(records))
+                raise
+        counters = self.counters
+        counters.messages[protocol] += 1
+        counters.accepted[protocol] += len(records)
+        for reason in refused:
+            counters.refuse(protocol, reason)
+        if not records:
+            done(0)
+
+    # -- changes
+
+    async def change(self, plan: Callable[[], tuple[T, list[Change]]]) -> T:
+        """Judge, journal, take in; one at a time, so that nothing is judged against what is about to change.
+
+        ``plan`` raises :class:`~tracker.roster.Refusal`. Raises :class:`StoreFailed` when the disk does.
+        """
+        await self._lock.acquire()
+        try:
+            result, changes = plan()
+            for start in range(0, len(changes), CHANGES_AT_ONCE):
+                await self._write(changes[start : start + CHANGES_AT_ONCE])
+            return result
+        finally:
+            self._lock.release()
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        written: Deferred[int | None] = Deferred()
+        now = self.wall()
+        try:
+            records = [(ENTITY, now, kind, identity, fields) for kind, identity, fields in changes]
+            self.journal.append(records, written.callback, rare=True)
+        except JournalFull as error:
+            raise StoreFailed(str(error)) from None
+        if await written is None:
+            raise StoreFailed(self.journal.failure)
+        for change in changes:
+            self.roster.apply(change)

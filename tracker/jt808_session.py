@@ -1,0 +1,193 @@
+"""A JT/T 808 terminal's conversation between its core and the intake; TCP and UDP differ only in the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatchmethod
+
+from protocols.jt808 import (
+    Answer,
+    Authentication,
+    Connection,
+    Event,
+    Heartbeat,
+    Logout,
+    Positions,
+    Refused,
+    Registration,
+    RegistrationResult,
+    Result,
+    TimeRequest,
+)
+from storage.journal import JournalFull
+from tracker.intake import Intake
+from tracker.links import Links
+from tracker.roster import Carrier
+
+PROTOCOL = "jt808"
+WAITING_LIMIT = 64
+"""Messages of one terminal that wait for the disk before its link is read no further: a batch of backlog is one."""
+LOCATES_LIMIT = 16
+
+
+class JT808Session:
+    """``send`` writes frames, ``close`` ends the link after what was written."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        links: Links,
+        address: str,
+        send: Callable[[list[bytes]], None],
+        close: Callable[[], None],
+    ) -> None:
+        self._intake = intake
+        self._links = links
+        self._address = address
+        self._send = send
+        self._close = close
+        self._core = Connection(misflagged=intake.roster.misflagged)
+        self._carrier: Carrier | None = None
+        self._arrived: list[Positions] = []
+        self._locates: dict[int, str] = {}
+        self.waiting = 0
+        self.authenticated = False
+        self.on_drained: Callable[[], None] = lambda: None
+
+    @property
+    def full(self) -> bool:
+        """Too much waits for the disk: read no further until :attr:`on_drained` is called."""
+        return self.waiting >= WAITING_LIMIT
+
+    def receive(self, data: bytes, *, datagram: bool = False) -> None:
+        """Bytes of the terminal."""
+        now = self._intake.wall()
+        core = self._core
+        self._handle(core.receive_datagram(data, now) if datagram else core.receive_data(data, now))
+
+    def tick(self) -> None:
+        """Called now and then: lets fragments that never became whole go."""
+        due = self._core.get_timer()
+        if due is not None and due <= self._intake.wall():
+            self._handle(self._core.handle_timer(self._intake.wall()))
+
+    def ended(self) -> None:
+        """The link is gone."""
+        if self._carrier is not None:
+            self._links.logout(self._carrier.device.id, self)
+            self._carrier = None
+        self.authenticated = False
+
+    # -- the Session of tracker.links
+
+    def locate(self, command: str) -> bool:
+        if not self._core.authenticated:
+            return False
+        if len(self._locates) >= LOCATES_LIMIT:
+            self._locates.pop(next(iter(self._locates)))
+        self._locates[self._core.send_locate()] = command
+        self._flush()
+        return True
+
+    def take_over(self) -> None:
+        self._carrier = None
+        self.authenticated = False
+        self._close()
+
+    # -- events
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            self._on(event)
+        self._store_arrived()
+        self._flush()
+
+    def _flush(self) -> None:
+        out = self._core.data_to_send()
+        if out:
+            self._send(out)
+        if self._core.closing:
+            self._close()
+
+    def _store_arrived(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        carrier = self._carrier
+        if carrier is None:
+            return  # the device has logged in elsewhere meanwhile: unanswered, it comes again there
+        reports = arrived[0].reports if len(arrived) == 1 else [r for event in arrived for r in event.reports]
+
+        def stored(first: int | None) -> None:
+            self.waiting -= len(arrived)
+            if first is not None:  # else no answer: the terminal sends it again
+                for event in arrived:
+                    self._core.acknowledge(event)
+                    if event.answers is not None and event.answers in self._locates:
+                        self._links.answered(self._locates.pop(event.answers), carrier.device.id, True)
+                self._flush()
+            self.on_drained()
+
+        self.waiting += len(arrived)
+        try:
+            self._intake.submit(carrier, reports, stored)
+        except JournalFull:
+            self.waiting -= len(arrived)
+
+    @singledispatchmethod
+    def _on(self, event: object) -> None:
+        raise TypeError(f"no handler for {type(event).__name__}")
+
+    @_on.register
+    def _(self, event: Positions) -> None:
+        self._arrived.append(event)
+
+    @_on.register
+    def _(self, event: Heartbeat) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        self._core.acknowledge(event)
+        if self._carrier is not None:
+            self._intake.heard(self._carrier)
+
+    @_on.register
+    def _(self, event: Registration) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        carrier = self._intake.find(PROTOCOL, event.phone, self._address)
+        if carrier is None:
+            self._core.answer_registration(event, RegistrationResult.NO_TERMINAL)
+        else:
+            token = self._intake.tokens.token(carrier.device)
+            self._core.answer_registration(event, RegistrationResult.OK, token)
+
+    @_on.register
+    def _(self, event: Authentication) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        carrier = self._intake.find(PROTOCOL, event.phone, self._address)
+        good = carrier is not None and self._intake.tokens.accepts(carrier.device, event.token)
+        if carrier is not None and not good:
+            self._intake.counters.refuse(PROTOCOL, "bad_token")
+        self._core.answer_authentication(event, Result.OK if good else Result.FAILED)
+        if carrier is not None and self._core.authenticated:
+            self._carrier, self.authenticated = carrier, True
+            self._links.login(carrier.device.id, self)
+
+    @_on.register
+    def _(self, event: Logout) -> None:
+        self._store_arrived()
+        self._core.acknowledge(event)
+        self.ended()
+
+    @_on.register
+    def _(self, event: TimeRequest) -> None:
+        self._core.answer_time(event, self._intake.wall())
+
+    @_on.register
+    def _(self, event: Answer) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        command = self._locates.pop(event.serial, None) if event.result != Result.OK else None
+        if command is not None and self._carrier is not None:
+            self._links.answered(command, self._carrier.device.id, False, f"the terminal answered {event.result}")
+
+    @_on.register
+    def _(self, event: Refused) -> None:
+        self._intake.counters.refuse(PROTOCOL, event.reason)

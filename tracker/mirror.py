@@ -1,0 +1,120 @@
+"""The fleet as this process knows it: loaded at start, fed by the published batches, asked instead of the store.
+
+A message that does not follow on the one before it means that one was missed: then everything is loaded anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import msgpack
+from twisted.logger import Logger
+
+from storage.client import Unavailable
+from tracker.model import Presence, UnitId
+from tracker.pipeline import UnitState
+from tracker.presence import PresenceLimits, presence
+from tracker.store import LiveStore
+
+Listener = Callable[[Iterable[UnitId]], None]
+
+
+class Mirror:
+    """``on_duty(unit, at)`` says whether a unit is on duty; ``wall`` gives ms since 1970."""
+
+    def __init__(
+        self,
+        store: LiveStore,
+        wall: Callable[[], int],
+        on_duty: Callable[[UnitId, int], bool],
+        limits: PresenceLimits,
+    ) -> None:
+        self._store = store
+        self._wall = wall
+        self._on_duty = on_duty
+        self.limits = limits
+        self.units: dict[UnitId, UnitState] = {}
+        self.last = 0
+        self.linked = False
+        self._journal = ""
+        self._heard: dict[UnitId, int] = {}
+        self._presence: dict[UnitId, Presence] = {}
+        self._listeners: list[Listener] = []
+        self._log = Logger(namespace="gridbeat.mirror")
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with the units whose state or presence has changed."""
+        self._listeners.append(listener)
+
+    def heard(self, unit: UnitId) -> None:
+        """A sign of life that carried nothing to store."""
+        self._heard[unit] = self._wall()
+
+    def last_message(self, unit: UnitId) -> int | None:
+        """When anything last came from the unit, server time in ms."""
+        state = self.units.get(unit)
+        return max(state.seen if state else 0, self._heard.get(unit, 0)) or None
+
+    def presence(self, unit: UnitId) -> Presence:
+        """How present the unit is now."""
+        now = self._wall()
+        state = self.units.get(unit)
+        fix_time = state.fix_time if state else None
+        return presence(self.last_message(unit), fix_time, self._on_duty(unit, now), now, self.limits)
+
+    def sweep(self, units: Iterable[UnitId]) -> None:
+        """Tell of the units whose presence has changed because time went by. Call it every few seconds."""
+        changed = []
+        for unit in units:
+            current = self.presence(unit)
+            if self._presence.get(unit) != current:
+                self._presence[unit] = current
+                changed.append(unit)
+        self._tell(changed)
+
+    async def run(self) -> None:
+        """Stay in step with the store, for ever."""
+        pause = 0.2
+        while True:
+            try:
+                async for message in self._store.messages():
+                    if message is None or not self._take(message):
+                        await self._load()
+                    self.linked, pause = True, 0.2
+            except Unavailable as error:
+                if self.linked:
+                    self._log.warn("the published batches have ended: {reason}", reason=type(error).__name__)
+            self.linked = False
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def _take(self, message: bytes) -> bool:
+        journal, first, last, states = msgpack.unpackb(message, use_list=False, strict_map_key=False)
+        if journal != self._journal or first > self.last + 1 or first == 0:
+            return False
+        if last <= self.last:
+            return True  # it was in what we loaded
+        changed = []
+        for packed in states:
+            state = UnitState.unpack(packed)
+            self.units[state.unit] = state
+            changed.append(state.unit)
+        self.last = last
+        self._tell(changed)
+        return True
+
+    async def _load(self) -> None:
+        # The head first: what is applied between the two calls is in the states and comes as a message too.
+        journal, last = await self._store.head()
+        states = {state.unit: state for state in map(UnitState.unpack, await self._store.load())}
+        self._journal, self.last = journal, last
+        self.units = states
+        self._log.info("mirror loaded", units=len(states), last=last)
+        self._tell(states)
+
+    def _tell(self, units: Iterable[UnitId]) -> None:
+        units = list(units)
+        if units:
+            for listener in self._listeners:
+                listener(units)

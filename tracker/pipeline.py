@@ -1,0 +1,341 @@
+"""From journalled reports to live state: an ordered list of small pure steps.
+
+Each step sees the unit's state and the point and answers the doubts it has; the first steps decide whether
+the point is believed, the last ones take it in. The same steps run over the live stream in journal order
+and over a track in fix-time order (:func:`judge`), so that live flags and history's flags differ only by
+what was not known yet. Raw points are kept whatever the steps say, and an alarm is never filtered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import msgpack
+
+from tracker.areas import AreaIndex
+from tracker.coordinates import distance
+from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
+from tracker.record import ReportRecord
+
+FUTURE_MS = 120_000
+SKEW_MS = 600_000
+PRIMARY_SILENCE_MS = 60_000
+JUMP_SPEED = 70.0
+"""m/s: beyond what any unit does."""
+JUMP_DISTANCE = 500.0
+"""Metres below which a fast step is noise and not a jump."""
+JUMPS_TO_BELIEVE = 3
+"""So many points in a row that agree among themselves are where the unit is: it was carried, or the first was wrong."""
+ACCURACY_LIMIT = 2000
+"""Decimetres: a fix that may be 200 m off says nothing about a street."""
+ANCHOR_DISTANCE = 20.0
+"""Metres that a unit must be away from its anchor before distance is counted: standing still adds none."""
+REMEMBERED = 262_144
+"""Identities remembered over all devices (about 40 MB): what is repeated at once is stored once. What is repeated
+later is found when the track is read."""
+
+_DUPLICATE, _FUTURE, _LATE, _SECONDARY, _JUMP, _INACCURATE, _SKEW, _NO_FIX = (int(d) for d in Doubt)
+_DISBELIEVED = int(DISBELIEVED)
+_BACKFILL = int(Mark.BACKFILL)
+
+_FIELDS = (
+    "unit", "device", "seen", "fix_time", "latitude", "longitude", "altitude", "speed", "course", "accuracy",
+    "alarm", "doubts", "device_time", "skew", "battery", "charging", "network", "fix_state", "grid", "cell",
+    "distance", "anchor_latitude", "anchor_longitude", "jumps", "jump_latitude", "jump_longitude", "jump_time",
+    "marks", "alarm_time",
+)  # fmt: skip
+
+
+class UnitState:
+    """What is known of one unit after so many journal records. Mutable: one per unit, changed for every report."""
+
+    __slots__ = _FIELDS
+
+    unit: UnitId
+    device: str  # the primary device
+    seen: int  # server time of the newest message of any device
+    fix_time: int | None
+    latitude: int | None
+    longitude: int | None
+    altitude: int | None
+    speed: int | None
+    course: int | None
+    accuracy: int | None
+    alarm: int
+    doubts: int  # of the newest message
+    device_time: int | None
+    skew: int | None  # device clock minus server clock, ms
+    battery: int | None
+    charging: bool | None
+    network: str | None
+    fix_state: str | None
+    grid: str | None
+    cell: str | None
+    distance: float  # metres since the state began
+    anchor_latitude: int | None
+    anchor_longitude: int | None
+    jumps: int
+    jump_latitude: int | None
+    jump_longitude: int | None
+    jump_time: int | None
+    marks: int
+    alarm_time: int
+
+    def __init__(self, unit: UnitId) -> None:
+        for name in _FIELDS:
+            setattr(self, name, None)
+        self.unit, self.device = unit, ""
+        self.seen = self.alarm = self.doubts = self.jumps = self.marks = self.alarm_time = 0
+        self.distance = 0.0
+
+    def pack(self) -> bytes:
+        """The state as stored and published."""
+        return _pack([getattr(self, name) for name in _FIELDS])
+
+    @classmethod
+    def unpack(cls, data: bytes) -> UnitState:
+        state = cls.__new__(cls)
+        for name, value in zip(_FIELDS, msgpack.unpackb(data, use_list=False), strict=True):
+            setattr(state, name, value)
+        return state
+
+
+_packer = msgpack.Packer(use_bin_type=True, autoreset=True)
+_pack: Callable[[Any], bytes] = _packer.pack
+
+
+class Point:
+    """One located report on its way through the steps."""
+
+    __slots__ = ("accuracy", "alarm", "cell", "device", "fix_time", "grid", "latitude", "live", "longitude",
+                 "moved", "server_time", "timed")  # fmt: skip
+
+    def __init__(
+        self, device: str, server_time: int, fix_time: int, latitude: int, longitude: int, accuracy: int | None,
+        live: bool, timed: bool,
+    ) -> None:  # fmt: skip
+        self.device = device
+        self.server_time = server_time
+        self.fix_time = fix_time
+        self.latitude = latitude
+        self.longitude = longitude
+        self.accuracy = accuracy
+        self.live = live
+        self.timed = timed
+        self.moved = 0.0
+        self.grid: str | None = None
+        self.cell: str | None = None
+
+
+Step = Callable[[UnitState, Point], int]
+
+
+def clock(state: UnitState, point: Point) -> int:
+    """Ahead of the server: kept, never live. A message about now that is long past: the clock is off.
+
+    Only messages that state when they were sent can be blamed; a phone app that empties its queue says nothing.
+    """
+    if point.fix_time - point.server_time > FUTURE_MS:
+        return _FUTURE
+    if point.live and point.timed and point.server_time - point.fix_time > SKEW_MS:
+        return _SKEW
+    return 0
+
+
+def order(state: UnitState, point: Point) -> int:
+    """The live position never moves back."""
+    return _LATE if state.fix_time is not None and point.fix_time <= state.fix_time else 0
+
+
+def primary(state: UnitState, point: Point) -> int:
+    """A unit is followed by one device; another takes over after a minute of silence."""
+    if point.device == state.device or not state.device or state.fix_time is None:
+        return 0
+    return 0 if point.fix_time - state.fix_time > PRIMARY_SILENCE_MS else _SECONDARY
+
+
+def accuracy(state: UnitState, point: Point) -> int:
+    """A fix whose own error is larger than a block."""
+    return _INACCURATE if point.accuracy is not None and point.accuracy > ACCURACY_LIMIT else 0
+
+
+def jump(state: UnitState, point: Point) -> int:
+    """Faster than anything moves here, unless the next points say the same."""
+    if state.latitude is None or state.longitude is None or state.fix_time is None:
+        return 0
+    moved = point.moved = distance(state.latitude, state.longitude, point.latitude, point.longitude)
+    seconds = abs(point.fix_time - state.fix_time) / 1000
+    if moved <= JUMP_DISTANCE or moved <= JUMP_SPEED * seconds:
+        return 0
+    return _JUMP
+
+
+BELIEF: Sequence[Step] = (clock, order, primary, accuracy, jump)
+"""Whether a point is believed; in this order, all are asked."""
+
+
+def _relocated(state: UnitState, point: Point) -> bool:
+    """Called for a point whose only fault is its jump: whether it and those before it agree on a new place."""
+    agrees = (
+        state.jumps > 0
+        and state.jump_latitude is not None
+        and state.jump_longitude is not None
+        and state.jump_time is not None
+        and distance(state.jump_latitude, state.jump_longitude, point.latitude, point.longitude)
+        <= max(JUMP_DISTANCE, JUMP_SPEED * abs(point.fix_time - state.jump_time) / 1000)
+    )
+    state.jumps = state.jumps + 1 if agrees else 1
+    state.jump_latitude, state.jump_longitude, state.jump_time = point.latitude, point.longitude, point.fix_time
+    return state.jumps >= JUMPS_TO_BELIEVE
+
+
+def _take(state: UnitState, point: Point, record: Sequence[Any], areas: AreaIndex, relocated: bool) -> None:
+    """The point is believed: it is where the unit is."""
+    state.device = point.device
+    state.fix_time, state.latitude, state.longitude = point.fix_time, point.latitude, point.longitude
+    state.altitude, state.speed, state.course, state.accuracy = record[9], record[10], record[11], point.accuracy
+    state.marks = record[15]
+    state.jumps = 0
+    state.grid, state.cell = areas.locate(point.latitude, point.longitude)
+    if state.anchor_latitude is None or state.anchor_longitude is None or relocated:
+        state.anchor_latitude, state.anchor_longitude = point.latitude, point.longitude
+        return
+    away = distance(state.anchor_latitude, state.anchor_longitude, point.latitude, point.longitude)
+    if away > ANCHOR_DISTANCE:
+        state.distance += away
+        state.anchor_latitude, state.anchor_longitude = point.latitude, point.longitude
+
+
+def advance(state: UnitState, record: Sequence[Any], areas: AreaIndex) -> int:
+    """Take one report's record into the unit's state; the doubts about it, as :class:`Doubt` bits."""
+    (
+        _,
+        device,
+        _,
+        _,
+        server_time,
+        device_time,
+        fix_time,
+        latitude,
+        longitude,
+        _,
+        _,
+        _,
+        error,
+        _,
+        alarm,
+        marks,
+        items,
+        _,
+    ) = record
+    live = not marks & _BACKFILL
+    if server_time > state.seen:
+        state.seen = server_time
+    if device_time is not None and live:
+        state.device_time = device_time
+        state.skew = device_time - server_time
+    if items and live:
+        _read_items(state, items)
+    if latitude is None:
+        doubts = _NO_FIX
+    else:
+        point = Point(device, server_time, fix_time, latitude, longitude, error, live, device_time is not None)
+        doubts = 0
+        for step in BELIEF:
+            doubts |= step(state, point)
+        relocated = doubts & _DISBELIEVED == _JUMP and _relocated(state, point)
+        if relocated:
+            doubts &= ~_JUMP
+        if not doubts & _DISBELIEVED:
+            _take(state, point, record, areas, relocated)
+    # Whatever becomes of the position, an alarm counts; and it ends when a later message no longer has it.
+    at = server_time if fix_time is None or doubts & _FUTURE else fix_time
+    if at >= state.alarm_time and (latitude is not None or alarm):
+        state.alarm, state.alarm_time = alarm, at
+    state.doubts = doubts
+    return doubts
+
+
+def _read_items(state: UnitState, items: dict[str, Any]) -> None:
+    battery = items.get("battery")
+    if type(battery) is int:
+        state.battery = battery
+    charging = items.get("charging")
+    if type(charging) is bool:
+        state.charging = charging
+    network = items.get("net")
+    if type(network) is str:
+        state.network = network
+    fix_state = items.get("fix")
+    if type(fix_state) is str:
+        state.fix_state = fix_state
+
+
+class Pipeline:
+    """The states of all units after so many journal records."""
+
+    def __init__(self, areas: Callable[[], AreaIndex], *, remembered: int = REMEMBERED) -> None:
+        self.states: dict[UnitId, UnitState] = {}
+        self._areas = areas
+        self._identities: dict[int, None] = {}
+        self._remembered = remembered
+        self.duplicates = 0
+        self.doubted = dict.fromkeys(Doubt, 0)
+
+    def take(self, record: Sequence[Any]) -> bool:
+        """Take one report in. False for a point that came before and is not to be stored again."""
+        if record[7] is not None:
+            identity = hash((record[1], record[6], record[7], record[8], record[13], record[14]))
+            identities = self._identities
+            if identity in identities:
+                self.duplicates += 1
+                state = self.states.get(record[2])
+                if state is not None and record[4] > state.seen:
+                    state.seen = record[4]
+                return False
+            identities[identity] = None
+            if len(identities) > self._remembered:
+                for old in list(islice(identities, self._remembered // 8)):
+                    del identities[old]
+        unit: UnitId = record[2]
+        state = self.states.get(unit)
+        if state is None:
+            state = self.states[unit] = UnitState(unit)
+        doubts = advance(state, record, self._areas())
+        if doubts:
+            for doubt in Doubt:
+                if doubts & doubt:
+                    self.doubted[doubt] += 1
+        return True
+
+    def load(self, packed: Iterable[bytes]) -> None:
+        """Start from stored states instead of none."""
+        self.states = {state.unit: state for state in map(UnitState.unpack, packed)}
+        self._identities.clear()
+
+
+def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[ReportRecord, int, str | None]]:
+    """A track's final flags: each distinct located point in fix-time order with its doubts and its grid.
+
+    Of copies of a point the one received first counts. The result does not depend on the order of arrival.
+    """
+    first: dict[tuple[object, ...], ReportRecord] = {}
+    for record in records:
+        if record.latitude is None:
+            continue
+        known = first.get(record.identity)
+        if known is None or record.server_time < known.server_time:
+            first[record.identity] = record
+    judged = []
+    state = UnitState(UnitId(""))
+    for record in sorted(first.values(), key=_in_time):
+        # Two devices of one unit may fix in the same millisecond; neither is late because of it.
+        doubts = advance(state, record, areas) & ~_LATE
+        judged.append((record, doubts, state.grid if not doubts & _DISBELIEVED else None))
+    return judged
+
+
+def _in_time(record: ReportRecord) -> tuple[Any, ...]:
+    return (record.fix_time, record.server_time, record.device, record.latitude, record.longitude)

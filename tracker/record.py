@@ -1,0 +1,52 @@
+"""What the journal holds of the tracker: plain tuples, so that a replay sees exactly what the live line saw.
+
+A report's record is ``(REPORT, device, unit, duty, server_time, device_time, fix_time, latitude, longitude,
+altitude, speed, course, accuracy, status, alarm, marks, items, original)`` in the units of
+:mod:`protocols.report`; an entity's is ``(ENTITY, server_time, type, id, fields or None)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgpack
+
+REPORT = 1
+ENTITY = 2
+
+
+class ReportRecord(NamedTuple):
+    """A report's record by name, for what is off the per-report path."""
+
+    kind: int
+    device: str
+    unit: str
+    duty: int
+    server_time: int
+    device_time: int | None
+    fix_time: int | None
+    latitude: int | None
+    longitude: int | None
+    altitude: int | None
+    speed: int | None
+    course: int | None
+    accuracy: int | None
+    status: int
+    alarm: int
+    marks: int
+    items: dict[str, Any] | None
+    original: tuple[int, int] | None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """A point is the same point in whatever message it comes: device, fix time, position, status, alarm."""
+        return (self.device, self.fix_time, self.latitude, self.longitude, self.status, self.alarm)
+
+
+def unpack_track(data: bytes) -> Iterator[ReportRecord]:
+    """The records of a track: packed records one after another."""
+    unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=len(data) + 1)
+    unpacker.feed(data)
+    for record in unpacker:
+        yield ReportRecord._make(record)

@@ -1,0 +1,267 @@
+"""Who is who: units, devices, duty and areas, as a pure core.
+
+A change is asked for with a ``plan_*`` method, which judges it against what is and answers the changes to
+journal, or raises :class:`Refusal`; :meth:`Roster.apply` takes in a change that is in the journal. So a
+replay of the journal builds exactly what the live server had, and can never build what was refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from tracker.model import FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
+
+PROTOCOLS = ("handheld", "jt808", "traccar")
+WITHOUT_SECRET = frozenset({"traccar"})
+ALIASES = {"msgpack": "handheld", "osmand": "traccar", "jt/t808": "jt808", "jtt808": "jt808"}
+PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""Where a device without a secret is accepted from when its id was chosen by a person and no network was named."""
+
+Change = tuple[str, str, dict[str, Any] | None]
+"""(type, id, fields), or fields None for a removal. Types: unit, device, duty, area."""
+
+
+class Refusal(Exception):
+    """A change that cannot be. ``code`` is stable; the text says what to do, in English and Chinese."""
+
+    def __init__(self, code: str, text: str, zh: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.zh = zh
+
+
+@dataclass(slots=True)
+class Carrier:
+    """What admission needs of a device, at hand on its connection. Kept current by the roster."""
+
+    device: Device
+    unit: Unit
+    duties: tuple[Duty, ...]
+    authenticated: bool
+
+
+def normal_id(protocol: str, external_id: str) -> str:
+    """The form in which an external id is compared: a JT/T 808 terminal number without leading zeros."""
+    return external_id.lstrip("0") or "0" if protocol == "jt808" else external_id
+
+
+class Roster:
+    """The state, and what may be done to it."""
+
+    def __init__(self) -> None:
+        self.units: dict[UnitId, Unit] = {}
+        self.devices: dict[DeviceId, Device] = {}
+        self.areas: dict[AreaId, Area] = {}
+        self._duties: dict[UnitId, tuple[Duty, ...]] = {}
+        self._by_external: dict[tuple[str, str], DeviceId] = {}
+        self._carriers: dict[DeviceId, Carrier] = {}
+        self._highest: dict[str, int] = {"d": 0, "p": 0, "v": 0}
+        self.misflagged: set[str] = set()
+        """JT/T 808 terminals that set the 2019 flag on 2013 bodies."""
+        self.version = 0
+        """Grows with every change; whoever caches something of the roster compares it."""
+        self.areas_version = 0
+
+    # -- looking
+
+    def find(self, protocol: str, external_id: str) -> Carrier | None:
+        """The device registered for this protocol under this id."""
+        device = self._by_external.get((protocol, normal_id(protocol, external_id)))
+        return None if device is None else self.carrier(device)
+
+    def carrier(self, device: DeviceId) -> Carrier | None:
+        """The one carrier of a device; the same object as long as the device exists."""
+        return self._carriers.get(device)
+
+    def on_duty(self, unit: UnitId, at: int) -> Duty | None:
+        """The duty interval of a unit at a time in ms."""
+        return duty_at(self._duties.get(unit, ()), at)
+
+    def devices_of(self, unit: UnitId) -> list[Device]:
+        return [device for device in self.devices.values() if device.unit == unit]
+
+    # -- judging
+
+    def plan_units(self, wanted: Iterable[Mapping[str, Any]]) -> list[Change]:
+        """Add or amend persons and vehicles. One with an ``id`` that exists is amended; each is on duty always."""
+        changes: list[Change] = []
+        highest = dict(self._highest)
+        for number, fields in enumerate(wanted, 1):
+            where = f"entry {number}: " if number > 1 or "name" not in fields else ""
+            kind = fields.get("kind", "person")
+            if kind not in ("person", "vehicle"):
+                raise Refusal(
+                    "bad_kind", f"{where}kind must be person or vehicle", f"{where}kind 须为 person 或 vehicle"
+                )
+            name = str(fields.get("name") or "").strip()
+            if not name:
+                raise Refusal("no_name", f"{where}a {kind} needs a name", f"{where}缺少姓名或名称 name")
+            letter = kind[0]
+            identity = str(fields.get("id") or "")
+            if not identity:
+                highest[letter] += 1
+                identity = f"{letter}{highest[letter]}"
+            if len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum():
+                raise Refusal(
+                    "bad_id", f"{where}id may hold letters, digits, - and _", f"{where}id 只能含字母、数字、- 和 _"
+                )
+            unit = Unit(UnitId(identity), kind, name[:100], *(_label(fields, k) for k in ("team", "street", "grid")))
+            changes.append(("unit", unit.id, asdict(unit)))
+            if unit.id not in self._duties:
+                changes.append(("duty", f"{unit.id}:1", asdict(Duty(unit.id, 1, 0))))
+        return changes
+
+    def plan_device(self, wanted: Mapping[str, Any]) -> tuple[Device, list[Change]]:
+        """Register a device. Without ``unit`` a person (for JT/T 808 a vehicle) is made to carry it."""
+        protocol = str(wanted.get("protocol", "")).strip().lower()
+        protocol = ALIASES.get(protocol, protocol)
+        if protocol not in PROTOCOLS:
+            known = ", ".join(PROTOCOLS)
+            raise Refusal("bad_protocol", f"protocol must be one of {known}", f"protocol 须为 {known} 之一")
+        given = str(wanted.get("external_id") or "").strip()
+        networks = _networks(wanted.get("networks"))
+        if protocol in WITHOUT_SECRET:
+            if given and not networks:
+                networks = PRIVATE_NETWORKS
+            # 60 bits: nobody guesses it, and a thumb can still type it.
+            given = given or secrets.token_hex(8)[:15]
+        if not given or len(given) > 64 or not given.isprintable():
+            raise Refusal(
+                "bad_external_id", "external_id must be 1 to 64 characters", "external_id 须为 1 至 64 个字符"
+            )
+        if protocol == "jt808" and (not given.isdigit() or len(given) > 20):
+            raise Refusal(
+                "bad_external_id", "a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"
+            )
+        external = normal_id(protocol, given)
+        if (protocol, external) in self._by_external:
+            held = self._by_external[(protocol, external)]
+            raise Refusal(
+                "exists",
+                f"this device is registered already as {held}; POST /api/v1/devices/{held}/token makes a new token",
+                f"该设备已登记为 {held}；POST /api/v1/devices/{held}/token 可换发令牌",
+            )
+        header = wanted.get("header", 0)
+        if header not in (0, 2011, 2013, 2019):
+            raise Refusal("bad_header", "header must be 2011, 2013 or 2019", "header 须为 2011、2013 或 2019")
+        changes: list[Change] = []
+        unit = str(wanted.get("unit") or "")
+        if unit and unit not in self.units:
+            raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
+        if not unit:
+            kind = "vehicle" if protocol == "jt808" else "person"
+            fields = {k: wanted.get(k) for k in ("team", "street", "grid")}
+            changes = self.plan_units(
+                [{"kind": wanted.get("kind", kind), "name": wanted.get("name") or given, **fields}]
+            )
+            unit = changes[0][1]
+        device = Device(
+            DeviceId(f"d{self._highest['d'] + 1}"), protocol, external, UnitId(unit), 0, networks, int(header)
+        )
+        return device, [*changes, ("device", device.id, asdict(device))]
+
+    def plan_token(self, device: DeviceId) -> tuple[Device, list[Change]]:
+        """The next generation of a device's token; the one before stops working."""
+        if device not in self.devices:
+            raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
+        renewed = replace(self.devices[device], token_serial=self.devices[device].token_serial + 1)
+        return renewed, [("device", device, asdict(renewed))]
+
+    def plan_areas(self, areas: Iterable[Area]) -> list[Change]:
+        """Put grids and cells in, or in place of those with the same id."""
+        return [("area", area.id, asdict(area)) for area in areas]
+
+    # -- taking in
+
+    def apply(self, change: Change) -> None:
+        """Take in a change that is in the journal."""
+        kind, identity, fields = change
+        self.version += 1
+        if kind == "unit":
+            assert fields is not None
+            unit = Unit(**fields)
+            self.units[unit.id] = unit
+            self._count(unit.id)
+            self._refresh(unit.id)
+        elif kind == "duty":
+            assert fields is not None
+            duty = Duty(**fields)
+            others = [d for d in self._duties.get(duty.unit, ()) if d.number != duty.number]
+            self._duties[duty.unit] = tuple(sorted([*others, duty], key=lambda d: d.start))
+            self._refresh(duty.unit)
+        elif kind == "device":
+            assert fields is not None
+            device = Device(**{**fields, "networks": tuple(fields["networks"])})
+            self.devices[device.id] = device
+            self._by_external[(device.protocol, device.external_id)] = device.id
+            if device.protocol == "jt808":
+                (self.misflagged.add if device.header in (2011, 2013) else self.misflagged.discard)(device.external_id)
+            self._count(device.id)
+            self._refresh(device.unit)
+        elif kind == "area":
+            self.areas_version += 1
+            if fields is None:
+                self.areas.pop(AreaId(identity), None)
+            else:
+                self.areas[AreaId(identity)] = Area(**fields)
+
+    def _count(self, identity: str) -> None:
+        if identity[1:].isdigit() and identity[0] in self._highest:
+            self._highest[identity[0]] = max(self._highest[identity[0]], int(identity[1:]))
+
+    def _refresh(self, unit: UnitId) -> None:
+        holder = self.units.get(unit)
+        if holder is None:
+            return
+        duties = self._duties.get(unit, ())
+        for device in self.devices_of(unit) if holder else ():
+            carrier = self._carriers.get(device.id)
+            if carrier is None:
+                trusted = device.protocol not in WITHOUT_SECRET
+                self._carriers[device.id] = Carrier(device, holder, duties, trusted)
+            else:
+                carrier.device, carrier.unit, carrier.duties = device, holder, duties
+
+
+def duty_at(duties: tuple[Duty, ...], at: int) -> Duty | None:
+    """The interval that holds a time in ms."""
+    for duty in duties:
+        if duty.start <= at < duty.end:
+            return duty
+    return None
+
+
+def admits(device: Device, address: str) -> bool:
+    """Whether a device may speak from this address."""
+    if not device.networks:
+        return True
+    try:
+        source = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(source, "ipv4_mapped", None)
+    return any((mapped or source) in ipaddress.ip_network(network) for network in device.networks)
+
+
+def _label(fields: Mapping[str, Any], key: str) -> str:
+    return str(fields.get(key) or "").strip()[:100]
+
+
+def _networks(wanted: Any) -> tuple[str, ...]:
+    if wanted is None:
+        return ()
+    if isinstance(wanted, str):
+        wanted = [word.strip() for word in wanted.split(",") if word.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(network)) for network in wanted)
+    except (ValueError, TypeError):
+        raise Refusal(
+            "bad_networks", 'networks must be a list such as ["10.0.0.0/8"]', 'networks 须为网段列表，如 ["10.0.0.0/8"]'
+        ) from None
+
+
+__all__ = ["FOREVER", "Carrier", "Change", "Refusal", "Roster", "admits", "duty_at", "normal_id"]

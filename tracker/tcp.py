@@ -1,0 +1,224 @@
+"""Devices over TCP: one listener a protocol, one session a connection.
+
+The shell owns what TCP is about: limits on connections, links that never log in or fall silent, a peer that
+does not read. What is said is the session's business.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from twisted.internet import protocol
+from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from protocols.errors import RemoteProtocolError
+from protocols.handheld import Framer, frame
+from tracker.counters import Counters
+from tracker.handheld_session import HandheldSession
+from tracker.jt808_session import JT808Session
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLimits:
+    """``connections`` in all and ``per_address`` (a mobile network puts thousands behind one), ``login_s`` until a
+    device must have logged in, ``idle_s`` of silence after which a link counts as half open."""
+
+    connections: int = 20_000
+    per_address: int = 12_000
+    login_s: int = 15
+    idle_s: int = 180
+
+
+class LinkSession(Protocol):
+    """What the shell needs of a session."""
+
+    authenticated: bool
+    on_drained: Callable[[], None]
+
+    @property
+    def full(self) -> bool: ...
+    def tick(self) -> None: ...
+    def ended(self) -> None: ...
+
+
+@implementer(IPushProducer)
+class DeviceLink(protocol.Protocol):
+    """One device's connection. Subclasses turn bytes into what their session receives."""
+
+    transport: Any
+    factory: DeviceFactory
+    session: Any
+    host = ""
+
+    def connectionMade(self) -> None:
+        self.active = self.opened = self.factory.now()
+        self._paused = False
+        self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
+        # Told when the peer does not read our answers: then we do not read it either.
+        self.transport.registerProducer(self, True)
+        self.start(self.transport.getPeer().host)
+        self.session.on_drained = self._resume
+        self.factory.links.add(self)
+
+    def start(self, address: str) -> None:
+        """Make ``self.session``."""
+        raise NotImplementedError
+
+    def received(self, data: bytes) -> None:
+        """Hand bytes to the session."""
+        raise NotImplementedError
+
+    def dataReceived(self, data: bytes) -> None:
+        self.active = self.factory.clock_now
+        self.received(data)
+        if self.session.full and not self._paused:
+            self.transport.pauseProducing()
+
+    def _resume(self) -> None:
+        if not self._paused and not self.session.full and self.transport is not None:
+            self.transport.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        if not self.session.full:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """After what is queued has been written. A peer that never reads it is cut off by the sweep."""
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self.factory.forget(self)
+        self.session.ended()
+
+
+class HandheldLink(DeviceLink):
+    """Length-prefixed messages."""
+
+    def start(self, address: str) -> None:
+        self._framer = Framer()
+        make = cast(Callable[..., HandheldSession], self.factory.make_session)
+        self.session = make(address, self._send, self.close)
+
+    def received(self, data: bytes) -> None:
+        try:
+            messages = self._framer.receive_data(data)
+        except RemoteProtocolError as error:
+            self.session.broken(error)
+            return
+        if messages:
+            self.session.receive(messages)
+
+    def _send(self, messages: list[bytes]) -> None:
+        if self.transport is not None:
+            self.transport.write(b"".join([frame(message) for message in messages]))
+
+
+class JT808Link(DeviceLink):
+    """Frames between 0x7e; the core cuts them."""
+
+    def start(self, address: str) -> None:
+        make = cast(Callable[..., JT808Session], self.factory.make_session)
+        self.session = make(address, self._send, self.close)
+
+    def received(self, data: bytes) -> None:
+        self.session.receive(data)
+
+    def _send(self, frames: list[bytes]) -> None:
+        if self.transport is not None:
+            self.transport.write(b"".join(frames))
+
+
+class DeviceFactory(protocol.ServerFactory):
+    """The connections of one listener. ``now`` gives seconds of a clock that only goes forward."""
+
+    SWEEP_S = 2.0
+
+    def __init__(
+        self,
+        name: str,
+        link: type[DeviceLink],
+        make_session: Callable[..., Any],
+        counters: Counters,
+        limits: LinkLimits,
+        reactor: Any,
+    ) -> None:
+        self.name = name
+        self.link = link
+        self.make_session = make_session
+        self.links: set[DeviceLink] = set()
+        self.now: Callable[[], float] = reactor.seconds
+        self.clock_now = self.now()
+        self._counters = counters
+        self._limits = limits
+        self._addresses: defaultdict[str, int] = defaultdict(int)
+        self._sweep = LoopingCall(self._look)
+        self._sweep.clock = reactor
+        self._log = Logger(namespace="gridbeat.tcp")
+        self.noisy = False
+
+    def startFactory(self) -> None:
+        self._sweep.start(self.SWEEP_S, now=False).addErrback(
+            lambda failure: self._log.failure("the sweep of idle links failed", failure=failure)
+        )
+
+    def stopFactory(self) -> None:
+        if self._sweep.running:
+            self._sweep.stop()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        host = cast(Any, addr).host
+        if len(self.links) >= self._limits.connections:
+            self._counters.refuse(self.name, "too_many_connections")
+            return None
+        if self._addresses[host] >= self._limits.per_address:
+            self._counters.refuse(self.name, "too_many_from_address")
+            return None
+        self._addresses[host] += 1
+        self._counters.connections[self.name] += 1
+        link = self.link()
+        link.factory = self
+        link.host = host
+        return link
+
+    def forget(self, link: DeviceLink) -> None:
+        """The connection is gone."""
+        self.links.discard(link)
+        host: str = link.host
+        self._counters.connections[self.name] -= 1
+        self._addresses[host] -= 1
+        if not self._addresses[host]:
+            del self._addresses[host]
+
+    def _look(self) -> None:
+        """Close what never logged in or fell silent. One pass over all links instead of a timer for each:
+        ``clock_now`` is the time of the last pass, which is exact enough for limits of many seconds."""
+        now = self.clock_now = self.now()
+        limits = self._limits
+        for link in list(self.links):
+            session = link.session
+            if not session.authenticated and now - link.opened > limits.login_s:
+                self._counters.refuse(self.name, "no_login")
+                link.transport.abortConnection()
+            elif now - link.active > limits.idle_s:
+                self._counters.refuse(self.name, "idle")
+                link.transport.abortConnection()
+            else:
+                session.tick()

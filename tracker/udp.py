@@ -1,0 +1,86 @@
+"""JT/T 808 over UDP: the same session, a peer being an address instead of a connection."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import protocol
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from tracker.counters import Counters
+from tracker.jt808_session import JT808Session
+from tracker.tcp import LinkLimits
+
+NAME = "jt808"
+Address = tuple[str, int]
+
+
+class JT808Datagrams(protocol.DatagramProtocol):
+    """One session per address. A terminal that changes its port has to authenticate again."""
+
+    SWEEP_S = 5.0
+
+    def __init__(
+        self, make_session: Callable[..., JT808Session], counters: Counters, limits: LinkLimits, reactor: Any
+    ) -> None:
+        self._make_session = make_session
+        self._counters = counters
+        self._limits = limits
+        self._now: Callable[[], float] = reactor.seconds
+        # Ordered by last activity, oldest first.
+        self._peers: OrderedDict[Address, tuple[JT808Session, float, float]] = OrderedDict()
+        self._sweep = LoopingCall(self._look)
+        self._sweep.clock = reactor
+        self._log = Logger(namespace="gridbeat.udp")
+        self.noisy = False
+
+    def startProtocol(self) -> None:
+        self._sweep.start(self.SWEEP_S, now=False).addErrback(
+            lambda failure: self._log.failure("the sweep of silent peers failed", failure=failure)
+        )
+
+    def stopProtocol(self) -> None:
+        if self._sweep.running:
+            self._sweep.stop()
+        for address in list(self._peers):
+            self._drop(address)
+
+    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
+        now = self._now()
+        known = self._peers.pop(addr, None)
+        if known is None:
+            if len(self._peers) >= self._limits.connections:
+                self._counters.refuse(NAME, "too_many_connections")
+                return
+            session = self._make_session(addr[0], lambda frames: self._send(addr, frames), lambda: self._drop(addr))
+            opened = now
+        else:
+            session, opened, _ = known
+        self._peers[addr] = (session, opened, now)
+        if session.full:
+            # Not taken and not answered: the terminal sends it again.
+            self._counters.refuse(NAME, "busy")
+            return
+        session.receive(datagram, datagram=True)
+
+    def _send(self, address: Address, frames: list[bytes]) -> None:
+        if self.transport is not None:
+            for frame in frames:
+                self.transport.write(frame, address)
+
+    def _drop(self, address: Address) -> None:
+        known = self._peers.pop(address, None)
+        if known is not None:
+            known[0].ended()
+
+    def _look(self) -> None:
+        now = self._now()
+        for address, (session, opened, active) in list(self._peers.items()):
+            late = not session.authenticated and now - opened > self._limits.login_s
+            if late or now - active > self._limits.idle_s:
+                self._drop(address)
+            else:
+                session.tick()

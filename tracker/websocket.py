@@ -1,0 +1,109 @@
+"""Handhelds over WebSocket, at ``/handheld`` on the field site: one binary message, one message of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.task import LoopingCall
+
+from protocols.handheld import MESSAGE_LIMIT
+from tracker.counters import Counters
+from tracker.handheld_session import HandheldSession
+from tracker.tcp import LinkLimits
+
+NAME = "handheld"
+SEND_LIMIT = 1 << 20
+"""Bytes of our answers that a device may leave unread; they are a few dozen bytes each."""
+
+
+class HandheldSocket(WebSocketServerProtocol):
+    """One handheld's WebSocket."""
+
+    session: HandheldSession | None = None
+
+    def onOpen(self) -> None:
+        factory = self.factory
+        if len(factory.links) >= factory.limits.connections:
+            factory.counters.refuse(NAME, "too_many_connections")
+            self.sendClose(4013, "too many connections")
+            return
+        self.opened = self.active = factory.now()
+        self.session = factory.make_session(self.transport.getPeer().host, self._send, self._close)
+        factory.links.add(self)
+        factory.counters.connections[NAME] += 1
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.session is None:
+            return
+        self.active = self.factory.now()
+        if not isBinary:
+            self.factory.counters.refuse(NAME, "text_message")
+            self.sendClose(3003, "messages are binary msgpack")
+            return
+        self.session.receive([payload])
+
+    def _send(self, messages: list[bytes]) -> None:
+        for message in messages:
+            self.sendMessage(message, isBinary=True)
+
+    def _close(self) -> None:
+        self.sendClose(1000)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self.session is not None:
+            self.factory.links.discard(self)
+            self.factory.counters.connections[NAME] -= 1
+            self.session.ended()
+            self.session = None
+
+
+class HandheldSockets(WebSocketServerFactory):
+    """The handhelds' WebSockets of one site."""
+
+    protocol = HandheldSocket
+    SWEEP_S = 5.0
+
+    def __init__(
+        self, make_session: Callable[..., HandheldSession], counters: Counters, limits: LinkLimits, reactor: Any
+    ) -> None:
+        super().__init__(reactor=reactor)
+        self.make_session = make_session
+        self.counters = counters
+        self.limits = limits
+        self.now: Callable[[], float] = reactor.seconds
+        self.links: set[HandheldSocket] = set()
+        self.setProtocolOptions(
+            maxMessagePayloadSize=MESSAGE_LIMIT, maxFramePayloadSize=MESSAGE_LIMIT,
+            openHandshakeTimeout=limits.login_s, closeHandshakeTimeout=2, autoPingInterval=0,
+            tcpNoDelay=True, failByDrop=True,
+        )  # fmt: skip
+        self._sweep = LoopingCall(self._look)
+        self._sweep.clock = reactor
+
+    def start(self) -> None:
+        """Begin to look for silent links."""
+        self._sweep.start(self.SWEEP_S, now=False)
+
+    def stop(self) -> None:
+        if self._sweep.running:
+            self._sweep.stop()
+
+    def resource(self) -> WebSocketResource:
+        """To be put under ``/handheld``."""
+        return WebSocketResource(self)
+
+    def _look(self) -> None:
+        now = self.now()
+        for link in list(self.links):
+            session = link.session
+            if session is None:
+                continue
+            late = not session.authenticated and now - link.opened > self.limits.login_s
+            if late or now - link.active > self.limits.idle_s:
+                self.counters.refuse(NAME, "no_login" if late else "idle")
+                link.dropConnection(abort=True)
+            else:
+                session.tick()
