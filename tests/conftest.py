@@ -21,8 +21,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 # As twistd.tac does, and before anything imports the reactor: the first import installs another one otherwise.
+_LOOP = asyncio.new_event_loop()
 if "twisted.internet.reactor" not in sys.modules:
-    asyncioreactor.install(asyncio.new_event_loop())  # type: ignore[no-untyped-call]
+    asyncioreactor.install(_LOOP)  # type: ignore[no-untyped-call]
 
 # No deadlines: a slow machine is no failure. The usual run is the same every time; the long one looks for more.
 _CALM = [HealthCheck.too_slow]
@@ -38,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--long"):
         os.environ["GRIDBEAT_LONG"] = "1"
     settings.load_profile("long" if _is_long() else "usual")
+
+
+def pytest_unconfigure() -> None:
+    # Nobody else will: the reactor keeps its loop to the end, and an open one is a warning.
+    _LOOP.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

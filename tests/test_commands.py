@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import pytest
 
 from tests.tree import ROOT
 
+PYTHON = shlex.quote(sys.executable)
 NOTER = f"""#!/bin/sh
 # Questions go to a real interpreter; all else is noted as JSON: its arguments, its folder, and what it was told.
-case $1 in -c|-V) exec {sys.executable} "$@";; esac
-exec {sys.executable} - "$@" <<'END'
+case $1 in -c|-V) exec {PYTHON} "$@";; esac
+exec {PYTHON} - "$@" <<'END'
 import json, os, sys
 told = {{name: os.environ.get(name) for name in ("GRIDBEAT_CONFIG", "PYTHONPATH", "PATH")}}
 with open(os.environ["NOTES"], "a") as notes:
@@ -178,7 +180,7 @@ def test_run_says_what_to_install_where_python_is_missing_or_old(clone: Clone, b
 
 def test_run_says_what_to_install_where_venv_is_missing(clone: Clone, bare: Path) -> None:
     shutil.rmtree(clone.root / ".venv")
-    lacking = f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n'
+    lacking = f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec {PYTHON} "$@"\n'
     write_command(bare / "python3.12", lacking)
     answer = clone.call("run")
     assert answer.returncode == 1
@@ -194,8 +196,10 @@ def test_a_venv_that_does_not_work_is_made_again(clone: Clone, bare: Path) -> No
     interpreter.unlink()
     interpreter.symlink_to("/nowhere/python3")
     stand_in = f"""#!/bin/sh
-        case $1 in -m) mkdir -p "$4/bin"; rm -f "$4/bin/python"; cp "{bare}/noter" "$4/bin/python"; exit;; esac
-        exec {sys.executable} "$@"
+        case $1 in
+            -m) mkdir -p "$4/bin"; rm -f "$4/bin/python"; cp {shlex.quote(str(bare))}/noter "$4/bin/python";;
+            *) exec {PYTHON} "$@";;
+        esac
         """
     write_command(bare / "noter", NOTER)
     write_command(bare / "python3", stand_in)
