@@ -62,7 +62,7 @@ def test_a_wrong_arrow_is_found(path: str, source: str, told: str) -> None:
         ("simulator/tcp.py", "import os, time, asyncio\nfrom protocols.report import Report\nx = time.time()"),
         ("storage/journal.py", "import os\nfrom datetime import datetime\nx = datetime.now()"),
         ("tracker/store.py", "from redis import asyncio\nfrom storage.client import Client\nimport protocols"),
-        ("webmap/feed.py", "from twisted.internet import defer\nimport tracker, storage, protocols"),
+        ("webmap/websocket.py", "from twisted.internet import defer\nimport tracker, storage, protocols"),
     ],
 )
 def test_a_right_one_is_not(path: str, source: str) -> None:
