@@ -129,6 +129,13 @@ class AreaIndex:
     def __len__(self) -> int:
         return len(self._areas)
 
+    def center(self) -> tuple[float, float] | None:
+        """Latitude and longitude in degrees of the middle of all areas."""
+        if not self._shapes:
+            return None
+        west, south, east, north = shapely.total_bounds(self._shapes)
+        return (float(south + north) / 2, float(west + east) / 2)
+
     def locate(self, latitude: int, longitude: int) -> Membership:
         """The grid and the cell of a point in 1e-7 degrees."""
         key = (latitude // SQUARE, longitude // SQUARE)

@@ -30,7 +30,7 @@ class PhoneReports(Resource):
     isLeaf = False
 
     def __init__(self, intake: Intake) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._intake = intake
 
     def getChild(self, path: bytes, request: Request) -> Any:

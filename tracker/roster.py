@@ -84,6 +84,18 @@ class Roster:
     def devices_of(self, unit: UnitId) -> list[Device]:
         return [device for device in self.devices.values() if device.unit == unit]
 
+    def changes(self) -> Iterable[Change]:
+        """The whole state as the changes that would build it."""
+        for unit in self.units.values():
+            yield "unit", unit.id, asdict(unit)
+        for duties in self._duties.values():
+            for duty in duties:
+                yield "duty", f"{duty.unit}:{duty.number}", asdict(duty)
+        for device in self.devices.values():
+            yield "device", device.id, asdict(device)
+        for area in self.areas.values():
+            yield "area", area.id, asdict(area)
+
     # -- judging
 
     def plan_units(self, wanted: Iterable[Mapping[str, Any]]) -> list[Change]:

@@ -91,7 +91,7 @@ class HandheldSockets(WebSocketServerFactory):
         if self._sweep.running:
             self._sweep.stop()
 
-    def resource(self) -> WebSocketResource:
+    def as_resource(self) -> WebSocketResource:
         """To be put under ``/handheld``."""
         return WebSocketResource(self)
 

@@ -19,6 +19,7 @@ export class Feed {
   #attempt = 0;
   #retry = 0;
   #watch = { box: null, follow: null };
+  #had = null; // the box that what is on the screen belongs to
 
   /** `handlers`: hello, roster, frame, notice (message) and link() on every change of the link's state. */
   constructor(url, handlers) {
@@ -58,8 +59,10 @@ export class Feed {
   }
 
   #send(first) {
-    const resume = first && this.seq !== null ? { since: this.seq, instance: this.instance } : { since: null, instance: null };
+    const resumes = first && this.seq !== null;
+    const resume = resumes ? { since: this.seq, instance: this.instance, had: this.#had } : { since: null, instance: null };
     this.#socket.send(JSON.stringify({ op: "watch", ...this.#watch, ...resume }));
+    this.#had = this.#watch.box;
   }
 
   #receive(text) {

@@ -1,0 +1,97 @@
+"""The demo city: its people and devices entered like any city's, its clients run as a child on the real ports."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from simulator.city import City
+from simulator.plan import DeviceWish, Issued, demo_roster, plan_json
+from tracker.areas import read_areas
+from tracker.intake import Intake
+from tracker.model import Device, UnitId
+from tracker.roster import Change
+
+_log = Logger(namespace="gridbeat.demo")
+INTERVAL_S = 3.0
+RESTART_S = 5.0
+
+
+def _unit_of(wish: DeviceWish) -> UnitId:
+    return UnitId("v1" if wish.person is None else f"c{wish.person + 1:02d}")
+
+
+async def enter(intake: Intake, city: City) -> list[Issued]:
+    """Enter the city's areas, people and devices where they are not there yet; the devices as the simulator needs
+    them."""
+    roster, wanted = intake.roster, demo_roster(city)
+    if not roster.areas:
+        both = {"type": "FeatureCollection", "features": [*city.grids["features"], *city.cells["features"]]}
+        areas = read_areas(json.loads(json.dumps(both)))
+        await intake.change(lambda: (None, roster.plan_areas(areas)))
+    if not roster.units:
+        units: list[dict[str, Any]] = [
+            {
+                "id": f"c{person.index + 1:02d}", "kind": "person", "name": person.name.zh, "team": person.team.zh,
+                "street": person.street.zh, "grid": person.grid,
+            }
+            for person in wanted.people
+        ]  # fmt: skip
+        vehicle = wanted.vehicle
+        units.append({"id": "v1", "kind": "vehicle", "name": vehicle.name.zh, "team": vehicle.team.zh})
+        await intake.change(lambda: (None, roster.plan_units(units)))
+    issued = []
+    for wish in wanted.devices:
+        held = roster.devices_of(_unit_of(wish))
+        device = held[0] if held else await _register(intake, wish)
+        issued.append(Issued(wish, device.external_id, intake.tokens.token(device)))
+    return issued
+
+
+async def _register(intake: Intake, wish: DeviceWish) -> Device:
+    fields = {"protocol": wish.protocol, "external_id": wish.external_id, "unit": _unit_of(wish)}
+
+    def plan() -> tuple[Device, list[Change]]:
+        return intake.roster.plan_device(fields)
+
+    return await intake.change(plan)
+
+
+class Simulator(protocol.ProcessProtocol):
+    """The simulator as a child. It ends when we do, because its standard input then closes."""
+
+    transport: Any
+
+    def __init__(self, city: City, issued: list[Issued], ports: dict[str, int], reactor: Any) -> None:
+        self._plan = plan_json(city.seed, issued, ports, interval=INTERVAL_S)
+        self._reactor = reactor
+        self._stopping = False
+
+    def start(self) -> None:
+        """Run it, and again whenever it should end."""
+        project = str(Path(__file__).resolve().parent)
+        self._reactor.spawnProcess(self, sys.executable, [sys.executable, "-m", "simulator"], env=None, path=project)
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._plan.encode())
+
+    def errReceived(self, data: bytes) -> None:
+        for line in data.decode("utf-8", "replace").splitlines():
+            _log.debug("simulator: {line}", line=line[:300])
+
+    def processEnded(self, reason: Failure) -> None:
+        if not self._stopping:
+            _log.warn("the simulator ended; it is started again: {reason}", reason=reason.getErrorMessage())
+            self._reactor.callLater(RESTART_S, self.start)
+
+    def stop(self) -> None:
+        """Let it end."""
+        self._stopping = True
+        if self.transport is not None:
+            self.transport.closeStdin()

@@ -1,0 +1,227 @@
+"""The composition root: reads the settings, builds the parts, connects them and starts them. Run by twistd.
+
+It is the only file that knows every package; whatever a part needs is handed to it here.
+"""
+
+import fcntl
+import gc
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+# redis-py needs asyncio's loop. With twistd's --reactor=asyncio it is there already.
+if "twisted.internet.reactor" not in sys.modules:
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install()
+
+import json
+from zoneinfo import ZoneInfo
+
+import msgpack
+from twisted.application.service import Application, Service
+from twisted.internet import defer, reactor, task
+from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.threadpool import ThreadPool
+
+import demo
+from simulator.city import make_city
+from storage import config, log
+from storage.bridge import as_deferred
+from storage.client import Client
+from storage.embedded import EmbeddedServer
+from storage.journal import Journal
+from tracker.applier import Applier
+from tracker.intake import Intake
+from tracker.links import Links
+from tracker.mirror import Mirror
+from tracker.pipeline import Pipeline
+from tracker.presence import PresenceLimits
+from tracker.service import make_listeners
+from tracker.store import RedisLiveStore
+from tracker.tcp import LinkLimits
+from tracker.tokens import Tokens
+from tracker.tracks import Tracks
+from webmap.feed import Feed
+from webmap.service import make_console, make_field, make_phones
+from webmap.services import CityInfo, Services
+from webmap.sessions import Account, Sessions, secret_of
+from webmap.views import RosterText, feed_row
+from webmap.websocket import FeedSockets
+
+VERSION = "0.1.0"
+NO_BASEMAP = b'{"type":"FeatureCollection","features":[]}'
+
+
+def wall():
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Gridbeat(Service):
+    """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
+
+    def __init__(self, settings):
+        self.settings, self.log = settings, Logger(namespace="gridbeat")
+        data = settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        self.lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit(f"Another Gridbeat is running over {data}. Stop it first, or choose another data folder.")
+        self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
+        self.embedded = None if settings.redis_url else EmbeddedServer(data / "redis", reactor)
+        self.client = Client(settings.redis_url or f"unix://{self.embedded.socket}")
+        self.town = make_city() if settings.demo else None
+
+        secret = secret_of(data)
+        journal = Journal(data / "journal", reactor, self.writer, wall)
+        self.intake = intake = Intake(journal, Tokens(secret), wall)
+        intake.replay()
+        store = RedisLiveStore(self.client)
+        applier = Applier(journal, Pipeline(intake.areas), store, reactor, self.threads, wall, self.entities)
+        online, offline = settings.presence.online_s, settings.presence.offline_s
+        on_duty = lambda unit, at: intake.roster.on_duty(unit, at) is not None  # noqa: E731
+        mirror = Mirror(store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000))
+        intake.heard = lambda carrier: mirror.heard(carrier.unit.id)
+        links = Links(wall, lambda: secrets.token_urlsafe(9))
+        city = self.city()
+        about = {"city": {"name": city.name, "center": city.center, "zone": str(city.zone)}, "demo": city.demo,
+                 "limits": {"online_s": online, "offline_s": offline}}  # fmt: skip
+        feed = Feed(
+            secrets.token_hex(8), lambda unit: feed_row(mirror, unit), RosterText(intake.roster), lambda _: about
+        )
+        mirror.listen(feed.update)
+        tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
+        self.account, sessions = Account(data), Sessions(secret, wall)
+        services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
+                            reactor, self.threads, wall, VERSION)  # fmt: skip
+        link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
+                                 settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
+        self.listeners = make_listeners(intake, links, link_limits, reactor)
+        self.feed_sockets = FeedSockets(
+            feed, sessions.read, lambda: applier.behind(wall()), wall, settings.origins, reactor
+        )
+        self.console = make_console(services, self.feed_sockets, reactor)
+        self.field = make_field(intake, self.listeners.handheld_sockets, reactor)
+        self.phones = make_phones(intake, reactor)
+        self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run}
+        self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
+        self.tasks, self.ports, self.simulator = [], [], None
+
+    def entities(self):
+        """Who is who, as live state holds it for other programs."""
+        roster = self.intake.roster
+        return [(kind, identity, msgpack.packb(fields)) for kind, identity, fields in roster.changes()]
+
+    def city(self):
+        settings, zone = self.settings, ZoneInfo(self.settings.city.zone)
+        if self.town:
+            basemap = json.dumps(self.town.basemap, ensure_ascii=False, separators=(",", ":")).encode()
+            return CityInfo(self.town.name.zh, self.town.centre, zone, basemap, demo=True)
+        center = settings.city.center or self.intake.areas().center() or (35.0, 105.0)
+        return CityInfo(settings.city.name, center, zone, NO_BASEMAP)
+
+    def startService(self):
+        super().startService()
+        self.writer.start()
+        self.threads.start()
+        if self.embedded:
+            self.embedded.start()
+        try:
+            self.listen()
+        except CannotListenError as error:
+            self.log.error("cannot listen: {reason}", reason=error)
+            sys.exit(f"Port {error.port} on {error.interface} cannot be used ({error.socketError}). Is another server "
+                     "running? Ports are set in the settings file; see city.toml.example.")  # fmt: skip
+        self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
+        self.sweep.start(2.0, now=False)
+        self.feed_sockets.start()
+        self.listeners.handheld_sockets.start()
+        if self.town:
+            defer.Deferred.fromCoroutine(self.start_demo()).addErrback(
+                lambda failure: self.log.failure("the demo did not start", failure=failure)
+            )
+        self.tell()
+        # What was made until now stays for ever; looking through it again and again is time lost.
+        gc.collect()
+        gc.freeze()
+
+    def listen(self):
+        doors, parts = self.settings, self.listeners
+        tcp = (("console", doors.console, self.console), ("field", doors.field, self.field),
+               ("jt808", doors.jt808, parts.jt808), ("handheld", doors.handheld, parts.handheld),
+               ("phones", doors.phones, self.phones))  # fmt: skip
+        self.numbers = {}
+        for name, door, factory in tcp:
+            port = reactor.listenTCP(door.port, factory, interface=door.bind, backlog=1024)
+            self.ports.append(port)
+            self.numbers[name] = port.getHost().port
+        self.ports.append(
+            reactor.listenUDP(
+                self.numbers["jt808"], parts.jt808_datagrams, interface=doors.jt808.bind, maxPacketSize=2048
+            )
+        )
+
+    def died(self, failure, name):
+        if self.running:
+            self.log.failure("the {name} loop ended", failure=failure, name=name)
+
+    async def start_demo(self):
+        issued = await demo.enter(self.intake, self.town)
+        self.simulator = demo.Simulator(self.town, issued, self.numbers, reactor)
+        self.simulator.start()
+
+    def tell(self):
+        """What a newcomer needs to know, on the terminal."""
+        rows = (("console 控制台", "console", "http"), ("field 外场", "field", "http"),
+                ("phone apps 手机", "phones", "http"), ("handhelds 手持终端", "handheld", "tcp"),
+                ("JT/T 808", "jt808", "tcp+udp"))  # fmt: skip
+        lines = ["", "Gridbeat is running" + (" the demo city 演示城市" if self.town else "") + "."]
+        for label, name, scheme in rows:
+            bind = getattr(self.settings, name).bind
+            lines.append(f"  {label:<20} {scheme}://{bind or '0.0.0.0'}:{self.numbers[name]}")
+        password = self.account.first_password()
+        told = f"{password} (noted in {self.account.note}; delete that)" if password else "(as you know it)"
+        lines.append(f"  login 登录            {self.account.name} / {told}")
+        print("\n".join([*lines, ""]), file=sys.__stdout__, flush=True)  # twistd turns sys.stdout into the log
+
+    async def stop(self):
+        """Refuse first, then write what was taken, then let go of the store."""
+        if self.simulator:
+            self.simulator.stop()
+        self.sweep.stop()
+        self.feed_sockets.stop()
+        self.listeners.handheld_sockets.stop()
+        for port in self.ports:
+            await defer.maybeDeferred(port.stopListening)
+        await self.intake.journal.close()
+        for loop in self.tasks:
+            loop.cancel()
+        await as_deferred(self.client.close())
+        if self.embedded:
+            await self.embedded.stop()
+        self.writer.stop()
+        self.threads.stop()
+
+    def stopService(self):
+        super().stopService()
+        return defer.Deferred.fromCoroutine(self.stop())
+
+
+try:
+    settings = (
+        config.read(Path(os.environ["GRIDBEAT_CONFIG"])) if "GRIDBEAT_CONFIG" in os.environ else config.defaults()
+    )
+except config.ConfigError as error:
+    sys.exit(f"The settings cannot be used:\n{error}")
+
+application = Application("gridbeat")
+application.setComponent(ILogObserver, log.observer(settings.data / "log"))
+Gridbeat(settings).setServiceParent(application)

@@ -1,0 +1,129 @@
+"""The console's site and the field's site, made from the services."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from typing import Any
+
+from klein import Klein
+from twisted.web.pages import notFound
+from twisted.web.resource import Resource
+
+from tracker.http import BODY_LIMIT, PhoneReports
+from tracker.intake import Intake
+from tracker.site import UPLOAD_LIMIT, BoundedSite
+from tracker.websocket import HandheldSockets
+from webmap.api import add_api
+from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+from webmap.services import Services
+from webmap.websocket import FeedSockets
+
+_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "geolocation=(self), microphone=(self)",
+}
+COMPRESS_FROM = 1024
+
+
+class _File:
+    """A file as it is served: its bytes, compressed once, and its digest."""
+
+    def __init__(self, content: bytes, kind: str) -> None:
+        self.content, self.kind = content, kind
+        self.compressed = gzip.compress(content, 6) if len(content) > COMPRESS_FROM and kind != "image/png" else None
+        self.tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+
+    def send(self, request: Any, cache: str) -> bytes:
+        for name, value in _HEADERS.items():
+            request.setHeader(name, value)
+        request.setHeader("content-type", self.kind)
+        request.setHeader("cache-control", cache)
+        request.setHeader("vary", "accept-encoding")
+        request.setHeader("etag", self.tag)
+        if self.tag in (request.getHeader("if-none-match") or ""):
+            request.setResponseCode(304)
+            return b""
+        if self.compressed is not None and "gzip" in (request.getHeader("accept-encoding") or ""):
+            request.setHeader("content-encoding", "gzip")
+            return self.compressed
+        return self.content
+
+
+def _static_files() -> dict[str, _File]:
+    files = {}
+    for path in STATIC.iterdir():
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        if kind in ("application/javascript", "text/javascript"):
+            kind = "text/javascript"
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
+        files[path.name] = _File(path.read_bytes(), kind)
+    return files
+
+
+def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> BoundedSite:
+    """The intranet's site: pages, feed, API."""
+    app = Klein()
+    page = build_page(PageSettings(center=services.city.center))
+    html = _File(page.html, "text/html; charset=utf-8")
+    assets = {path: _File(content, kind) for path, (content, kind) in page.files.items()}
+    static = _static_files()
+    revalidate = "no-cache"
+
+    def known(request: Any) -> bool:
+        cookie = request.getCookie(b"session")
+        return cookie is not None and services.sessions.read(cookie.decode("latin-1")) is not None
+
+    @app.route("/")
+    def console(request: Any) -> bytes:
+        if not known(request):
+            request.redirect(b"/login")
+            return b""
+        return html.send(request, revalidate)
+
+    @app.route("/login")
+    def login(request: Any) -> bytes:
+        return static["login.html"].send(request, revalidate)
+
+    @app.route("/assets/<path:name>")
+    def asset(request: Any, name: str) -> Any:
+        file = assets.get(f"/assets/{name}")
+        lasting = revalidate if name.startswith("images/") else "public, max-age=31536000, immutable"
+        return notFound() if file is None else file.send(request, lasting)
+
+    @app.route("/static/<string:name>")
+    def static_file(request: Any, name: str) -> Any:
+        file = static.get(name)
+        return notFound() if file is None else file.send(request, revalidate)
+
+    @app.route("/feed")
+    def feed(request: Any) -> Any:
+        return sockets.as_resource()
+
+    add_api(app, services)
+    return BoundedSite(app.resource(), reactor, body_limit=UPLOAD_LIMIT)
+
+
+def make_phones(intake: Intake, reactor: Any) -> BoundedSite:
+    """The phone apps' own port."""
+    return BoundedSite(PhoneReports(intake), reactor, body_limit=BODY_LIMIT)
+
+
+def make_field(intake: Intake, sockets: HandheldSockets, reactor: Any) -> BoundedSite:
+    """What is reached from the street: handhelds' WebSocket and phone apps. No route of the console exists here."""
+    root = _Field(intake)
+    root.putChild(b"handheld", sockets.as_resource())
+    return BoundedSite(root, reactor, body_limit=BODY_LIMIT)
+
+
+class _Field(Resource):
+    def __init__(self, intake: Intake) -> None:
+        super().__init__()
+        self._phones = PhoneReports(intake)
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        return self._phones if path == b"" else notFound()

@@ -1,0 +1,48 @@
+"""What the console needs of the rest of the house, handed over by the root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from twisted.python.threadpool import ThreadPool
+
+from tracker.applier import Applier
+from tracker.intake import Intake
+from tracker.links import Links
+from tracker.mirror import Mirror
+from tracker.tracks import Tracks
+from webmap.feed import Feed
+from webmap.sessions import Account, Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class CityInfo:
+    """The city as pages show it: ``center`` latitude and longitude in degrees, ``basemap`` GeoJSON as bytes."""
+
+    name: str
+    center: tuple[float, float]
+    zone: ZoneInfo
+    basemap: bytes
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything is passed in, nothing is looked up."""
+
+    intake: Intake
+    links: Links
+    applier: Applier
+    mirror: Mirror
+    tracks: Tracks
+    feed: Feed
+    account: Account
+    sessions: Sessions
+    city: CityInfo
+    reactor: Any
+    pool: ThreadPool
+    wall: Callable[[], int]
+    version: str

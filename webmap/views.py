@@ -1,0 +1,101 @@
+"""How a unit looks from outside: as an object of the API, as a row of the feed, as an entry of the roster."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tracker.intake import Intake
+from tracker.mirror import Mirror
+from tracker.model import Doubt, UnitId
+from tracker.roster import Roster
+
+
+def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
+    """Degrees, metres, m/s, ms since 1970; ``None`` for what is not known."""
+    about = intake.roster.units[unit]
+    state = mirror.units.get(unit)
+    devices = intake.roster.devices_of(unit)
+    view: dict[str, Any] = {
+        "id": unit, "kind": about.kind, "name": about.name, "team": about.team, "street": about.street,
+        "grid": about.grid or None, "state": mirror.presence(unit).name, "last_message": mirror.last_message(unit),
+        "devices": [{"id": device.id, "protocol": device.protocol} for device in devices],
+        "device": devices[0].id if devices else None,
+        "position": None,
+    }  # fmt: skip
+    if state is None:
+        return view
+    if state.device:
+        view["device"] = state.device
+    view |= {
+        "alarm": state.alarm, "battery": state.battery, "charging": state.charging, "network": state.network,
+        "fix_state": state.fix_state, "clock_skew_ms": state.skew, "distance_m": round(state.distance, 1),
+        "doubts": [doubt.name.lower() for doubt in Doubt if state.doubts & doubt and doubt.name],
+    }  # fmt: skip
+    if state.latitude is not None and state.longitude is not None:
+        view["position"] = {
+            "lat": state.latitude / 1e7, "lon": state.longitude / 1e7, "fix_time": state.fix_time,
+            "altitude": state.altitude, "course": state.course,
+            "speed": None if state.speed is None else state.speed / 100,
+            "accuracy": None if state.accuracy is None else state.accuracy / 10,
+            "grid": state.grid, "cell": state.cell, "device": state.device,
+        }  # fmt: skip
+    return view
+
+
+def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, int, list[Any]]:
+    """Latitude, longitude, presence, and the feed's array: id, lat, lon, course, m/s, presence, fix time, last
+    message, accuracy in metres, alarm, battery in percent, grid, cell, doubts."""
+    identity = UnitId(unit)
+    state = mirror.units.get(identity)
+    presence = int(mirror.presence(identity))
+    seen = mirror.last_message(identity)
+    if state is None:
+        return None, None, presence, [unit, None, None, None, None, presence, None, seen, *[None] * 6]
+    latitude = None if state.latitude is None else state.latitude / 1e7
+    longitude = None if state.longitude is None else state.longitude / 1e7
+    values = [
+        unit, latitude, longitude, state.course, None if state.speed is None else state.speed / 100, presence,
+        state.fix_time, seen, None if state.accuracy is None else state.accuracy / 10, state.alarm, state.battery,
+        state.grid, state.cell, state.doubts,
+    ]  # fmt: skip
+    return latitude, longitude, presence, values
+
+
+class RosterText:
+    """The roster as the feed's JSON, made anew only when the roster has changed."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._version = -1
+        self._text = "{}"
+
+    def __call__(self) -> tuple[int, str]:
+        if self._version != self._roster.version:
+            self._version = self._roster.version
+            protocols = {device.unit: device.protocol for device in self._roster.devices.values()}
+            entries = {
+                unit.id: {
+                    "name": unit.name, "kind": unit.kind, "team": unit.team, "street": unit.street,
+                    "grid": unit.grid or None, "device_protocol": protocols.get(unit.id),
+                }
+                for unit in self._roster.units.values()
+            }  # fmt: skip
+            self._text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+        return self._version, self._text
+
+
+def areas_geojson(roster: Roster) -> bytes:
+    """All grids and cells as a GeoJSON FeatureCollection, grids first."""
+    features = [
+        {
+            "type": "Feature", "id": area.id, "geometry": area.geometry,
+            "properties": {
+                **area.properties, "id": area.id, "name": area.name, "level": area.level,
+                "parent": area.parent or None, "street": area.street, "owner": area.owner or None,
+            },
+        }
+        for area in sorted(roster.areas.values(), key=lambda area: (area.level != "grid", area.id))
+    ]  # fmt: skip
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False,
+                      separators=(",", ":")).encode()  # fmt: skip

@@ -1,0 +1,146 @@
+"""The console's feed over WebSocket, at ``/feed``: sessions, back-pressure, and nothing of what is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from webmap.feed import Feed, Viewer
+
+VIEWERS = 2000
+MESSAGE_LIMIT = 4096
+"""Bytes of a viewer's message: it names a box and a unit."""
+FLUSH_SECONDS = 0.2
+SESSION_ENDED = 4401
+TRY_LATER = 4013
+
+
+@implementer(IPushProducer)
+class FeedSocket(WebSocketServerProtocol):
+    """One browser."""
+
+    viewer: Viewer | None = None
+    session: str | None = None
+
+    def onConnect(self, request: Any) -> None:
+        self.session = self.factory.session_of(request.headers)
+
+    def onOpen(self) -> None:
+        factory = self.factory
+        if self.session is None or factory.name_of(self.session) is None:
+            self.sendClose(SESSION_ENDED, "log in first")
+            return
+        if len(factory.feed.viewers) >= VIEWERS:
+            self.sendClose(TRY_LATER, "too many viewers")
+            return
+        # A browser that does not read pauses us. twisted.web's channel has registered itself there before.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        self.viewer = Viewer(self._send)
+        factory.sockets.add(self)
+        factory.feed.join(self.viewer, factory.wall())
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.viewer is None:
+            return
+        try:
+            message = json.loads(payload)
+        except ValueError:
+            message = None
+        if not self.factory.feed.watch(self.viewer, message):
+            self.sendClose(3003, "not understood")
+
+    def _send(self, text: str) -> None:
+        self.sendMessage(text.encode(), isBinary=False)
+
+    def pauseProducing(self) -> None:
+        if self.viewer is not None:
+            self.viewer.paused = True
+
+    def resumeProducing(self) -> None:
+        if self.viewer is not None:
+            self.viewer.paused = False
+
+    def stopProducing(self) -> None:
+        pass
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self.viewer is not None:
+            self.factory.sockets.discard(self)
+            self.factory.feed.leave(self.viewer)
+            self.viewer = None
+
+
+class FeedSockets(WebSocketServerFactory):
+    """All browsers. ``name_of`` reads a session's text; ``origins`` are accepted besides the page's own."""
+
+    protocol = FeedSocket
+
+    def __init__(
+        self,
+        feed: Feed,
+        name_of: Callable[[str], str | None],
+        behind: Callable[[], int],
+        wall: Callable[[], int],
+        origins: tuple[str, ...],
+        reactor: Any,
+    ) -> None:
+        super().__init__(reactor=reactor)
+        self.feed = feed
+        self.name_of = name_of
+        self.wall = wall
+        self.sockets: set[FeedSocket] = set()
+        self._behind = behind
+        self._origins = origins
+        self.setProtocolOptions(
+            maxMessagePayloadSize=MESSAGE_LIMIT, maxFramePayloadSize=MESSAGE_LIMIT, openHandshakeTimeout=15,
+            closeHandshakeTimeout=2, autoPingInterval=30, autoPingTimeout=20, tcpNoDelay=True, failByDrop=True,
+        )  # fmt: skip
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self._log = Logger(namespace="gridbeat.feed")
+
+    def start(self) -> None:
+        self._ticker.start(FLUSH_SECONDS, now=False).addErrback(
+            lambda failure: self._log.failure("the feed stopped", failure=failure)
+        )
+
+    def stop(self) -> None:
+        if self._ticker.running:
+            self._ticker.stop()
+        for socket in list(self.sockets):
+            socket.sendClose(1001, "the server stops")
+
+    def as_resource(self) -> WebSocketResource:
+        """To be put under ``/feed``."""
+        return WebSocketResource(self)
+
+    def session_of(self, headers: dict[str, str]) -> str | None:
+        """The session in the handshake's cookie, unless another site's page opened the socket."""
+        origin = headers.get("origin")
+        if origin is not None and origin not in self._origins:
+            host = headers.get("host", "")
+            if origin.partition("://")[2] != host:
+                return None
+        for part in headers.get("cookie", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == "session":
+                return value
+        return None
+
+    def _tick(self) -> None:
+        try:
+            self.feed.flush(self.wall(), self._behind())
+            for socket in list(self.sockets):
+                if socket.session is None or self.name_of(socket.session) is None:
+                    socket.sendClose(SESSION_ENDED, "the session has ended")
+        except Exception:
+            self._log.failure("a frame could not be made")
