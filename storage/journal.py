@@ -2,7 +2,8 @@
 
 One SQLite file in WAL mode with full sync for each day of receipt (UTC), one row for each group of records
 that was committed together, a group being what came in 10 ms or 500 records. Records are numbered from 1
-without a gap, across files. A record is a tuple; what it means is its writer's business.
+without a gap, across files. A record is a tuple; what it means is its writer's business. When the clock is set
+back the newest file stays the one that is written, so that numbers never go down from file to file.
 
 The writer runs in one thread, one commit under way at a time, so that a failed commit uses up no number.
 The caller's ``done`` is called on the reactor's thread with the number of its first record once the commit
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +31,8 @@ from twisted.python.threadpool import ThreadPool
 
 Record = tuple[Any, ...]
 Done = Callable[[int | None], None]
+_Call = tuple[Sequence[Record], list[bytes], Done, bool]
+"""One call of :meth:`Journal.append`: records, the same packed, done, rare."""
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -62,7 +66,8 @@ class Journal:
     """Writer and reader of one journal folder. Used from the reactor's thread only.
 
     ``max_waiting`` bounds the records that wait for the disk: beyond it :meth:`append` refuses, because a
-    stalled disk must cost the senders a retry and not the server its memory.
+    stalled disk must cost the senders a retry and not the server its memory. ``group_records`` ends a group:
+    the listeners work through a group in one go, and what holds the interpreter for long is heard elsewhere.
     """
 
     def __init__(
@@ -83,13 +88,12 @@ class Journal:
         self._group_delay = group_delay
         self._group_records = group_records
         self._max_waiting = max_waiting
-        self._records: list[Record] = []
-        self._dones: list[tuple[int, Done]] = []
-        self._rare = 0
+        self._calls: deque[_Call] = deque()
+        self._queued = 0
         self._under_way = 0
         self._timer: Any = None
         self._db: sqlite3.Connection | None = None
-        self._day = ""
+        self._doubt: tuple[str, int, int, bytes] | None = None
         self._closing: Deferred[None] | None = None
         self._listeners: list[Callable[[Batch], None]] = []
         self._packer = msgpack.Packer(use_bin_type=True, autoreset=True)
@@ -99,7 +103,10 @@ class Journal:
         self.failure = ""
         self.commits = 0
         folder.mkdir(parents=True, exist_ok=True)
+        _sync_names(folder.absolute().parent)
         self.id, self.last = self._open_existing()
+        files = day_files(folder)
+        self._day = files[-1].stem if files else ""
 
     # -- writing
 
@@ -110,22 +117,25 @@ class Journal:
     @property
     def waiting(self) -> int:
         """Records that wait for the disk, the ones under way included."""
-        return len(self._records) + self._under_way
+        return self._queued + self._under_way
 
     def append(self, records: Sequence[Record], done: Done, *, rare: bool = False) -> None:
         """Queue records that are committed together. ``rare`` marks what must be found again without a full scan.
 
-        Raises :class:`JournalFull` beyond the bound; then nothing was queued and ``done`` is not called.
+        Raises :class:`JournalFull` beyond the bound, and TypeError, ValueError or OverflowError for a record
+        that msgpack cannot hold; then nothing was queued and ``done`` is not called.
         """
+        if not records:
+            raise ValueError("nothing to append")
         if self.waiting + len(records) > self._max_waiting or self._closing is not None:
             raise JournalFull(f"{self.waiting} records wait for the disk")
-        self._dones.append((len(self._records), done))
-        self._records.extend(records)
-        if rare:
-            self._rare += len(records)
+        # Packed here and not with the group: what cannot be packed is the trouble of its own caller only.
+        pack = self._packer.pack
+        self._calls.append((records, [pack(record) for record in records], done, rare))
+        self._queued += len(records)
         if self._under_way:
             return
-        if len(self._records) >= self._group_records:
+        if self._queued >= self._group_records:
             self._flush()
         elif self._timer is None:
             self._timer = self._reactor.callLater(self._group_delay, self._flush)
@@ -135,14 +145,19 @@ class Journal:
             if self._timer.active():
                 self._timer.cancel()
             self._timer = None
-        records, dones, rare = self._records, self._dones, self._rare
-        if not records:
-            return
-        self._records, self._dones, self._rare = [], [], 0
+        records: list[Record] = []
+        packed: list[bytes] = []
+        dones: list[tuple[int, Done]] = []
+        rare = 0
+        while self._calls and len(records) < self._group_records:
+            own, own_packed, done, is_rare = self._calls.popleft()
+            dones.append((len(records), done))
+            records.extend(own)
+            packed.extend(own_packed)
+            rare += len(own) if is_rare else 0
         self._under_way = len(records)
+        self._queued -= len(records)
         received = self._wall()
-        pack = self._packer.pack
-        packed = [pack(record) for record in records]
         body = self._packer.pack_array_header(len(packed)) + b"".join(packed)
         batch = Batch(self.last + 1, received, records, packed)
         d = deferToThreadPool(self._reactor, self._pool, self._commit, batch.first, len(records), received, rare, body)
@@ -151,14 +166,35 @@ class Journal:
 
     def _commit(self, first: int, count: int, received: int, rare: int, body: bytes) -> None:
         """In the writer's thread. One statement in autocommit mode is one transaction: one hand-over of the lock."""
-        day = day_of(received)
-        if self._db is None or day != self._day:
-            if self._db is not None:
-                self._db.close()
-            self._db = None
-            self._db = _open(self._folder / f"{day}.db", self.id)
-            self._day = day
-        self._db.execute("INSERT INTO batch VALUES(?,?,?,?,?)", (first, count, received, rare, body))
+        try:
+            self._undo()
+            today = day_of(received)
+            day = max(today, self._day)
+            if self._db is None or day != self._day:
+                self._close_file()
+                self._db = _open(self._folder / f"{day}.db", self.id)
+                self._day = day
+            if today < day:
+                self._db.execute("INSERT OR IGNORE INTO about VALUES('earlier', ?)", (today,))
+            self._doubt = (day, first, received, body)
+            self._db.execute("INSERT INTO batch VALUES(?,?,?,?,?)", (first, count, received, rare, body))
+            self._doubt = None
+        except BaseException:
+            # A handle that met a full disk may keep the error; the next commit opens the file anew.
+            self._close_file()
+            raise
+
+    def _undo(self) -> None:
+        """Take out what a failed commit may have left: when only its sync failed, opening the file brings it back."""
+        if self._doubt is None:
+            return
+        day, *row = self._doubt
+        db = _open(self._folder / f"{day}.db", self.id)
+        try:
+            db.execute("DELETE FROM batch WHERE first=? AND received=? AND body=?", row)
+        finally:
+            db.close()
+        self._doubt = None
 
     def _committed(self, _: None, batch: Batch, dones: list[tuple[int, Done]]) -> None:
         self.last = batch.last
@@ -168,7 +204,8 @@ class Journal:
             self._log.info("the journal's disk answers again", failed_ms=self._wall() - self.failing_since)
             self.failing_since, self.failure = None, ""
         # The next group starts before this one is told, so that the disk works while we do.
-        self._next()
+        if self._calls:
+            self._flush()
         for listener in self._listeners:
             try:
                 listener(batch)
@@ -176,6 +213,7 @@ class Journal:
                 self._log.failure("a listener of the journal failed")
         for offset, done in dones:
             self._tell(done, batch.first + offset)
+        self._close_if_idle()
 
     def _failed(self, failure: Failure, dones: list[tuple[int, Done]]) -> None:
         self._under_way = 0
@@ -183,13 +221,11 @@ class Journal:
             self.failing_since = self._wall()
             self._log.error("the journal cannot write: {reason}", reason=failure.getErrorMessage())
         self.failure = failure.getErrorMessage()
-        if self._db is not None:
-            # A handle that met a full disk may keep the error; the next commit opens the file anew.
-            self._db.close()
-            self._db = None
+        if self._calls:
+            self._flush()
         for _, done in dones:
             self._tell(done, None)
-        self._next()
+        self._close_if_idle()
 
     def _tell(self, done: Done, first: int | None) -> None:
         try:
@@ -197,21 +233,22 @@ class Journal:
         except Exception:
             self._log.failure("a caller of the journal failed")
 
-    def _next(self) -> None:
-        if self._records:
-            self._flush()
-        elif self._closing is not None:
-            self._closing.callback(None)
-
     def close(self) -> Deferred[None]:
-        """Refuse new records, commit what waits, close the file."""
+        """Refuse new records, commit what waits, close the file. Fires when everybody has been told."""
         assert self._closing is None
         self._closing = Deferred()
-        if not self._under_way:
-            self._next() if not self._records else self._flush()
-        return self._closing.addCallback(self._close_file)
+        closed = self._closing.addCallback(lambda _: deferToThreadPool(self._reactor, self._pool, self._close_file))
+        if self._calls and not self._under_way:
+            self._flush()
+        self._close_if_idle()
+        return closed
 
-    def _close_file(self, _: None) -> None:
+    def _close_if_idle(self) -> None:
+        if self._closing is not None and not self._closing.called and not self.waiting:
+            self._closing.callback(None)
+
+    def _close_file(self) -> None:
+        """In the writer's thread: closing moves what the log still holds into the file."""
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -237,12 +274,12 @@ class Journal:
         """Committed batches from the one that holds record ``first`` on, up to about ``limit`` records.
 
         May be called from a thread. Empty when there is nothing at or after ``first``. With ``rare`` only
-        batches that hold rare records.
+        batches that hold rare records. Never more than :attr:`last`, which the listeners have been told of.
         """
         batches: list[Batch] = []
-        count = 0
+        count, last = 0, self.last
         for path in day_files(self._folder):
-            for batch in _rows(path, first, rare):
+            for batch in _rows(path, first, last, rare):
                 batches.append(batch)
                 count += len(batch.records)
                 if count >= limit:
@@ -251,12 +288,13 @@ class Journal:
 
     def scan(self, received_from: int, received_to: int) -> Iterator[Batch]:
         """Batches received between two times (ms, both included), in order. For a thread: it reads whole days."""
-        first_day, last_day = day_of(received_from), day_of(received_to)
+        first_day, last_day, last = day_of(received_from), day_of(received_to), self.last
         for path in day_files(self._folder):
-            if first_day <= path.stem <= last_day:
-                for batch in _rows(path, 0, False):
-                    if received_from <= batch.received <= received_to:
-                        yield batch
+            if path.stem < first_day or (path.stem > last_day and not _has_earlier(path)):
+                continue
+            for batch in _rows(path, 0, last, False):
+                if received_from <= batch.received <= received_to:
+                    yield batch
 
 
 def day_of(ms: int) -> str:
@@ -270,7 +308,6 @@ def day_files(folder: Path) -> list[Path]:
 
 
 def _open(path: Path, identity: str) -> sqlite3.Connection:
-    new = not path.exists()
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode=WAL")
@@ -279,17 +316,21 @@ def _open(path: Path, identity: str) -> sqlite3.Connection:
         db.executescript(_SCHEMA)
         db.execute("INSERT OR IGNORE INTO about VALUES('journal', ?)", (identity,))
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        if new:
-            # The file's name is in the folder, and the folder has its own cache.
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        # A file that exists already may be one whose first opening failed half way: this is done every time.
+        _sync_names(path.parent)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _sync_names(folder: Path) -> None:
+    """Put a folder's list of names on disk: it has a cache of its own."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class _reading:
@@ -299,7 +340,8 @@ class _reading:
         self._path = path
 
     def __enter__(self) -> sqlite3.Connection:
-        self._db = sqlite3.connect(self._path, isolation_level=None)
+        # mode=rw: a file that was deleted a moment ago must not come back empty.
+        self._db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", isolation_level=None, uri=True)
         try:
             self._db.execute("PRAGMA busy_timeout=2000")
             self._db.execute("PRAGMA query_only=1")
@@ -321,16 +363,20 @@ def _has_tables(db: sqlite3.Connection) -> bool:
     return bool(db.execute(query).fetchone()[0] == 2)
 
 
-def _rows(path: Path, first: int, rare: bool) -> Iterator[Batch]:
+def _has_earlier(path: Path) -> bool:
+    """True for a file that was written on after the clock had been set back to an earlier day."""
+    with _reading(path) as db:
+        return _has_tables(db) and db.execute("SELECT 1 FROM about WHERE key='earlier'").fetchone() is not None
+
+
+def _rows(path: Path, first: int, last: int, rare: bool) -> Iterator[Batch]:
     where = "rare > 0 AND " if rare else ""
     with _reading(path) as db:
         if not _has_tables(db):
             return
-        start = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (first,)).fetchone()[0]
-        if start is None:
-            start = 0
-        query = f"SELECT first, received, body FROM batch WHERE {where}first >= ? ORDER BY first"
-        for number, received, body in db.execute(query, (start,)):
+        start = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (first,)).fetchone()[0] or 0
+        query = f"SELECT first, received, body FROM batch WHERE {where}first BETWEEN ? AND ? ORDER BY first"
+        for number, received, body in db.execute(query, (start, last)):
             records = msgpack.unpackb(body, use_list=False, strict_map_key=False)
             if number + len(records) > first:
                 yield Batch(number, received, records)
