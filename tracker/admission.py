@@ -41,12 +41,13 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
     original = None
     if latitude is not None:
         assert longitude is not None
-        if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):
-            return "impossible_position"
         if report.crs:
             original = (latitude, longitude)
             latitude, longitude = _to_wgs84(report.crs, latitude, longitude)
             marks |= _CONVERTED
+        # After the conversion, which may carry a point over the edge.
+        if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):
+            return "impossible_position"
     return (
         REPORT, carrier.device.id, carrier.unit.id, duty.number if duty else 0, now, report.device_time, fix_time,
         latitude, longitude, report.altitude, report.speed, report.course, report.accuracy,

@@ -139,11 +139,13 @@ class Applier:
                 deferToThreadPool(self._reactor, self._pool, read, self.applied + 1, 4 * STEP_RECORDS)
             )
         taken: list[Batch] = []
-        count = 0
-        while queue and count < STEP_RECORDS:
+        count, following = 0, self.applied + 1
+        # What did not fit is missing in the middle, not only at the end: no further than to there.
+        while queue and count < STEP_RECORDS and queue[0].first <= following:
             batch = queue.popleft()
             taken.append(batch)
             count += len(batch.records)
+            following = batch.last + 1
         self._queued -= count
         return taken
 
@@ -257,6 +259,8 @@ class Applier:
                         worked = await self._fill_part(first, last) or worked
             except Unavailable:
                 pass
+            except Exception:
+                self._log.failure("the tracks cannot be filled")
             await asyncio.sleep(0.02 if worked else 1.0)
 
     async def _fill_part(self, first: int, last: int) -> bool:

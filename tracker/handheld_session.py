@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatchmethod
@@ -25,6 +26,14 @@ class AppVersions:
 
     minimum: str = "1.0.0"
     latest: str = "1.0.0"
+
+
+@dataclass(eq=False, slots=True)
+class _Submission:
+    """Messages up to number ``seq`` that went to the journal together."""
+
+    seq: int
+    done: bool = False
 
 
 class HandheldSession:
@@ -51,6 +60,7 @@ class HandheldSession:
         self._carrier: Carrier | None = None
         self._reports: list[Report] = []
         self._seq: int | None = None
+        self._stored: deque[_Submission] = deque()
         self.authenticated = False
         self.on_drained: Callable[[], None] = lambda: None
 
@@ -109,17 +119,29 @@ class HandheldSession:
         if carrier is None or seq is None:
             return
 
+        # An acknowledgement covers all before it, and what holds nothing to store is done at once: so none goes
+        # out before its turn. After a failure nothing older may be acknowledged: the device begins again.
+        submission = _Submission(seq)
+        self._stored.append(submission)
+
         def stored(first: int | None) -> None:
+            if submission not in self._stored:
+                return
             if first is None:
-                self._core.busy(RETRY_SECONDS)
-            else:
-                self._core.acknowledge(seq)
+                self._busy()
+            submission.done = True
+            while self._stored and self._stored[0].done:
+                self._core.acknowledge(self._stored.popleft().seq)
             self._flush()
 
         try:
             self._intake.submit(carrier, reports, stored)
         except JournalFull:
-            self._core.busy(RETRY_SECONDS)
+            self._busy()
+
+    def _busy(self) -> None:
+        self._stored.clear()
+        self._core.busy(RETRY_SECONDS)
 
     def _refuse(self, code: str, text: str) -> None:
         if not self._core.closing:
@@ -188,10 +210,12 @@ def _older(version: str, minimum: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version; one that has none is older than all."""
+    """The leading numbers of a version without zeros at the end; one that has none is older than all."""
     numbers = []
     for part in version.split("-")[0].split("."):
-        if not part.isdigit() or len(part) > 9:
+        if not (part.isascii() and part.isdigit()) or len(part) > 9:
             break
         numbers.append(int(part))
+    while numbers and not numbers[-1]:
+        numbers.pop()  # 1.0 is 1.0.0
     return tuple(numbers)

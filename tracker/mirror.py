@@ -90,6 +90,8 @@ class Mirror:
             pause = min(pause * 2, 2.0)
 
     def _take(self, message: bytes) -> bool:
+        if not message:
+            return True  # a part of a restore; its last part says that everything is new
         journal, first, last, states = msgpack.unpackb(message, use_list=False, strict_map_key=False)
         if journal != self._journal or first > self.last + 1 or first == 0:
             return False

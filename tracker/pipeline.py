@@ -14,6 +14,7 @@ from typing import Any
 
 import msgpack
 
+from protocols.report import ALARM_SOS
 from tracker.areas import AreaIndex
 from tracker.coordinates import distance
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
@@ -44,7 +45,7 @@ _FIELDS = (
     "unit", "device", "seen", "fix_time", "latitude", "longitude", "altitude", "speed", "course", "accuracy",
     "alarm", "doubts", "device_time", "skew", "battery", "charging", "network", "fix_state", "grid", "cell",
     "distance", "anchor_latitude", "anchor_longitude", "jumps", "jump_latitude", "jump_longitude", "jump_time",
-    "marks", "alarm_time",
+    "marks", "alarm_time", "alarm_device",
 )  # fmt: skip
 
 
@@ -82,11 +83,12 @@ class UnitState:
     jump_time: int | None
     marks: int
     alarm_time: int
+    alarm_device: str  # whose alarm it is
 
     def __init__(self, unit: UnitId) -> None:
         for name in _FIELDS:
             setattr(self, name, None)
-        self.unit, self.device = unit, ""
+        self.unit, self.device, self.alarm_device = unit, "", ""
         self.seen = self.alarm = self.doubts = self.jumps = self.marks = self.alarm_time = 0
         self.distance = 0.0
 
@@ -250,12 +252,25 @@ def advance(state: UnitState, record: Sequence[Any], areas: AreaIndex) -> int:
             doubts &= ~_JUMP
         if not doubts & _DISBELIEVED:
             _take(state, point, record, areas, relocated)
-    # Whatever becomes of the position, an alarm counts; and it ends when a later message no longer has it.
-    at = server_time if fix_time is None or doubts & _FUTURE else fix_time
-    if at >= state.alarm_time and (latitude is not None or alarm):
-        state.alarm, state.alarm_time = alarm, at
+    _take_alarm(state, device, alarm, latitude is not None, server_time if live else min(fix_time or 0, server_time))
     state.doubts = doubts
     return doubts
+
+
+def _take_alarm(state: UnitState, device: str, alarm: int, located: bool, at: int) -> None:
+    """Whatever becomes of the position, an alarm counts; it ends when a later message of its device no longer has it.
+
+    ``at`` is when the message came if it is about now, whatever its fix time: a terminal without a fix may not
+    know the time, and a call for help may carry the last position there was.
+    """
+    if at < state.alarm_time:
+        return
+    if device == state.alarm_device:
+        if not alarm and not located:
+            return  # a health message says nothing of alarms
+    elif not alarm or (state.alarm & ALARM_SOS and not alarm & ALARM_SOS):
+        return
+    state.alarm, state.alarm_time, state.alarm_device = alarm, at, device
 
 
 def _read_items(state: UnitState, items: dict[str, Any]) -> None:
@@ -326,16 +341,27 @@ def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[Repor
         if record.latitude is None:
             continue
         known = first.get(record.identity)
-        if known is None or record.server_time < known.server_time:
+        if known is None or _received(record) < _received(known):
             first[record.identity] = record
     judged = []
     state = UnitState(UnitId(""))
     for record in sorted(first.values(), key=_in_time):
         # Two devices of one unit may fix in the same millisecond; neither is late because of it.
         doubts = advance(state, record, areas) & ~_LATE
-        judged.append((record, doubts, state.grid if not doubts & _DISBELIEVED else None))
+        assert record.latitude is not None and record.longitude is not None
+        grid = None if doubts & _DISBELIEVED else areas.locate(record.latitude, record.longitude)[0]
+        judged.append((record, doubts, grid))
     return judged
 
 
 def _in_time(record: ReportRecord) -> tuple[Any, ...]:
-    return (record.fix_time, record.server_time, record.device, record.latitude, record.longitude)
+    """A total order: distinct points never compare equal."""
+    return (
+        record.fix_time, record.server_time, record.device, record.latitude, record.longitude, record.status,
+        record.alarm,
+    )  # fmt: skip
+
+
+def _received(record: ReportRecord) -> tuple[int, bytes]:
+    """Which of two copies is the first; those of the same millisecond in an order that is at least always the same."""
+    return (record.server_time, _pack(record))

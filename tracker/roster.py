@@ -59,6 +59,7 @@ class Roster:
         self._duties: dict[UnitId, tuple[Duty, ...]] = {}
         self._by_external: dict[tuple[str, str], DeviceId] = {}
         self._carriers: dict[DeviceId, Carrier] = {}
+        self._carried: dict[UnitId, dict[DeviceId, None]] = {}
         self._highest: dict[str, int] = {"d": 0, "p": 0, "v": 0}
         self.misflagged: set[str] = set()
         """JT/T 808 terminals that set the 2019 flag on 2013 bodies."""
@@ -82,7 +83,7 @@ class Roster:
         return duty_at(self._duties.get(unit, ()), at)
 
     def devices_of(self, unit: UnitId) -> list[Device]:
-        return [device for device in self.devices.values() if device.unit == unit]
+        return [self.devices[device] for device in self._carried.get(unit, ())]
 
     def changes(self) -> Iterable[Change]:
         """The whole state as the changes that would build it."""
@@ -117,6 +118,7 @@ class Roster:
             if not identity:
                 highest[letter] += 1
                 identity = f"{letter}{highest[letter]}"
+            _count(highest, identity)
             if len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum():
                 raise Refusal(
                     "bad_id", f"{where}id may hold letters, digits, - and _", f"{where}id 只能含字母、数字、- 和 _"
@@ -145,7 +147,7 @@ class Roster:
             raise Refusal(
                 "bad_external_id", "external_id must be 1 to 64 characters", "external_id 须为 1 至 64 个字符"
             )
-        if protocol == "jt808" and (not given.isdigit() or len(given) > 20):
+        if protocol == "jt808" and (not (given.isascii() and given.isdigit()) or len(given) > 20):
             raise Refusal(
                 "bad_external_id", "a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"
             )
@@ -197,7 +199,7 @@ class Roster:
             assert fields is not None
             unit = Unit(**fields)
             self.units[unit.id] = unit
-            self._count(unit.id)
+            _count(self._highest, unit.id)
             self._refresh(unit.id)
         elif kind == "duty":
             assert fields is not None
@@ -208,11 +210,15 @@ class Roster:
         elif kind == "device":
             assert fields is not None
             device = Device(**{**fields, "networks": tuple(fields["networks"])})
+            before = self.devices.get(device.id)
+            if before is not None:
+                self._carried[before.unit].pop(device.id)
             self.devices[device.id] = device
+            self._carried.setdefault(device.unit, {})[device.id] = None
             self._by_external[(device.protocol, device.external_id)] = device.id
             if device.protocol == "jt808":
                 (self.misflagged.add if device.header in (2011, 2013) else self.misflagged.discard)(device.external_id)
-            self._count(device.id)
+            _count(self._highest, device.id)
             self._refresh(device.unit)
         elif kind == "area":
             self.areas_version += 1
@@ -221,22 +227,25 @@ class Roster:
             else:
                 self.areas[AreaId(identity)] = Area(**fields)
 
-    def _count(self, identity: str) -> None:
-        if identity[1:].isdigit() and identity[0] in self._highest:
-            self._highest[identity[0]] = max(self._highest[identity[0]], int(identity[1:]))
-
     def _refresh(self, unit: UnitId) -> None:
         holder = self.units.get(unit)
         if holder is None:
             return
         duties = self._duties.get(unit, ())
-        for device in self.devices_of(unit) if holder else ():
+        for device in self.devices_of(unit):
             carrier = self._carriers.get(device.id)
             if carrier is None:
                 trusted = device.protocol not in WITHOUT_SECRET
                 self._carriers[device.id] = Carrier(device, holder, duties, trusted)
             else:
                 carrier.device, carrier.unit, carrier.duties = device, holder, duties
+
+
+def _count(highest: dict[str, int], identity: str) -> None:
+    """Remember an id like ours, so that it is not given again; longer numbers are nobody's count."""
+    letter, number = identity[0], identity[1:]
+    if letter in highest and number.isascii() and number.isdigit() and len(number) <= 9:
+        highest[letter] = max(highest[letter], int(number))
 
 
 def duty_at(duties: tuple[Duty, ...], at: int) -> Duty | None:

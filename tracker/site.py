@@ -52,7 +52,6 @@ class BoundedRequest(Request):
             self.write(b"the body is too large")
             self.finish()
             return
-        self.setHeader("server", "Gridbeat")
         super().process()
 
 

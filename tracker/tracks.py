@@ -61,13 +61,15 @@ class Tracks:
         hours = range(max(start // HOUR, hot_from), end // HOUR + 1)
         records: list[ReportRecord] = []
         try:
-            parts = await self._store.track(unit, hours)
+            # What is missing first: a point that gets there meanwhile is then found twice, and not at no place.
+            stored = self._applier.stored
             missing = await self._store.holes()
+            parts = await self._store.track(unit, hours)
         except Unavailable:
             missing, parts = [(1, self._journal.last)], []
         else:
-            if self._applier.stored < self._journal.last:
-                missing.append((self._applier.stored + 1, self._journal.last))
+            if stored < self._journal.last:
+                missing.append((stored + 1, self._journal.last))
             if start // HOUR < hot_from:
                 missing = [(1, self._journal.last)]
         for part in parts:

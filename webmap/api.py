@@ -213,7 +213,7 @@ def add_api(app: Klein, services: Services) -> None:
         )
         return answer(request, {"token": session, "name": name})
 
-    app.route("/api/v1/login", methods=["POST"], endpoint="login")(told(login))
+    app.route("/api/v1/login", methods=["POST"], endpoint="POST /api/v1/login")(told(login))
 
     @route("POST", "/api/v1/logout")
     def logout(request: Any) -> bytes:

@@ -89,6 +89,10 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
     def login(request: Any) -> bytes:
         return static["login.html"].send(request, revalidate)
 
+    @app.route("/favicon.ico")
+    def icon(request: Any) -> bytes:
+        return static["icon.svg"].send(request, revalidate)
+
     @app.route("/assets/<path:name>")
     def asset(request: Any, name: str) -> Any:
         file = assets.get(f"/assets/{name}")
