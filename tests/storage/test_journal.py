@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -191,19 +190,6 @@ def test_a_call_without_records_is_a_mistake(tmp_path: Path) -> None:
 
 
 # -- failures of the disk
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Twisted's log prints failures to stderr when nobody observes; here they are expected."""
-    from twisted.logger import globalLogBeginner, globalLogPublisher
-
-    def swallow(_: object) -> None:
-        pass
-
-    globalLogBeginner.beginLoggingTo([swallow], discardBuffer=True, redirectStandardIO=False)
-    yield
-    globalLogPublisher.removeObserver(swallow)
 
 
 @pytest.mark.usefixtures("quiet")
