@@ -252,7 +252,8 @@ def advance(state: UnitState, record: Sequence[Any], areas: AreaIndex) -> int:
             doubts &= ~_JUMP
         if not doubts & _DISBELIEVED:
             _take(state, point, record, areas, relocated)
-    _take_alarm(state, device, alarm, latitude is not None, server_time if live else min(fix_time or 0, server_time))
+    at = server_time if live or fix_time is None else min(fix_time, server_time)
+    _take_alarm(state, device, alarm, latitude is not None, at)
     state.doubts = doubts
     return doubts
 
@@ -343,12 +344,13 @@ def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[Repor
         known = first.get(record.identity)
         if known is None or _received(record) < _received(known):
             first[record.identity] = record
-    judged = []
+    judged: list[tuple[ReportRecord, int, str | None]] = []
     state = UnitState(UnitId(""))
     for record in sorted(first.values(), key=_in_time):
         # Two devices of one unit may fix in the same millisecond; neither is late because of it.
         doubts = advance(state, record, areas) & ~_LATE
-        assert record.latitude is not None and record.longitude is not None
+        assert record.latitude is not None
+        assert record.longitude is not None
         grid = None if doubts & _DISBELIEVED else areas.locate(record.latitude, record.longitude)[0]
         judged.append((record, doubts, grid))
     return judged
