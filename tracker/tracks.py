@@ -11,6 +11,7 @@ from twisted.python.threadpool import ThreadPool
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable
 from storage.journal import Batch, Journal
+from tracker.admission import EARLIEST, LATEST
 from tracker.applier import HOUR, Applier
 from tracker.areas import AreaIndex
 from tracker.model import Doubt, Mark
@@ -18,9 +19,13 @@ from tracker.pipeline import judge
 from tracker.record import REPORT, ReportRecord, unpack_track
 from tracker.store import LiveStore
 
-LONGEST_MS = 31 * 86_400_000
-"""The longest span that one question may ask for."""
+RECORDS_LIMIT = 500_000
+"""Records that one question may bring together: a month at one fix in five seconds, some 200 MB for a moment."""
 READ_RECORDS = 20_000
+
+
+class TooMuch(Exception):
+    """The span holds more records than :data:`RECORDS_LIMIT`; ask for a shorter one."""
 
 
 class Tracks:
@@ -45,7 +50,11 @@ class Tracks:
         self._wall = wall
 
     async def read(self, unit: str, start: int, end: int) -> list[tuple[ReportRecord, int, str | None]]:
-        """The points of a unit with ``start <= fix time <= end`` (ms): record, doubts, responsibility grid."""
+        """The points of a unit with ``start <= fix time <= end`` (ms): record, doubts, responsibility grid.
+
+        Raises :class:`TooMuch`.
+        """
+        start, end = max(start, EARLIEST), min(end, LATEST)
         records = await self._records(unit, start, end)
         areas = self._areas()
 
@@ -80,7 +89,12 @@ class Tracks:
 
     async def _from_journal(self, unit: str, start: int, end: int, first: int, last: int) -> list[ReportRecord]:
         def read() -> list[ReportRecord]:
-            return list(_matching(self._batches(start, first, last), unit, start, end, first, last))
+            found = []
+            for record in _matching(self._batches(start, first, last), unit, start, end, first, last):
+                found.append(record)
+                if len(found) > RECORDS_LIMIT:
+                    raise TooMuch
+            return found
 
         return await as_future(deferToThreadPool(self._reactor, self._pool, read))
 

@@ -171,7 +171,7 @@ def body_of(request: Any) -> Any:
 def time_of(services: Services, request: Any, name: str, default: int) -> int:
     """A time parameter: ms since 1970, or ISO 8601 (without an offset: the city's time)."""
     given = request.args.get(name.encode())
-    if not given:
+    if not given or not given[0]:
         return default
     text = given[0].decode("utf-8", "replace").strip().replace(" ", "+")
     try:
@@ -252,11 +252,13 @@ def add_api(app: Klein, services: Services) -> None:
         identity = known_unit(unit)
         end = time_of(services, request, "to", services.wall() + 120_000)
         start = time_of(services, request, "from", end - DEFAULT_SPAN_MS)
-        if not 0 <= end - start <= tracks.LONGEST_MS:
-            raise ApiError(
-                422, "bad_span", "from must be before to, and at most 31 days", "起止时间须先后有序，且不超过 31 天"
-            )
-        judged = await as_deferred(services.tracks.read(identity, start, end))
+        if start > end:
+            raise ApiError(422, "bad_span", "from must not be after to", "开始时间不能晚于结束时间")
+        try:
+            judged = await as_deferred(services.tracks.read(identity, start, end))
+        except tracks.TooMuch:
+            text = f"more than {tracks.RECORDS_LIMIT} records: ask for a shorter span"
+            raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围") from None
         more = judged[POINTS_LIMIT][0].fix_time if len(judged) > POINTS_LIMIT else None
 
         def render() -> bytes:
