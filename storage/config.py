@@ -54,6 +54,13 @@ def whole(low: int, high: int) -> Check:
     return check
 
 
+def yes_or_no(value: Any) -> bool:
+    """true or false as TOML writes them."""
+    if type(value) is not bool:
+        raise ValueError(f"must be true or false, not {_shown(value)}")
+    return value
+
+
 def port(value: Any) -> int:
     """A port. 0 is taken too, for tests: any that is free."""
     if type(value) is not int or not 0 <= value <= 65535:
@@ -178,7 +185,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it. ``demo`` is true only without a settings file."""
+    """All of it. ``demo`` is true without a settings file; one that says so runs the demo city elsewhere."""
 
     bind: str = setting(LOOPBACK, address, "server")
     data: Path = setting(Path("data"), folder, "server")
@@ -192,7 +199,7 @@ class Settings:
     phones: Listener = group(Listener, port=5055)
     presence: Presence = group(Presence)
     limits: Limits = group(Limits)
-    demo: bool = False
+    demo: bool = setting(False, yes_or_no, "server")
 
 
 def defaults() -> Settings:

@@ -49,6 +49,12 @@ def test_an_empty_file_is_a_real_city_with_the_same_values(file: Path) -> None:
     assert settings.console == defaults().console
 
 
+def test_a_file_may_ask_for_the_demo(file: Path) -> None:
+    settings = parse(file, "[server]\ndemo = true\n")
+    assert settings.demo
+    assert settings.data == file.parent / "data"
+
+
 def test_no_real_city_shares_the_folder_of_the_demo() -> None:
     assert defaults().data != PROJECT / "data"
 
@@ -114,6 +120,7 @@ def test_windows_editors_are_forgiven(file: Path) -> None:
         ("phones", "port = 5055.0", "port must be 1..65535, not 5055.0"),
         ("field", 'bind = "localhost"', "bind must be an IP address such as "),
         ("server", "bind = 0", "bind must be an IP address such as "),
+        ("server", "demo = 1", "demo must be true or false, not 1"),
         ("server", 'data = ""', 'data must be a folder in quotes, not ""'),
         ("server", 'data = "~nobody-of-this-name/x"', "data names a home that does not exist: "),
         ("city", 'name = " "', 'name must be one line of text in quotes, not " "'),
@@ -239,6 +246,6 @@ def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
     assert written == {(section, key) for section, keys in known().items() for key in keys}
     for keys in known().values():
         for name in keys.values():
-            if name != "data":
+            if name not in ("data", "demo"):
                 assert attrgetter(name)(settings) == attrgetter(name)(defaults())
     assert settings.data == file.parent / "data"
