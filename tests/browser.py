@@ -243,11 +243,18 @@ class Page:
         self.send("Input.insertText", text=text)
 
     def place(self, selector: str) -> tuple[float, float]:
-        """The middle of the first element that matches, once it is there and has a size."""
+        """The middle of the first element that matches, once it is there, has a size and has come to rest."""
         quoted = json.dumps(selector)
+        # Two frames apart at the same place: a sheet that slides in must not be clicked where it was.
         place = self.wait(
-            f"(() => {{ const b = document.querySelector({quoted})?.getBoundingClientRect();"
-            " return b && b.width && b.height ? [b.x + b.width / 2, b.y + b.height / 2] : null; })()"
+            "(async () => {"
+            f" const look = () => {{ const b = document.querySelector({quoted})?.getBoundingClientRect();"
+            "  return b && b.width && b.height ? [b.x + b.width / 2, b.y + b.height / 2] : null; };"
+            " const frame = () => new Promise((done) => requestAnimationFrame(done));"
+            " const first = look(); if (!first) return null;"
+            " await frame(); await frame();"
+            " const second = look();"
+            " return second && first[0] === second[0] && first[1] === second[1] ? second : null; })()"
         )
         return place[0], place[1]
 
