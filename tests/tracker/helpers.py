@@ -84,7 +84,7 @@ class Hands:
                     raise OSError(28, "No space left on device")
                 result = f(*a)
             except Exception:
-                on_result(False, Failure())
+                on_result(False, Failure())  # type: ignore[no-untyped-call]
             else:
                 on_result(True, result)
 
