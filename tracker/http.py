@@ -6,6 +6,7 @@ never be accepted, or the phone's queue would stand still behind it. Docs: docs/
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,6 +23,12 @@ PROTOCOL = "traccar"
 BODY_LIMIT = 64 * 1024
 """A report has a few hundred bytes; the largest form has a few thousand."""
 RETRY_SECONDS = 30
+RATE = 20
+"""Reports a second that one phone may send for as long as it likes,"""
+BURST = 20_000
+"""and at once: a day's backlog, one by one. Beyond that it is told to come again."""
+PHONES = 20_000
+"""Phones whose use is remembered; the one not heard of for longest is forgotten."""
 
 
 class PhoneReports(Resource):
@@ -32,6 +39,7 @@ class PhoneReports(Resource):
     def __init__(self, intake: Intake) -> None:
         super().__init__()
         self._intake = intake
+        self._used: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def getChild(self, path: bytes, request: Request) -> Any:
         return self if path == b"" else notFound()
@@ -57,6 +65,9 @@ class PhoneReports(Resource):
         carrier = intake.find(PROTOCOL, delivery.device_id, request.getClientAddress().host)
         if carrier is None:
             return _answer(request, _unknown(delivery.form), "this device is not registered")
+        if not self._allowed(carrier.device.id):
+            intake.counters.refuse(PROTOCOL, "slowed_down")
+            return _later(request, 429)
         stored: Deferred[int | None] = Deferred()
         try:
             intake.submit(carrier, [delivery.report], stored.callback)
@@ -73,6 +84,15 @@ class PhoneReports(Resource):
         stored.addCallback(answer)
         return NOT_DONE_YET
 
+    def _allowed(self, device: str) -> bool:
+        now = self._intake.wall()
+        used, at = self._used.pop(device, (0.0, now))
+        used = max(0.0, used - (now - at) / 1000 * RATE) + 1
+        self._used[device] = (min(used, BURST + 1), now)
+        if len(self._used) > PHONES:
+            self._used.popitem(last=False)
+        return used <= BURST
+
 
 def _unknown(form: str) -> int:
     return 404 if form == "json" else 400
@@ -86,6 +106,6 @@ def _answer(request: Any, code: int, text: str) -> bytes:
     return body
 
 
-def _later(request: Any) -> bytes:
+def _later(request: Any, code: int = 503) -> bytes:
     request.setHeader("retry-after", str(RETRY_SECONDS))
-    return _answer(request, 503, "not stored; send it again later")
+    return _answer(request, code, "not stored; send it again later")

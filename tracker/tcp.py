@@ -28,12 +28,17 @@ from tracker.jt808_session import JT808Session
 @dataclass(frozen=True, slots=True)
 class LinkLimits:
     """``connections`` in all and ``per_address`` (a mobile network puts thousands behind one), ``login_s`` until a
-    device must have logged in, ``idle_s`` of silence after which a link counts as half open."""
+    device must have logged in, ``idle_s`` of silence after which a link counts as half open.
+
+    ``rate`` in bytes a second and ``burst`` in bytes bound what one device may send: 2,000 reports a second for as
+    long as it likes, and a day's backlog at once. Beyond that it is read more slowly; nothing of it is lost."""
 
     connections: int = 20_000
     per_address: int = 12_000
     login_s: int = 15
     idle_s: int = 180
+    rate: int = 128 * 1024
+    burst: int = 4 << 20
 
 
 class LinkSession(Protocol):
@@ -59,7 +64,8 @@ class DeviceLink(protocol.Protocol):
 
     def connectionMade(self) -> None:
         self.active = self.opened = self.factory.now()
-        self._paused = False
+        self._paused = self._held = False
+        self._used = 0
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         # Told when the peer does not read our answers: then we do not read it either.
@@ -78,12 +84,23 @@ class DeviceLink(protocol.Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.active = self.factory.clock_now
+        self._used += len(data)
+        if self._used > self.factory.limits.burst and not self._held:
+            self._held = True
+            self.factory.counters.refuse(self.factory.name, "slowed_down")
         self.received(data)
-        if self.session.full and not self._paused:
+        if (self._held or self.session.full) and not self._paused:
             self.transport.pauseProducing()
 
+    def refill(self, allowance: int) -> None:
+        """Time went by: the device may send so many bytes more."""
+        self._used = max(0, self._used - allowance)
+        if self._held and self._used <= self.factory.limits.burst:
+            self._held = False
+            self._resume()
+
     def _resume(self) -> None:
-        if not self._paused and not self.session.full and self.transport is not None:
+        if not (self._paused or self._held or self.session.full) and self.transport is not None:
             self.transport.resumeProducing()
 
     def pauseProducing(self) -> None:
@@ -92,8 +109,7 @@ class DeviceLink(protocol.Protocol):
 
     def resumeProducing(self) -> None:
         self._paused = False
-        if not self.session.full:
-            self.transport.resumeProducing()
+        self._resume()
 
     def stopProducing(self) -> None:
         pass
@@ -166,8 +182,8 @@ class DeviceFactory(protocol.ServerFactory):
         self.links: set[DeviceLink] = set()
         self.now: Callable[[], float] = reactor.seconds
         self.clock_now = self.now()
-        self._counters = counters
-        self._limits = limits
+        self.counters = counters
+        self.limits = limits
         self._addresses: defaultdict[str, int] = defaultdict(int)
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
@@ -185,14 +201,14 @@ class DeviceFactory(protocol.ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         host = cast(Any, addr).host
-        if len(self.links) >= self._limits.connections:
-            self._counters.refuse(self.name, "too_many_connections")
+        if len(self.links) >= self.limits.connections:
+            self.counters.refuse(self.name, "too_many_connections")
             return None
-        if self._addresses[host] >= self._limits.per_address:
-            self._counters.refuse(self.name, "too_many_from_address")
+        if self._addresses[host] >= self.limits.per_address:
+            self.counters.refuse(self.name, "too_many_from_address")
             return None
         self._addresses[host] += 1
-        self._counters.connections[self.name] += 1
+        self.counters.connections[self.name] += 1
         link = self.link()
         link.factory = self
         link.host = host
@@ -202,7 +218,7 @@ class DeviceFactory(protocol.ServerFactory):
         """The connection is gone."""
         self.links.discard(link)
         host: str = link.host
-        self._counters.connections[self.name] -= 1
+        self.counters.connections[self.name] -= 1
         self._addresses[host] -= 1
         if not self._addresses[host]:
             del self._addresses[host]
@@ -210,15 +226,18 @@ class DeviceFactory(protocol.ServerFactory):
     def _look(self) -> None:
         """Close what never logged in or fell silent. One pass over all links instead of a timer for each:
         ``clock_now`` is the time of the last pass, which is exact enough for limits of many seconds."""
-        now = self.clock_now = self.now()
-        limits = self._limits
+        now = self.now()
+        limits = self.limits
+        allowance = round((now - self.clock_now) * limits.rate)
+        self.clock_now = now
         for link in list(self.links):
             session = link.session
             if not session.authenticated and now - link.opened > limits.login_s:
-                self._counters.refuse(self.name, "no_login")
+                self.counters.refuse(self.name, "no_login")
                 link.transport.abortConnection()
             elif now - link.active > limits.idle_s:
-                self._counters.refuse(self.name, "idle")
+                self.counters.refuse(self.name, "idle")
                 link.transport.abortConnection()
             else:
+                link.refill(allowance)
                 session.tick()

@@ -30,8 +30,9 @@ class JT808Datagrams(protocol.DatagramProtocol):
         self._counters = counters
         self._limits = limits
         self._now: Callable[[], float] = reactor.seconds
-        # Ordered by last activity, oldest first.
-        self._peers: OrderedDict[Address, tuple[JT808Session, float, float]] = OrderedDict()
+        # Ordered by last activity, oldest first: session, when it began, when it was last heard, bytes used.
+        self._peers: OrderedDict[Address, tuple[JT808Session, float, float, int]] = OrderedDict()
+        self._looked = self._now()
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
         self._log = Logger(namespace="gridbeat.udp")
@@ -56,13 +57,14 @@ class JT808Datagrams(protocol.DatagramProtocol):
                 self._counters.refuse(NAME, "too_many_connections")
                 return
             session = self._make_session(addr[0], lambda frames: self._send(addr, frames), lambda: self._drop(addr))
-            opened = now
+            opened, used = now, 0
         else:
-            session, opened, _ = known
-        self._peers[addr] = (session, opened, now)
-        if session.full:
+            session, opened, _, used = known
+        fast = used > self._limits.burst
+        self._peers[addr] = (session, opened, now, used if fast else used + len(datagram))
+        if session.full or fast:
             # Not taken and not answered: the terminal sends it again.
-            self._counters.refuse(NAME, "busy")
+            self._counters.refuse(NAME, "slowed_down" if fast else "busy")
             return
         session.receive(datagram, datagram=True)
 
@@ -78,9 +80,13 @@ class JT808Datagrams(protocol.DatagramProtocol):
 
     def _look(self) -> None:
         now = self._now()
-        for address, (session, opened, active) in list(self._peers.items()):
+        allowance = round((now - self._looked) * self._limits.rate)
+        self._looked = now
+        for address, (session, opened, active, used) in list(self._peers.items()):
             late = not session.authenticated and now - opened > self._limits.login_s
             if late or now - active > self._limits.idle_s:
                 self._drop(address)
             else:
+                if used:
+                    self._peers[address] = (session, opened, active, max(0, used - allowance))
                 session.tick()

@@ -7,7 +7,9 @@ from typing import Any
 
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import LoopingCall
+from zope.interface import implementer
 
 from protocols.handheld import MESSAGE_LIMIT
 from tracker.counters import Counters
@@ -15,14 +17,16 @@ from tracker.handheld_session import HandheldSession
 from tracker.tcp import LinkLimits
 
 NAME = "handheld"
-SEND_LIMIT = 1 << 20
-"""Bytes of our answers that a device may leave unread; they are a few dozen bytes each."""
 
 
+@implementer(IPushProducer)
 class HandheldSocket(WebSocketServerProtocol):
     """One handheld's WebSocket."""
 
     session: HandheldSession | None = None
+    used = 0
+    held = False
+    paused = False
 
     def onOpen(self) -> None:
         factory = self.factory
@@ -31,6 +35,10 @@ class HandheldSocket(WebSocketServerProtocol):
             self.sendClose(4013, "too many connections")
             return
         self.opened = self.active = factory.now()
+        # Told when the device does not read our answers: then we do not read it either. twisted.web's channel has
+        # registered itself there before.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
         self.session = factory.make_session(self.transport.getPeer().host, self._send, self._close)
         factory.links.add(self)
         factory.counters.connections[NAME] += 1
@@ -39,11 +47,38 @@ class HandheldSocket(WebSocketServerProtocol):
         if self.session is None:
             return
         self.active = self.factory.now()
+        self.used += len(payload)
+        if self.used > self.factory.limits.burst and not self.held:
+            self.held = True
+            self.factory.counters.refuse(NAME, "slowed_down")
+            self.transport.pauseProducing()
         if not isBinary:
             self.factory.counters.refuse(NAME, "text_message")
             self.sendClose(3003, "messages are binary msgpack")
             return
         self.session.receive([payload])
+
+    def refill(self, allowance: int) -> None:
+        """Time went by: the device may send so many bytes more."""
+        self.used = max(0, self.used - allowance)
+        if self.held and self.used <= self.factory.limits.burst:
+            self.held = False
+            self._resume()
+
+    def _resume(self) -> None:
+        if not (self.held or self.paused):
+            self.transport.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self._resume()
+
+    def stopProducing(self) -> None:
+        pass
 
     def _send(self, messages: list[bytes]) -> None:
         for message in messages:
@@ -75,6 +110,7 @@ class HandheldSockets(WebSocketServerFactory):
         self.limits = limits
         self.now: Callable[[], float] = reactor.seconds
         self.links: set[HandheldSocket] = set()
+        self._looked = self.now()
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_LIMIT, maxFramePayloadSize=MESSAGE_LIMIT,
             openHandshakeTimeout=limits.login_s, closeHandshakeTimeout=2, autoPingInterval=0,
@@ -97,6 +133,8 @@ class HandheldSockets(WebSocketServerFactory):
 
     def _look(self) -> None:
         now = self.now()
+        allowance = round((now - self._looked) * self.limits.rate)
+        self._looked = now
         for link in list(self.links):
             session = link.session
             if session is None:
@@ -106,4 +144,5 @@ class HandheldSockets(WebSocketServerFactory):
                 self.counters.refuse(NAME, "no_login" if late else "idle")
                 link.dropConnection(abort=True)
             else:
+                link.refill(allowance)
                 session.tick()
