@@ -26,7 +26,9 @@ UNKNOWN_LIMIT = 1000
 
 
 class StoreFailed(Exception):
-    """The journal could not write. Nothing was changed; try again."""
+    """The journal could not write. ``written`` changes of a large plan were in already, else none; try again."""
+
+    written = 0
 
 
 class Intake:
@@ -120,7 +122,11 @@ class Intake:
         try:
             result, changes = plan()
             for start in range(0, len(changes), CHANGES_AT_ONCE):
-                await self._write(changes[start : start + CHANGES_AT_ONCE])
+                try:
+                    await self._write(changes[start : start + CHANGES_AT_ONCE])
+                except StoreFailed as failed:
+                    failed.written = start
+                    raise
             return result
         finally:
             self._lock.release()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,12 +26,14 @@ Change = tuple[str, str, dict[str, Any] | None]
 
 
 class Refusal(Exception):
-    """A change that cannot be. ``code`` is stable; the text says what to do, in English and Chinese."""
+    """A change that cannot be. ``code`` is stable; the text says what to do, in English and Chinese. ``entry`` is the
+    place in a list, from 1; 0 if no list was asked for."""
 
     def __init__(self, code: str, text: str, zh: str) -> None:
         super().__init__(text)
         self.code = code
         self.zh = zh
+        self.entry = 0
 
 
 @dataclass(slots=True)
@@ -42,6 +44,14 @@ class Carrier:
     unit: Unit
     duties: tuple[Duty, ...]
     authenticated: bool
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a list has taken so far besides what is: the highest numbers of our ids, the external ids."""
+
+    highest: dict[str, int]
+    external: dict[tuple[str, str], DeviceId]
 
 
 def normal_id(protocol: str, external_id: str) -> str:
@@ -101,36 +111,66 @@ class Roster:
 
     def plan_units(self, wanted: Iterable[Mapping[str, Any]]) -> list[Change]:
         """Add or amend persons and vehicles. One with an ``id`` that exists is amended; each is on duty always."""
+        entries, highest = list(wanted), dict(self._highest)
+        asked = {str(fields.get("id") or "") for fields in entries}
         changes: list[Change] = []
-        highest = dict(self._highest)
-        for number, fields in enumerate(wanted, 1):
-            where = f"entry {number}: " if number > 1 or "name" not in fields else ""
-            kind = fields.get("kind", "person")
-            if kind not in ("person", "vehicle"):
-                raise Refusal(
-                    "bad_kind", f"{where}kind must be person or vehicle", f"{where}kind 须为 person 或 vehicle"
-                )
-            name = str(fields.get("name") or "").strip()
-            if not name:
-                raise Refusal("no_name", f"{where}a {kind} needs a name", f"{where}缺少姓名或名称 name")
-            letter = kind[0]
-            identity = str(fields.get("id") or "")
-            if not identity:
+        for number, fields in enumerate(entries, 1):
+            try:
+                changes += self._plan_unit(fields, highest, asked, number)
+            except Refusal as refusal:
+                refusal.entry = number
+                raise
+        return changes
+
+    def _plan_unit(
+        self, fields: Mapping[str, Any], highest: dict[str, int], asked: Container[str] = (), number: int = 1
+    ) -> list[Change]:
+        """``highest``: the ids given out so far, counted on; ``asked``: those that the list itself names anywhere."""
+        where = f"entry {number}: " if number > 1 or "name" not in fields else ""
+        kind = fields.get("kind", "person")
+        if kind not in ("person", "vehicle"):
+            raise Refusal("bad_kind", f"{where}kind must be person or vehicle", f"{where}kind 须为 person 或 vehicle")
+        name = str(fields.get("name") or "").strip()
+        if not name:
+            raise Refusal("no_name", f"{where}a {kind} needs a name", f"{where}缺少姓名或名称 name")
+        letter = kind[0]
+        identity = str(fields.get("id") or "")
+        if not identity:
+            while not identity or identity in asked:
                 highest[letter] += 1
                 identity = f"{letter}{highest[letter]}"
-            _count(highest, identity)
-            if len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum():
-                raise Refusal(
-                    "bad_id", f"{where}id may hold letters, digits, - and _", f"{where}id 只能含字母、数字、- 和 _"
-                )
-            unit = Unit(UnitId(identity), kind, name[:100], *(_label(fields, k) for k in ("team", "street", "grid")))
-            changes.append(("unit", unit.id, asdict(unit)))
-            if unit.id not in self._duties:
-                changes.append(("duty", f"{unit.id}:1", asdict(Duty(unit.id, 1, 0))))
+        if len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum():
+            raise Refusal(
+                "bad_id", f"{where}id may hold letters, digits, - and _", f"{where}id 只能含字母、数字、- 和 _"
+            )
+        _count(highest, identity)
+        unit = Unit(UnitId(identity), kind, name[:100], *(_label(fields, k) for k in ("team", "street", "grid")))
+        changes: list[Change] = [("unit", unit.id, asdict(unit))]
+        if unit.id not in self._duties:
+            changes.append(("duty", f"{unit.id}:1", asdict(Duty(unit.id, 1, 0))))
         return changes
+
+    def plan_devices(self, wanted: Iterable[Mapping[str, Any]]) -> tuple[list[Device | Refusal], list[Change]]:
+        """Register many at once, each judged as if those before it were in; one that is refused stops no other."""
+        plan = _Plan(dict(self._highest), {})
+        results: list[Device | Refusal] = []
+        changes: list[Change] = []
+        for number, fields in enumerate(wanted, 1):
+            try:
+                device, made = self._plan_device(fields, plan)
+            except Refusal as refusal:
+                refusal.entry = number
+                results.append(refusal)
+            else:
+                results.append(device)
+                changes += made
+        return results, changes
 
     def plan_device(self, wanted: Mapping[str, Any]) -> tuple[Device, list[Change]]:
         """Register a device. Without ``unit`` a person (for JT/T 808 a vehicle) is made to carry it."""
+        return self._plan_device(wanted, _Plan(dict(self._highest), {}))
+
+    def _plan_device(self, wanted: Mapping[str, Any], plan: _Plan) -> tuple[Device, list[Change]]:
         protocol = str(wanted.get("protocol", "")).strip().lower()
         protocol = ALIASES.get(protocol, protocol)
         if protocol not in PROTOCOLS:
@@ -152,8 +192,8 @@ class Roster:
                 "bad_external_id", "a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"
             )
         external = normal_id(protocol, given)
-        if (protocol, external) in self._by_external:
-            held = self._by_external[(protocol, external)]
+        held = self._by_external.get((protocol, external)) or plan.external.get((protocol, external))
+        if held is not None:
             raise Refusal(
                 "exists",
                 f"this device is registered already as {held}; POST /api/v1/devices/{held}/token makes a new token",
@@ -169,13 +209,13 @@ class Roster:
         if not unit:
             kind = "vehicle" if protocol == "jt808" else "person"
             fields = {k: wanted.get(k) for k in ("team", "street", "grid")}
-            changes = self.plan_units(
-                [{"kind": wanted.get("kind", kind), "name": wanted.get("name") or given, **fields}]
+            changes = self._plan_unit(
+                {"kind": wanted.get("kind", kind), "name": wanted.get("name") or given, **fields}, plan.highest
             )
             unit = changes[0][1]
-        device = Device(
-            DeviceId(f"d{self._highest['d'] + 1}"), protocol, external, UnitId(unit), 0, networks, int(header)
-        )
+        plan.highest["d"] += 1
+        identity = plan.external[(protocol, external)] = DeviceId(f"d{plan.highest['d']}")
+        device = Device(identity, protocol, external, UnitId(unit), 0, networks, int(header))
         return device, [*changes, ("device", device.id, asdict(device))]
 
     def plan_token(self, device: DeviceId) -> tuple[Device, list[Change]]:
@@ -243,7 +283,7 @@ class Roster:
 
 def _count(highest: dict[str, int], identity: str) -> None:
     """Remember an id like ours, so that it is not given again; longer numbers are nobody's count."""
-    letter, number = identity[0], identity[1:]
+    letter, number = identity[:1], identity[1:]
     if letter in highest and number.isascii() and number.isdigit() and len(number) <= 9:
         highest[letter] = max(highest[letter], int(number))
 

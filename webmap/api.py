@@ -25,7 +25,7 @@ from storage.bridge import as_deferred
 from tracker import tracks
 from tracker.areas import GeoJSONError, read_areas
 from tracker.intake import StoreFailed
-from tracker.model import DeviceId, UnitId
+from tracker.model import Device, DeviceId, UnitId
 from tracker.roster import WITHOUT_SECRET, Change, Refusal
 from webmap import metrics
 from webmap.health import health
@@ -37,15 +37,18 @@ DEFAULT_SPAN_MS = 24 * 3_600_000
 POINTS_LIMIT = 50_000
 """Points of one answer; ``next`` then says from where to go on."""
 
+DEVICES_AT_ONCE = 1000
+"""Devices of one list: with a person each they are still one commit, so all of them are in or none."""
+
 _log = Logger(namespace="gridbeat.api")
 
 
 class ApiError(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, code: str, text: str, zh: str) -> None:
+    def __init__(self, status: int, code: str, text: str, zh: str, entry: int = 0) -> None:
         super().__init__(text)
-        self.status, self.code, self.text, self.zh = status, code, text, zh
+        self.status, self.code, self.text, self.zh, self.entry = status, code, text, zh, entry
 
 
 def missing(what: str, zh: str) -> ApiError:
@@ -68,7 +71,13 @@ def answer_error(request: Any, error: ApiError) -> bytes:
         request.setHeader("www-authenticate", 'Bearer realm="Gridbeat"')
     if error.status == 503:
         request.setHeader("retry-after", "5")
-    return answer(request, {"error": {"code": error.code, "text": error.text, "zh": error.zh}}, error.status)
+    return answer(request, {"error": error_view(error)}, error.status)
+
+
+def error_view(error: ApiError | Refusal) -> dict[str, Any]:
+    """An error as it is answered; ``entry`` is its place in the list that was sent, from 1."""
+    view = {"code": error.code, "text": str(error), "zh": error.zh}
+    return view | {"entry": error.entry} if error.entry else view
 
 
 class Gate:
@@ -138,10 +147,13 @@ def told(handler: Callable[..., Coroutine[Any, Any, bytes]]) -> Callable[..., De
             return answer_error(request, error)
         except Refusal as refusal:
             status = 409 if refusal.code == "exists" else 404 if refusal.code == "no_device" else 422
-            return answer_error(request, ApiError(status, refusal.code, str(refusal), refusal.zh))
-        except StoreFailed:
-            text = "the disk does not take it now; nothing was changed, try again"
-            return answer_error(request, ApiError(503, "store", text, "磁盘暂时无法写入，未作任何更改，请稍后重试"))
+            return answer_error(request, ApiError(status, refusal.code, str(refusal), refusal.zh, refusal.entry))
+        except StoreFailed as failed:
+            text, zh = "nothing was changed", "未作任何更改"
+            if failed.written:
+                text, zh = f"only the first {failed.written} changes are in", f"仅前 {failed.written} 项更改已写入"
+            text = f"the disk does not take it now; {text}, try again"
+            return answer_error(request, ApiError(503, "store", text, f"磁盘暂时无法写入，{zh}，请稍后重试"))
         except Exception:
             _log.failure("a request failed", path=request.path.decode("latin-1"))
             return answer_error(
@@ -286,12 +298,22 @@ def add_api(app: Klein, services: Services) -> None:
     @route("POST", "/api/v1/devices")
     async def add_device(request: Any) -> bytes:
         given = body_of(request)
-        if not isinstance(given, dict):
-            raise ApiError(422, "bad_device", "send one device as a JSON object", "请以 JSON 对象发送一个设备")
-        device = await intake.change(lambda: roster.plan_device(given))
+        wanted = given if isinstance(given, list) else [given]
+        if not all(isinstance(entry, dict) for entry in wanted) or len(wanted) > DEVICES_AT_ONCE:
+            text = f"send one device as a JSON object, or a list of up to {DEVICES_AT_ONCE}"
+            raise ApiError(
+                422, "bad_device", text, f"请以 JSON 对象发送一个设备，或至多 {DEVICES_AT_ONCE} 个设备的列表"
+            )
+        if wanted is not given:
+            return answer(request, registered(await intake.change(lambda: roster.plan_device(given))), 201)
+        results = await intake.change(lambda: roster.plan_devices(wanted))
+        made = [{"error": error_view(one)} if isinstance(one, Refusal) else registered(one) for one in results]
+        return answer(request, {"devices": made}, 207 if any("error" in one for one in made) else 201)
+
+    def registered(device: Device) -> dict[str, Any]:
         intake.unknown.pop((device.protocol, device.external_id), None)
         token = None if device.protocol in WITHOUT_SECRET else intake.tokens.token(device)
-        return answer(request, device_view(device.id) | {"token": token}, 201)
+        return device_view(device.id) | {"token": token}
 
     @route("POST", "/api/v1/devices/<string:device>/token")
     async def renew(request: Any, device: str) -> bytes:
