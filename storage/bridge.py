@@ -33,8 +33,8 @@ def as_deferred(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
 
 
 def as_future(deferred: Deferred[T]) -> asyncio.Future[T]:
-    """Hand back an asyncio future of a Deferred's result, for use inside a task."""
-    future: asyncio.Future[T] = asyncio.get_event_loop().create_future()
+    """Hand back an asyncio future of a Deferred's result, for use inside a task. Cancelling goes through."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
     def succeed(result: T) -> None:
         if not future.done():
@@ -44,5 +44,10 @@ def as_future(deferred: Deferred[T]) -> asyncio.Future[T]:
         if not future.done():
             future.set_exception(failure.value or RuntimeError(failure.getErrorMessage()))
 
+    def cancel(ended: asyncio.Future[T]) -> None:
+        if ended.cancelled():
+            deferred.cancel()
+
     deferred.addCallbacks(succeed, fail)
+    future.add_done_callback(cancel)
     return future

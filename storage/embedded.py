@@ -18,6 +18,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred
@@ -55,6 +56,11 @@ class EmbeddedServer:
         self._not_before = 0.0
         self._pause = 0.5
         self._log = Logger(namespace="gridbeat.embedded")
+
+    @property
+    def url(self) -> str:
+        """The address for :class:`storage.client.Client`, whatever characters the folder's name has."""
+        return f"unix://{quote(str(self.socket))}"
 
     def start(self) -> None:
         """Start or adopt the server now, and keep looking after it. Raises OSError when the folder cannot be used."""

@@ -1,7 +1,8 @@
 """A process that keeps an embedded server over a folder, for tests that kill it.
 
-``keeper FOLDER [SECONDS]`` prints the server's pid each time that another one answers on the socket, and ends it cleanly
-when a line comes on its stdin, or by force after SECONDS. After the pid it says ``started`` or ``adopted``.
+``keeper FOLDER [SECONDS]`` prints the server's pid each time that another one answers on the socket, and ends
+it cleanly when a line comes on its stdin, or by force after SECONDS. After the pid it says ``started`` or
+``adopted``.
 """
 # ruff: noqa: E402 - the reactor is chosen before anything imports it
 

@@ -15,6 +15,7 @@ from redis import Redis
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from storage.client import Client
 from storage.embedded import SOCKET_PATH_LIMIT, EmbeddedServer
 from tests.storage.helpers import Program, answering_pid, program
 
@@ -146,6 +147,24 @@ def test_the_socket_of_a_dead_server_is_removed(folder: Path) -> None:
     assert (folder / "valkey.sock").is_socket()
     with program("keeper", folder) as keeper:
         assert _answer(keeper)[1] == "started"
+        assert keeper.ask("stop") == "stopped"
+
+
+def test_a_folder_with_an_odd_name(folder: Path) -> None:
+    odd = folder / "城 %41#?"
+    url = EmbeddedServer(odd, Clock()).url
+
+    async def head() -> tuple[str, int]:
+        client = Client(url)
+        try:
+            await client.ready()
+            return await client.head()
+        finally:
+            await client.close()
+
+    with program("keeper", odd) as keeper:
+        _answer(keeper)
+        assert asyncio.run(head()) == ("", 0)
         assert keeper.ask("stop") == "stopped"
 
 
