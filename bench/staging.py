@@ -1,0 +1,73 @@
+"""A city to measure in, entered before the server starts: areas, units and devices written to a new journal.
+
+Run as ``python -m bench.staging FOLDER HANDHELDS TERMINALS``: it makes the data folder of a server there, with
+the demo town's 25 grids and 2,500 cells and a unit for each device, and ``devices.json`` with what the devices
+know of themselves. It goes the same way as the API (plan, journal, take in), only in a few large commits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import task
+from twisted.internet.defer import Deferred
+from twisted.python.threadpool import ThreadPool
+
+from simulator.city import make_city
+from storage.journal import Journal
+from tracker.areas import read_areas
+from tracker.intake import Intake
+from tracker.roster import Change, Roster
+from tracker.tokens import Tokens
+from webmap.sessions import secret_of
+
+
+def external_id(protocol: str, number: int) -> str:
+    """The id of the ``number``-th device: an app's name, or a terminal's telephone number."""
+    return f"B{number:05d}" if protocol == "handheld" else f"1390{number:07d}"
+
+
+def changes(roster: Roster, numbers: dict[str, int]) -> Iterator[Change]:
+    """Everything that is entered. ``roster`` is a scratch one: each change is judged against those before it."""
+    city = make_city()
+    both = {"type": "FeatureCollection", "features": [*city.grids["features"], *city.cells["features"]]}
+    yield from roster.plan_areas(read_areas(json.loads(json.dumps(both))))
+    for protocol, number in numbers.items():
+        for i in range(number):
+            wish = {"protocol": protocol, "external_id": external_id(protocol, i), "name": f"{protocol} {i}"}
+            for change in roster.plan_device(wish)[1]:
+                roster.apply(change)
+                yield change
+
+
+async def stage(reactor: Any, folder: Path, numbers: dict[str, int]) -> None:
+    """Write the journal and ``devices.json``."""
+    folder.mkdir(parents=True)
+    os.chmod(folder, 0o700)
+    writer = ThreadPool(1, 1, "journal")
+    writer.start()
+    journal = Journal(folder / "journal", reactor, writer, lambda: time.time_ns() // 1_000_000)
+    intake = Intake(journal, Tokens(secret_of(folder)), lambda: time.time_ns() // 1_000_000)
+    entered = list(changes(Roster(), numbers))
+    await intake.change(lambda: (None, entered))
+    await journal.close()
+    writer.stop()
+    devices = [
+        {"protocol": device.protocol, "id": device.external_id, "token": intake.tokens.token(device)}
+        for device in intake.roster.devices.values()
+    ]
+    (folder / "devices.json").write_text(json.dumps(devices))
+
+
+def main(reactor: Any, folder: str, handhelds: str, terminals: str) -> Deferred[None]:
+    return Deferred.fromCoroutine(stage(reactor, Path(folder), {"handheld": int(handhelds), "jt808": int(terminals)}))
+
+
+if __name__ == "__main__":
+    task.react(main, sys.argv[1:])
