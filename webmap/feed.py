@@ -19,18 +19,21 @@ HEARTBEAT_MS = 4000
 """A viewer hears something at least so often, or it takes the link for broken (after 12 s)."""
 
 
+FIX_TIME = 6
+"""The place of the fix time among a row's values."""
 RECENT = 64
 """Changes remembered by sequence number; who is further behind is compared with every row."""
 
 
 @dataclass(slots=True)
 class Row:
-    """A unit as viewers see it: ``text`` is its JSON array; ``changed`` and ``turned`` are the sequence numbers of
-    its last change and of its last change of presence."""
+    """A unit as viewers see it: ``text`` is its JSON array, ``fix`` the time of its last fix; ``changed`` and
+    ``turned`` are the sequence numbers of its last change and of its last change of presence."""
 
     latitude: float | None
     longitude: float | None
     state: int
+    fix: int | None
     text: str
     changed: int
     turned: int
@@ -139,7 +142,7 @@ class Feed:
         latitude, longitude, state, values = self._row(unit)
         before = self._rows.get(unit)
         turned = self.seq if before is None or before.state != state else before.turned
-        self._rows[unit] = Row(latitude, longitude, state, _json(values), self.seq, turned)
+        self._rows[unit] = Row(latitude, longitude, state, values[FIX_TIME], _json(values), self.seq, turned)
 
     def _changed_since(self, since: int) -> Iterable[str]:
         """The units that may have changed after ``since``."""
@@ -180,7 +183,8 @@ class Feed:
                 viewer.shown.discard(unit)
                 gone.append(unit)
             if row.turned > since:
-                states.append([unit, row.state])
+                # With the fix: it stays the last one until the next turn, unless all is well.
+                states.append([unit, row.state, row.fix])
         if not viewer.whole and not inside and not states and not gone and now - viewer.sent_at < HEARTBEAT_MS:
             viewer.seq = self.seq
             return

@@ -12,6 +12,7 @@ import { listenToKeys } from "./keyboard.js";
 import { plain } from "./labels.js";
 import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
+import { NamesLayer } from "./names_layer.js";
 import { Preferences } from "./prefs.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
@@ -64,9 +65,14 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
 const basemap = new BasemapLayer(model);
 model.basemap = basemap;
 const gridsLayer = new GridsLayer(model);
+model.gridsLayer = gridsLayer;
+const names = new NamesLayer(model);
+model.names = names;
 const halo = new HaloLayer(model);
 const unitsLayer = new UnitsLayer(model);
-for (const layer of [basemap, gridsLayer, halo, unitsLayer]) layer.addTo(map);
+model.unitsLayer = unitsLayer;
+const layers = [basemap, gridsLayer, names, halo, unitsLayer];
+for (const layer of layers) layer.addTo(map);
 
 const chrome = new Chrome({ view, units, clock, feed, theme, prefs });
 const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: (box) => feed.watch(box, view.selected), onMoved: moved, onPick: (id) => pick(id, false) });
@@ -141,7 +147,7 @@ function moved() {
 function wantTrails() {
   if (!feed.live || trails() === "off") return;
   const wanted = view.unit?.near ? [view.selected] : [];
-  if (trails() === "all") for (const { unit } of unitsLayer.drawn) wanted.push(unit.id);
+  if (trails() === "all") for (const { unit } of unitsLayer.seen) wanted.push(unit.id);
   trailLoader.want(wanted);
 }
 
@@ -173,7 +179,7 @@ view.onChange((what) => {
     list.paint();
     list.reveal();
     if (what.center) mapView.center();
-    gridsLayer.redraw();
+    redrawGrids();
     wantTrails();
     if (unit) chrome.speak(t("speak_selected", { name: unit.name, state: t(`state_${unit.state}`), age: ageOf(unit.fix, clock.now()) }));
   }
@@ -193,7 +199,7 @@ view.onChange((what) => {
 });
 
 prefs.onChange((name, value) => {
-  if (name === "grids" || name === "cells") gridsLayer.redraw();
+  if (name === "grids" || name === "cells") redrawGrids();
   if (name === "cells" && value && map.getZoom() < CELLS_FROM) chrome.notice(t("cells_closer"));
   if (name === "trails") {
     chrome.notice(t(`trails_${value}`));
@@ -216,7 +222,12 @@ onLanguage(() => {
 
 function redrawAll() {
   chrome.layers();
-  for (const layer of [basemap, gridsLayer, halo, unitsLayer]) layer.redraw();
+  for (const layer of layers) layer.redraw();
+}
+
+function redrawGrids() {
+  gridsLayer.redraw();
+  names.redraw();
 }
 
 const toggle = (name) => prefs.set(name, !prefs.get(name));
@@ -293,12 +304,12 @@ feed.watch(mapView.box(), null);
 feed.connect();
 load("basemap", api.basemap, (collection) => {
   basemap.load(collection);
-  gridsLayer.redraw(); // it writes the names of both
+  names.redraw();
 });
 load("grids", api.grids, (collection) => {
   grids.load(collection);
   mapView.home();
-  gridsLayer.redraw();
+  redrawGrids();
   refresh();
 });
 

@@ -3,7 +3,7 @@
 import { CanvasLayer } from "./canvas_layer.js";
 import { flatten, inSight, metresPerUnit, trace } from "./geo.js";
 import { language } from "./i18n.js";
-import { FONT, haloText, plain } from "./labels.js";
+import { FONT, plain } from "./labels.js";
 
 const AREAS = new Set(["block", "park", "water", "river", "building"]);
 const STREETS = {
@@ -124,11 +124,10 @@ export const BasemapLayer = CanvasLayer.extend({
     ctx.stroke();
   },
 
-  /** Drawn by the layer of the grids, above its lines; `places` already holds the names of the grids. */
+  /** Drawn by the layer of the names; `places` already holds the names of the grids. */
   names(ctx, view, colors, places) {
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    for (const label of this.labels) {
+    const words = [];
+    for (const [index, label] of this.labels.entries()) {
       const style = LABEL_STYLE[label.of] ?? LABEL_STYLE.station;
       const minor = label.rank >= 4;
       if (view.zoom < (minor && label.of === "street" ? MINOR_LABELS_FROM : style.from ?? 0) || view.zoom >= (style.until ?? 99)) continue;
@@ -139,20 +138,14 @@ export const BasemapLayer = CanvasLayer.extend({
       if (!text) continue;
       ctx.font = `${style.italic ? "italic " : ""}${style.weight} ${minor ? style.size - 0.5 : style.size}px ${FONT}`;
       ctx.letterSpacing = style.spaced ? "2px" : label.of === "river" ? "3px" : "0.5px";
-      this.name(ctx, places, text, x, y, label.angle ?? 0, colors[minor ? "labelMinor" : style.color], colors.halo);
+      const angle = label.angle ?? 0;
+      const half = ctx.measureText(text).width / 2;
+      const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
+      const [w, h] = [half * cos + 8 * sin + 6, half * sin + 8 * cos + 4];
+      const box = [x - w, y - h, x + w, y + h];
+      if (!places.take(...box)) continue;
+      words.push({ key: `label ${index}`, text, x, y, angle, font: ctx.font, spacing: ctx.letterSpacing, box, color: colors[minor ? "labelMinor" : style.color], halo: colors.halo });
     }
-    ctx.letterSpacing = "0px";
-  },
-
-  name(ctx, places, text, x, y, angle, color, halo) {
-    const half = ctx.measureText(text).width / 2;
-    const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
-    const [w, h] = [half * cos + 8 * sin + 6, half * sin + 8 * cos + 4];
-    if (!places.take(x - w, y - h, x + w, y + h)) return;
-    ctx.save();
-    ctx.translate(x, y);
-    ctx.rotate(angle);
-    haloText(ctx, text, 0, 0, color, halo, 3);
-    ctx.restore();
+    return words;
   },
 });

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { knows, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
-import { isSos } from "./state.js";
+import { isSos, ONLINE_FIX } from "./state.js";
 import { ageOf, headingWord, speedWord } from "./time.js";
 
 const POLL_MS = 1000;
@@ -124,6 +124,8 @@ export class Card {
     text(p.heading, known(unit.course, (v) => t("heading_value", { name: headingWord(v), n: Math.round(v) })));
     text(p.accuracy, known(unit.accuracy, (v) => t("accuracy_value", { n: Math.round(v) })));
     text(p.battery, known(unit.battery, (v) => `${Math.round(v)} %`));
+    // What a unit said last is no news of it once it is silent.
+    for (const fact of [p.speed, p.heading, p.accuracy, p.now_in]) fact.classList.toggle("is-old", unit.state !== ONLINE_FIX);
     p.battery.classList.toggle("is-low", unit.battery !== null && unit.battery !== undefined && unit.battery <= 20);
     p.own_grid.closest(".fact").hidden = unit.grid === null;
     text(p.own_grid, unit.grid === null ? t("unknown") : plain(this.grids.name(unit.grid), 40));

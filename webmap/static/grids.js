@@ -3,7 +3,7 @@
 import { CanvasLayer } from "./canvas_layer.js";
 import { flatten, inSight, trace } from "./geo.js";
 import { language } from "./i18n.js";
-import { FONT, haloText, Places, plain } from "./labels.js";
+import { FONT, plain } from "./labels.js";
 
 export const CELLS_FROM = 15;
 const NAMES_FROM = 13;
@@ -49,7 +49,7 @@ export class Grids {
 export const GridsLayer = CanvasLayer.extend({
   initialize(model) {
     CanvasLayer.prototype.initialize.call(this, "gb-grids", 320);
-    this.model = model; // {grids, view, theme, prefs, basemap}
+    this.model = model; // {grids, view, theme, prefs}
   },
 
   paint(ctx, view) {
@@ -59,9 +59,6 @@ export const GridsLayer = CanvasLayer.extend({
     if (prefs.get("grids")) this.outline(ctx, grids.grids, view, colors.grid, view.zoom >= 15 ? 1.8 : 1.3);
     const own = looks.unit && grids.all.get(String(looks.unit.grid));
     if (own) this.own(ctx, own, view, colors);
-    const places = new Places();
-    if (prefs.get("grids") && view.zoom >= NAMES_FROM) this.names(ctx, view, colors, own, places);
-    this.model.basemap.names(ctx, view, colors, places);
   },
 
   outline(ctx, shapes, view, color, width) {
@@ -85,21 +82,27 @@ export const GridsLayer = CanvasLayer.extend({
   },
 
   /** In the north-west corner of each grid, where a plan has its number; it leaves the middle to the units. */
-  names(ctx, view, colors, own, places) {
-    ctx.textAlign = "left";
-    ctx.textBaseline = "top";
-    for (const shape of this.model.grids.grids) {
+  names(ctx, view, colors, places) {
+    const { grids, view: looks, prefs } = this.model;
+    if (!prefs.get("grids") || view.zoom < NAMES_FROM) return [];
+    const words = [];
+    const font = `600 ${view.zoom >= 15 ? 12 : 10.5}px ${FONT}`;
+    ctx.font = font;
+    ctx.letterSpacing = "0px";
+    for (const shape of grids.grids) {
       if (!inSight(shape.box, view)) continue;
-      const width = (shape.box[2] - shape.box[0]) * view.scale;
-      ctx.font = `600 ${view.zoom >= 15 ? 12 : 10.5}px ${FONT}`;
-      const text = plain(this.model.grids.name(shape.id), 24);
-      if (ctx.measureText(text).width > width * 0.5) continue;
+      const text = plain(grids.name(shape.id), 24);
+      const width = ctx.measureText(text).width;
+      if (width > (shape.box[2] - shape.box[0]) * view.scale * 0.6) continue;
       const [x, y] = corner(shape);
       const left = x * view.scale - view.left + 7;
       const top = y * view.scale - view.top + 7;
-      places.take(left - 3, top - 2, left + ctx.measureText(text).width + 3, top + 15);
-      haloText(ctx, text, left, top, shape === own ? colors.own : colors.gridLabel, colors.halo, 3);
+      const box = [left - 3, top - 2, left + width + 3, top + 15];
+      places.take(...box);
+      const own = looks.unit && String(looks.unit.grid) === shape.id;
+      words.push({ key: `grid ${shape.id}`, text, x: left, y: top, font, box, color: own ? colors.own : colors.gridLabel, halo: colors.halo });
     }
+    return words;
   },
 });
 

@@ -3,7 +3,7 @@
 
 import { CanvasLayer } from "./canvas_layer.js";
 import { metresPerUnit } from "./geo.js";
-import { RADIUS } from "./marks.js";
+import { RADIUS, signScale } from "./marks.js";
 import { isSos, shown, TRAIL_MS } from "./state.js";
 
 const STEPS = 6; // shades of a fading trail
@@ -21,6 +21,7 @@ export const HaloLayer = CanvasLayer.extend({
     const passing = looks.passing();
     const mode = trails();
     let alive = false;
+    this.scale = signScale(this.model.prefs);
     for (const unit of units.all.values()) {
       if (!unit.near || !passing.has(unit.id)) continue;
       const selected = unit.id === looks.selected;
@@ -50,7 +51,7 @@ export const HaloLayer = CanvasLayer.extend({
     const oldest = now - TRAIL_MS;
     ctx.lineCap = ctx.lineJoin = "round";
     ctx.strokeStyle = isSos(unit) ? colors.sos : colors.states[unit.state];
-    ctx.lineWidth = strong ? 4 : 2.5;
+    ctx.lineWidth = (strong ? 4 : 2.5) * this.scale;
     for (let step = 0; step < STEPS; step += 1) {
       const from = oldest + (TRAIL_MS * step) / STEPS;
       const until = from + TRAIL_MS / STEPS;
@@ -72,7 +73,7 @@ export const HaloLayer = CanvasLayer.extend({
   accuracy(ctx, view, unit, x, y) {
     if (!unit.accuracy) return;
     const radius = (unit.accuracy / metresPerUnit(unit.lat)) * view.scale;
-    if (radius < RADIUS[unit.kind] + 4 || radius > 4000) return;
+    if (radius < (RADIUS[unit.kind] + 4) * this.scale || radius > 4000) return;
     ctx.fillStyle = this.model.theme.colors.accuracy;
     ctx.beginPath();
     ctx.arc(x, y, radius, 0, 2 * Math.PI);
@@ -81,25 +82,26 @@ export const HaloLayer = CanvasLayer.extend({
 
   halo(ctx, unit, x, y, selected) {
     const { colors } = this.model.theme;
-    const r = RADIUS[unit.kind] + (selected ? 8 : 6);
+    const r = (RADIUS[unit.kind] + (selected ? 8 : 6)) * this.scale;
     ctx.beginPath();
     ctx.arc(x, y, r, 0, 2 * Math.PI);
     ctx.fillStyle = colors.accuracy;
     ctx.fill();
     ctx.strokeStyle = colors.select;
-    ctx.lineWidth = selected ? 2.5 : 1.5;
+    ctx.lineWidth = (selected ? 2.5 : 1.5) * this.scale;
     ctx.stroke();
   },
 
   beat(ctx, unit, x, y, time) {
-    const r = RADIUS[unit.kind];
+    const { scale } = this;
+    const r = RADIUS[unit.kind] * scale;
     ctx.strokeStyle = this.model.theme.colors.sos;
     const phases = this.model.still() ? [0.35] : [(time % BEAT_MS) / BEAT_MS, ((time + BEAT_MS / 2) % BEAT_MS) / BEAT_MS];
     for (const phase of phases) {
       ctx.globalAlpha = (1 - phase) * 0.9;
       ctx.lineWidth = 3.5 - 2 * phase;
       ctx.beginPath();
-      ctx.arc(x, y, r + 4 + phase * 26, 0, 2 * Math.PI);
+      ctx.arc(x, y, r + (4 + phase * 26) * scale, 0, 2 * Math.PI);
       ctx.stroke();
     }
     ctx.globalAlpha = 1;

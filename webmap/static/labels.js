@@ -8,24 +8,47 @@ export class Places {
 
   /** Takes the rectangle if nothing lies there. */
   take(left, top, right, bottom) {
-    const keys = [];
-    for (let x = Math.floor(left / CELL); x <= Math.floor(right / CELL); x += 1) {
-      for (let y = Math.floor(top / CELL); y <= Math.floor(bottom / CELL); y += 1) {
-        const key = x * 65536 + y;
-        keys.push(key);
-        for (const other of this.#cells.get(key) ?? []) {
-          if (left < other[2] && right > other[0] && top < other[3] && bottom > other[1]) return false;
-        }
+    if (this.at(left, top, right, bottom) !== null) return false;
+    this.put(left, top, right, bottom, true);
+    return true;
+  }
+
+  /** What lies in the rectangle, or null. */
+  at(left, top, right, bottom) {
+    for (const key of keysOf(left, top, right, bottom)) {
+      for (const other of this.#cells.get(key) ?? []) {
+        if (left < other[2] && right > other[0] && top < other[3] && bottom > other[1]) return other[4];
       }
     }
-    const box = [left, top, right, bottom];
-    for (const key of keys) {
+    return null;
+  }
+
+  /** Everything that lies in the rectangle is added to `found`. */
+  all(left, top, right, bottom, found) {
+    for (const key of keysOf(left, top, right, bottom)) {
+      for (const other of this.#cells.get(key) ?? []) {
+        if (left < other[2] && right > other[0] && top < other[3] && bottom > other[1]) found.add(other[4]);
+      }
+    }
+  }
+
+  /** Lays `what` there, whatever lies there already. */
+  put(left, top, right, bottom, what) {
+    const box = [left, top, right, bottom, what];
+    for (const key of keysOf(left, top, right, bottom)) {
       const boxes = this.#cells.get(key);
       if (boxes) boxes.push(box);
       else this.#cells.set(key, [box]);
     }
-    return true;
   }
+}
+
+function keysOf(left, top, right, bottom) {
+  const keys = [];
+  for (let x = Math.floor(left / CELL); x <= Math.floor(right / CELL); x += 1) {
+    for (let y = Math.floor(top / CELL); y <= Math.floor(bottom / CELL); y += 1) keys.push(x * 65536 + y);
+  }
+  return keys;
 }
 
 /** A name as it may stand on a map: one line, not endless, and unable to turn its neighbours' direction. */

@@ -104,8 +104,8 @@ export class UnitList {
     text(parts.name, plain(unit.name, 40));
     text(parts.where, [unit.street, unit.team].filter(Boolean).map((word) => plain(word, 40)).join(" · "));
     text(parts.state, sos ? t("sos") : unit.state === ONLINE_FIX ? motion(unit) : t(`state_${unit.state}`));
-    // Of a unit outside the watched area only the state is known here: no age is better than an old one.
-    text(parts.age, unit.near ? ageOf(unit.fix, now) : "");
+    // Of a unit that is well and outside the watched area we are not told each fix: no age is better than an old one.
+    text(parts.age, unit.near || unit.state !== ONLINE_FIX ? ageOf(unit.fix, now) : "");
     set(parts.state.dataset, "state", sos ? "sos" : String(unit.state));
     row.lang = language();
   }

@@ -1,8 +1,13 @@
 // Where the map looks: what to ask the server for, following, the home view, and the pointer over units.
 
+import { t } from "./i18n.js";
+import { plain } from "./labels.js";
+
 const { L } = window;
+const NAMED = 8; // names of a group under the pointer
 const WATCH_MS = 250; // after the last movement
 const WATCH_PAD = 0.3; // share of the view asked for beyond its edges
+const INSEPARABLE = 24; // pixels at the nearest zoom
 const TOO_WIDE = 4; // ask anew when the watched box is that many times the view
 
 export class MapView {
@@ -28,7 +33,9 @@ export class MapView {
     map.on("mouseout", () => this.view.hover(null));
     map.on("click", (event) => {
       const unit = this.unitsLayer.hit(event.containerPoint);
-      this.onPick(unit?.id ?? null);
+      const group = unit ? null : this.unitsLayer.groupAt(event.containerPoint);
+      if (group) this.open(group.items.map((item) => item.unit));
+      else this.onPick(unit?.id ?? null);
     });
     new ResizeObserver(() => map.invalidateSize({ pan: false })).observe(map.getContainer());
     this.#scale();
@@ -119,8 +126,30 @@ export class MapView {
 
   #pointer(point) {
     const unit = this.unitsLayer.hit(point);
+    const group = unit ? null : this.unitsLayer.groupAt(point);
     this.view.hover(unit?.id ?? null);
-    this.map.getContainer().classList.toggle("over-unit", unit !== null);
+    const box = this.map.getContainer();
+    box.classList.toggle("over-unit", unit !== null || group !== null);
+    const names = group ? group.items.slice(0, NAMED).map((item) => plain(item.unit.name, 18)) : [];
+    const title = names.join(t("comma")) + (group && group.items.length > NAMED ? " …" : "");
+    if (box.title !== title) box.title = title;
+  }
+
+  /** Zooms in until a group falls apart; one that never would is walked through, click by click. */
+  open(units) {
+    const { map } = this;
+    const bounds = L.latLngBounds(units.map((unit) => [unit.lat, unit.lon]));
+    const nearest = map.getMaxZoom();
+    const apart = map.project(bounds.getSouthWest(), nearest).distanceTo(map.project(bounds.getNorthEast(), nearest));
+    if (apart < INSEPARABLE || map.getZoom() >= nearest) {
+      const ids = units.map((unit) => unit.id).sort();
+      this.onPick(ids.find((id) => this.view.selected === null || id > this.view.selected) ?? ids[0]);
+      return;
+    }
+    this.#touched = true;
+    this.view.follow(false);
+    const zoom = Math.min(nearest, Math.max(map.getZoom() + 1, map.getBoundsZoom(bounds.pad(0.5))));
+    map.setView(bounds.getCenter(), zoom);
   }
 
   /** A ruler of a round length. */

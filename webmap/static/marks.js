@@ -15,6 +15,12 @@ const OFF_SHIFT = 4;
 const SVG = "http://www.w3.org/2000/svg";
 
 export const RADIUS = { person: 7, vehicle: 12 };
+const WALL = 1.7; // a command hall looks from ten metres
+
+/** How much larger than on a desk everything on the map is drawn. */
+export function signScale(prefs) {
+  return prefs.get("wall") ? WALL : 1;
+}
 
 /** The sign as an SVG element for lists and legends; its colour comes from the style sheet by `data-state`. */
 export function markElement(state, kind) {
@@ -42,11 +48,13 @@ export class Sprites {
   #made = new Map();
   #colors = null;
   #ratio = 0;
+  #scale = 1;
 
-  prepare(colors, ratio) {
-    if (colors === this.#colors && ratio === this.#ratio) return;
+  prepare(colors, ratio, scale) {
+    if (colors === this.#colors && ratio === this.#ratio && scale === this.#scale) return;
     this.#colors = colors;
     this.#ratio = ratio;
+    this.#scale = scale;
     this.#made.clear();
   }
 
@@ -118,9 +126,10 @@ export class Sprites {
 
   #picture(size, paint) {
     const image = document.createElement("canvas");
-    image.width = image.height = Math.ceil(size * this.#ratio);
+    const density = this.#ratio * this.#scale;
+    image.width = image.height = Math.ceil(size * density);
     const ctx = image.getContext("2d");
-    ctx.scale(this.#ratio, this.#ratio);
+    ctx.scale(density, density);
     ctx.translate(size / 2, size / 2);
     paint(ctx);
     return { image, size: image.width / this.#ratio };

@@ -53,7 +53,11 @@ export class Units {
       const unit = this.all.get(String(id));
       if (unit) unit.near = false;
     }
-    for (const [id, state] of message.states ?? []) this.#state(this.#unit(String(id)), state);
+    for (const [id, state, fix] of message.states ?? []) {
+      const unit = this.#unit(String(id));
+      this.#state(unit, state);
+      if (fix !== undefined) unit.fix = fix;
+    }
     for (const row of message.units ?? []) this.#row(row, clock);
   }
 

@@ -1,8 +1,10 @@
-// The units on the map. Level of detail by how many are in sight: dots, then signs with headings, then names.
+// The units on the map. Level of detail by how many are in sight: dots, then signs with headings, then names;
+// where signs would hide one another, one sign for all of them (clusters.js).
 
 import { CanvasLayer } from "./canvas_layer.js";
+import { drawGroup, findGroups, middle, radiusOf } from "./clusters.js";
 import { FONT, haloText, Places, plain } from "./labels.js";
-import { RADIUS, Sprites } from "./marks.js";
+import { RADIUS, signScale, Sprites } from "./marks.js";
 import { GLIDE_MS, isSos, OFF_SHIFT, OFFLINE, ONLINE_FIX, shown, STALE } from "./state.js";
 import { ageOf } from "./time.js";
 
@@ -11,6 +13,8 @@ export const LABELS_BELOW = 150;
 const HIT_CELL = 40;
 const HIT_REACH = 16; // a finger's and a trembling hand's allowance around the sign
 const ALPHA = [1, 1, 0.92, 0.85, 0.7];
+const MOVING = 0.3; // m/s; below that a heading is chance
+const REGROUP_MS = 1000; // groups that came and went with every step could not be read
 
 export const UnitsLayer = CanvasLayer.extend({
   initialize(model) {
@@ -18,21 +22,56 @@ export const UnitsLayer = CanvasLayer.extend({
     this.model = model; // {units, view, theme, clock, still}
     this.sprites = new Sprites();
     this.hash = new Map();
-    this.drawn = [];
+    this.drawn = []; // what has a sign of its own
+    this.groups = []; // {x, y, r, items}: what shares one
+    this.seen = []; // all in sight
+    this.grouped = { at: -Infinity, zoom: 0, scale: 1, of: new Map() };
   },
 
   paint(ctx, view, time) {
     const { model } = this;
-    this.sprites.prepare(model.theme.colors, view.ratio);
-    const { drawn, moving } = this.gather(view, model.still() ? Infinity : time);
-    const dots = drawn.length > DOTS_ABOVE;
-    this.detail = dots ? "dots" : drawn.length < LABELS_BELOW ? "labels" : "signs";
-    this.index(drawn);
-    for (const item of drawn) this.sign(ctx, item, dots);
+    this.scale = signScale(model.prefs);
+    this.sprites.prepare(model.theme.colors, view.ratio, this.scale);
+    const { seen, moving } = this.gather(view, model.still() ? Infinity : time);
+    this.seen = seen;
+    const dots = seen.length > DOTS_ABOVE;
+    this.detail = dots ? "dots" : seen.length < LABELS_BELOW ? "labels" : "signs";
+    if (dots) [this.drawn, this.groups] = [seen, []];
+    else this.group(seen, view, time);
+    this.index(this.drawn);
+    for (const group of this.groups) drawGroup(ctx, group, model.theme.colors, this.scale, view.ratio);
+    for (const item of this.drawn) this.sign(ctx, item, dots);
     ctx.globalAlpha = 1;
-    if (this.detail === "labels") this.names(ctx, drawn, view);
-    else this.names(ctx, drawn.filter((item) => item.rank > 100), view);
+    if (this.detail === "labels") this.names(ctx, this.drawn, view);
+    else this.names(ctx, this.drawn.filter((item) => item.rank > 100), view);
     if (moving) this.redraw();
+  },
+
+  /** Who stands alone and who in a group. Groups are kept for a second: they are formed anew by zooming, not by steps. */
+  group(seen, view, time) {
+    const { grouped, scale } = this;
+    if (grouped.zoom !== view.zoom || grouped.scale !== scale || time - grouped.at > REGROUP_MS) {
+      const places = seen.map(({ unit }) => ({ unit, x: unit.x * view.scale, y: unit.y * view.scale }));
+      places.sort((a, b) => (a.unit.id < b.unit.id ? -1 : 1));
+      const of = new Map();
+      for (const [number, items] of findGroups(places, scale).entries()) for (const { unit } of items) of.set(unit.id, number);
+      this.grouped = { at: time, zoom: view.zoom, scale, of };
+    }
+    const alone = [];
+    const groups = new Map();
+    for (const item of seen) {
+      const number = this.grouped.of.get(item.unit.id);
+      if (number === undefined || item.rank > 100) alone.push(item);
+      else if (groups.has(number)) groups.get(number).push(item);
+      else groups.set(number, [item]);
+    }
+    this.groups = [];
+    for (const items of groups.values()) {
+      if (items.length > 1) this.groups.push({ items, ...middle(items), r: radiusOf(items.length) * scale });
+      else alone.push(...items);
+    }
+    if (alone.length !== seen.length) alone.sort((a, b) => a.rank - b.rank);
+    this.drawn = alone;
   },
 
   /** Units in sight in drawing order: what matters most is drawn last and lies on top. */
@@ -54,15 +93,14 @@ export const UnitsLayer = CanvasLayer.extend({
       drawn.push({ unit, x, y, rank });
     }
     drawn.sort((a, b) => a.rank - b.rank);
-    this.drawn = drawn;
-    return { drawn, moving };
+    return { seen: drawn, moving };
   },
 
   sign(ctx, { unit, x, y }, dots) {
     const sos = isSos(unit);
     const alpha = sos ? 1 : ALPHA[unit.state];
     if (ctx.globalAlpha !== alpha) ctx.globalAlpha = alpha;
-    if (!dots && unit.course !== null && unit.state === ONLINE_FIX && (unit.speed ?? 0) > 0.3) {
+    if (!dots && unit.course !== null && unit.state === ONLINE_FIX && (unit.speed ?? 0) > MOVING) {
       const beak = this.sprites.beak(unit.state, unit.kind, sos);
       ctx.save();
       ctx.translate(x, y);
@@ -79,53 +117,72 @@ export const UnitsLayer = CanvasLayer.extend({
   },
 
   names(ctx, drawn, view) {
-    const { theme, view: looks, clock, prefs } = this.model;
+    const { theme, view: looks, clock, prefs, names: ground } = this.model;
     const { colors } = theme;
+    const { scale } = this;
     const now = clock.now();
     const places = new Places();
+    const below = new Places(); // the names on the ground
+    const covered = new Set();
+    if (this.detail === "labels") for (const { key, box } of ground.boxes(view)) below.put(...box, key);
+    for (const { x, y, r } of this.groups) {
+      places.put(x - r, y - r, x + r, y + r, true);
+      below.all(x - r, y - r, x + r, y + r, covered);
+    }
     for (const { unit, x, y } of drawn) {
-      const r = RADIUS[unit.kind] + 1;
-      places.take(x - r, y - r, x + r, y + r);
+      const r = (RADIUS[unit.kind] + 1) * scale;
+      places.put(x - r, y - r, x + r, y + r, true);
+      below.all(x - 0.6 * r, y - 0.6 * r, x + 0.6 * r, y + 0.6 * r, covered);
     }
     ctx.textBaseline = "middle";
-    ctx.textAlign = "center";
+    ctx.textAlign = "left";
+    const size = prefs.get("wall") ? 19 : view.zoom >= 15 ? 12.5 : 12;
+    const small = `500 ${prefs.get("wall") ? 15 : 11}px ${FONT}`;
     for (let i = drawn.length - 1; i >= 0; i -= 1) {
       const { unit, x, y } = drawn[i];
       const chosen = unit.id === looks.selected || unit.id === looks.hovered;
       const sos = isSos(unit);
-      const size = prefs.get("wall") ? 16 : view.zoom >= 15 ? 12.5 : 12;
-      ctx.font = `${chosen || sos ? 700 : 600} ${size}px ${FONT}`;
+      const font = `${chosen || sos ? 700 : 600} ${size}px ${FONT}`;
+      ctx.font = font;
       const name = plain(unit.name, 18);
       const old = unit.state === STALE || unit.state === OFFLINE || sos || chosen ? ageOf(unit.fix, now) : "";
       const nameWidth = ctx.measureText(name).width;
-      ctx.font = `500 11px ${FONT}`;
+      ctx.font = small;
       const oldWidth = old ? ctx.measureText(old).width + 6 : 0;
       const half = (nameWidth + oldWidth) / 2;
-      const spot = this.spot(places, unit, x, y, half, RADIUS[unit.kind] + (chosen ? 8 : 2), chosen || sos);
+      const r = (RADIUS[unit.kind] + (chosen ? 8 : 2)) * scale;
+      const spot = this.spot({ places, below, edition: ground.edition }, unit, x, y, half + 2, size * 0.64, r, chosen || sos);
       if (!spot) continue;
+      below.all(spot[0] - half, spot[1] - 6, spot[0] + half, spot[1] + 6, covered);
       const left = spot[0] - half;
-      ctx.textAlign = "left";
       ctx.globalAlpha = unit.state === OFF_SHIFT && !chosen ? 0.75 : 1;
-      ctx.font = `${chosen || sos ? 700 : 600} ${size}px ${FONT}`;
+      ctx.font = font;
       haloText(ctx, name, left, spot[1], sos ? colors.sos : colors.text, colors.textHalo, 3.4);
       if (!old) continue;
-      ctx.font = `500 11px ${FONT}`;
+      ctx.font = small;
       haloText(ctx, old, left + nameWidth + 6, spot[1] + 0.5, sos ? colors.sos : colors.textSoft, colors.textHalo, 3.4);
     }
     ctx.globalAlpha = 1;
+    ground.cover(covered);
   },
 
   /** Below the sign, or right, left, above of it; chosen units get their place whatever lies there. */
-  spot(places, unit, x, y, half, r, must) {
-    const spots = [[x, y + r + 11], [x + r + 7 + half, y], [x - r - 7 - half, y], [x, y - r - 12]];
-    // Where it stood last comes first: names that hop from side to side cannot be read.
-    for (const side of [unit.side ?? 0, 0, 1, 2, 3]) {
-      const [cx, cy] = spots[side];
-      if (!places.take(cx - half - 2, cy - 8, cx + half + 2, cy + 8)) continue;
-      unit.side = side;
-      return spots[side];
-    }
-    return must ? spots[0] : null;
+  spot({ places, below, edition }, unit, x, y, half, high, r, must) {
+    const beak = beakSide(unit);
+    const reach = (side) => r + (side === beak ? 7 * this.scale : 0);
+    const spots = [[x, y + reach(0) + high + 1], [x + reach(1) + 5 + half, y], [x - reach(2) - 5 - half, y], [x, y - reach(3) - high - 2]];
+    const boxes = spots.map(([cx, cy]) => [cx - half, cy - high, cx + half, cy + high]);
+    const free = (side) => places.at(...boxes[side]) === null;
+    // Where it stood stays its place: names that hop from side to side cannot be read. Else first where no name of
+    // the ground lies, and where the beak does not point.
+    const kept = unit.sideEdition === edition && unit.side !== undefined && free(unit.side) ? unit.side : null;
+    const order = beak === 0 ? [1, 2, 0, 3] : [0, 1, 2, 3];
+    const side = kept ?? order.find((one) => free(one) && below.at(...boxes[one]) === null) ?? order.find(free) ?? (must ? 0 : null);
+    if (side === null) return null;
+    unit.side = side;
+    unit.sideEdition = edition;
+    places.put(...boxes[side], true);
+    return spots[side];
   },
 
   index(drawn) {
@@ -152,11 +209,20 @@ export const UnitsLayer = CanvasLayer.extend({
       for (let j = row - 1; j <= row + 1; j += 1) {
         for (const item of this.hash.get(i * 65536 + j) ?? []) {
           const distance = Math.hypot(item.x - x, item.y - y) - (item.unit.kind === "vehicle" ? 4 : 0);
-          if (distance <= HIT_REACH && distance < bestDistance) [best, bestDistance] = [item.unit, distance];
+          if (distance <= HIT_REACH * this.scale && distance < bestDistance) [best, bestDistance] = [item.unit, distance];
         }
       }
     }
     return best;
+  },
+
+  /** The group under a point of the map's container, or null. */
+  groupAt(point) {
+    if (!this.view) return null;
+    const corner = this._map.getPixelBounds().min;
+    const x = point.x + corner.x - this.view.left;
+    const y = point.y + corner.y - this.view.top;
+    return this.groups.find((group) => Math.hypot(group.x - x, group.y - y) <= group.r + 3) ?? null;
   },
 
   /** Where a unit stands in the map's container, for tests and for panning; null when it is not drawn. */
@@ -167,3 +233,9 @@ export const UnitsLayer = CanvasLayer.extend({
     return { x: item.x + this.view.left - corner.x, y: item.y + this.view.top - corner.y };
   },
 });
+
+/** On which side of the sign the beak is: 0 below, 1 right, 2 left, 3 above, or null. */
+function beakSide(unit) {
+  if (unit.course === null || unit.state !== ONLINE_FIX || (unit.speed ?? 0) <= MOVING) return null;
+  return [3, 1, 0, 2][Math.round(unit.course / 90) % 4];
+}
