@@ -135,11 +135,16 @@ class Applier:
             if self.applied >= self._journal.last:
                 return ()
             read = self._journal.read
-            return await as_future(
+            batches = await as_future(
                 deferToThreadPool(self._reactor, self._pool, read, self.applied + 1, 4 * STEP_RECORDS)
             )
+            while queue and batches and queue[0].first <= batches[-1].last:
+                self._queued -= len(queue.popleft().records)  # it has been read too
+            queue.extendleft(reversed(batches))
+            self._queued += sum(len(batch.records) for batch in batches)
         taken: list[Batch] = []
-        count, following = 0, self.applied + 1
+        # What was just read may begin beyond our place: the journal no longer has what was before it.
+        count, following = 0, queue[0].first if queue else 0
         # What did not fit is missing in the middle, not only at the end: no further than to there.
         while queue and count < STEP_RECORDS and queue[0].first <= following:
             batch = queue.popleft()

@@ -194,7 +194,7 @@ class MemoryLiveStore:
         return sorted(self._holes.items())
 
     async def fill(self, journal: str, update: Update) -> bool:
-        if self._head[0] != journal or update.first not in self._holes:
+        if self._head[0] != journal or update.last > self._holes.get(update.first, 0):
             return False
         end = self._holes.pop(update.first)
         if end > update.last:

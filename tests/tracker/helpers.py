@@ -107,6 +107,7 @@ class House:
     """An intake over a real journal whose disk and clock are moved by hand."""
 
     def __init__(self, folder: Path, **journal: Any) -> None:
+        self.folder = folder
         self.hands = Hands()
         self.now = NOON
         pool: Any = self.hands

@@ -1,0 +1,671 @@
+"""The store catches up, whatever becomes of it: afterwards it holds what a straight run over the journal makes."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import msgpack
+import pytest
+
+from storage.client import Client
+from tests.reactor import run, until
+from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, House, record
+from tests.tracker.stores import Fickle, valkey
+from tracker.applier import Applier
+from tracker.pipeline import Pipeline, UnitState
+from tracker.record import ENTITY, ReportRecord
+from tracker.store import LiveStore, MemoryLiveStore, RedisLiveStore, Update
+from tracker.tracks import Tracks
+
+DAY = 24 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The applier's pauses, shortened: what is tested is what happens and not when."""
+
+    async def nap(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.002))
+
+    monkeypatch.setattr("tracker.applier.asyncio", SimpleNamespace(sleep=nap, Event=asyncio.Event))
+
+
+class Bench:
+    """A journal moved by hand, a store that may fail, and an applier that can be started again."""
+
+    def __init__(self, house: House, store: LiveStore, **options: Any) -> None:
+        self.house = house
+        self.journal = house.journal
+        self.store = Fickle(store)
+        self.entities: list[tuple[str, str, bytes]] = []
+        self._options = options
+        self._random = Random(7)
+        self._at = NOON
+        self.points: list[ReportRecord] = []
+
+    def make(self) -> Applier:
+        """A server's start: everything in memory is new."""
+        hands: Any = self.house.hands
+        self.applier = Applier(
+            self.journal, Pipeline(lambda: NO_AREAS), self.store, hands, hands, lambda: self.house.now,
+            lambda: self.entities, **self._options,
+        )  # fmt: skip
+        self.tracks = Tracks(
+            self.journal, self.store, self.applier, lambda: NO_AREAS, hands, hands, lambda: self.house.now
+        )
+        return self.applier
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Applier]:
+        applier = self.make()
+        tasks = [asyncio.ensure_future(applier.run()), asyncio.ensure_future(applier.fill())]
+        try:
+            yield applier
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.journal._listeners.remove(applier.committed)
+
+    def commit(self, number: int = 10) -> None:
+        """So many points of three units on disk."""
+        made = []
+        for _ in range(number):
+            self._at += 1000
+            unit = self._random.choice(["p1", "p2", "p3"])
+            made.append(
+                record(
+                    self._at, LAT + self._random.randrange(3000), LON + self._random.randrange(3000), unit=unit,
+                    device=f"d{unit}", alarm=self._random.choice([0, 0, 1]),
+                )
+            )  # fmt: skip
+        self.write(made)
+
+    def write(self, records: list[Any]) -> None:
+        before = self.journal.last
+        self.journal.append([tuple(r) for r in records], lambda first: None)
+        self.house.settle()
+        assert self.journal.last == before + len(records)
+        self.points += [r for r in records if isinstance(r, ReportRecord) and r.latitude is not None]
+        self.house.now = max(self.house.now, self._at + 1000)
+
+    def straight(self) -> dict[str, bytes]:
+        """The states of one run over the whole journal."""
+        line = Pipeline(lambda: NO_AREAS)
+        for batch in self.journal.read(1, 1 << 30):
+            for each in batch.records:
+                if each[0] != ENTITY:
+                    line.take(each)
+        return {unit: state.pack() for unit, state in line.states.items()}
+
+    async def settled(self) -> None:
+        async def done() -> bool:
+            return (
+                self.applier.stored == self.journal.last
+                and not self.applier.problem
+                and await self.store.inner.holes() == []
+            )
+
+        while not await done():
+            await asyncio.sleep(0.001)
+
+    async def check(self) -> None:
+        """All is as if nothing had happened."""
+        await self.settled()
+        assert await self.store.head() == (self.journal.id, self.journal.last)
+        assert {UnitState.unpack(p).unit: p for p in await self.store.load()} == self.straight()
+        await self.check_tracks()
+        assert self.applier.behind(self.house.now + 5000) == 0
+
+    async def check_tracks(self) -> None:
+        """Each point is in the tracks, once."""
+        for unit in ("p1", "p2", "p3"):
+            found = [r.identity for r, _, _ in await self.tracks.read(unit, NOON - 9 * DAY, NOON + 9 * DAY)]
+            wanted = {r.identity for r in self.points if r.unit == unit}
+            assert len(found) == len(set(found))
+            assert set(found) == wanted
+
+    async def hot(self, unit: str) -> bytes:
+        """What lies in the store itself, of the hours around noon."""
+        return b"".join(await self.store.inner.track(unit, range(NOON // HOUR - 60, NOON // HOUR + 60)))
+
+
+@pytest.fixture
+def bench(house: House) -> Bench:
+    return Bench(house, MemoryLiveStore())
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with valkey() as address:
+        yield address
+
+
+# -- starting
+
+
+def test_from_an_empty_store(bench: Bench) -> None:
+    async def work() -> None:
+        bench.commit(700)
+        bench.commit(5)
+        async with bench.running() as applier:
+            await bench.check()
+            bench.commit(30)
+            await bench.check()
+            assert applier.resyncs == 1
+
+    run(work())
+
+
+def test_from_a_store_that_has_all(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(30)
+            await bench.check()
+        bench.store.applied.clear()
+        async with bench.running():
+            await bench.check()
+            assert bench.store.applied == []
+            bench.commit(3)
+            await bench.check()
+
+    run(work())
+
+
+def test_from_a_store_that_has_some(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(30)
+            await bench.check()
+        bench.commit(40)
+        bench.commit(1300)
+        bench.store.applied.clear()
+        async with bench.running():
+            await bench.check()
+            assert bench.store.applied[0][0] == 31
+
+    run(work())
+
+
+def test_from_the_middle_of_a_batch_on(bench: Bench) -> None:
+    """Another process of the past may have cut its updates elsewhere."""
+
+    async def work() -> None:
+        bench.commit(30)
+        line = Pipeline(lambda: NO_AREAS)
+        (batch,) = bench.journal.read(1, 100)
+        tracks: dict[tuple[str, int], bytes] = {}
+        for each in batch.records[:17]:
+            line.take(each)
+            key = (each[2], each[6] // HOUR)
+            tracks[key] = tracks.get(key, b"") + msgpack.packb(each)
+        live = {str(unit): state.pack() for unit, state in line.states.items()}
+        await bench.store.apply(bench.journal.id, Update(1, 17, live=live, tracks=tracks))
+        async with bench.running():
+            await bench.check()
+
+    run(work())
+
+
+def test_from_a_store_that_is_away_at_first(bench: Bench) -> None:
+    async def work() -> None:
+        bench.commit()
+        bench.store.away = True
+        async with bench.running() as applier:
+            await until(lambda: applier.resyncs > 3)
+            assert "ConnectionError" in applier.problem
+            bench.commit()
+            assert applier.behind(bench.house.now + 5000) > 0
+            bench.store.away = False
+            await bench.check()
+
+    run(work())
+
+
+def test_from_the_store_of_another_journal(bench: Bench) -> None:
+    async def work() -> None:
+        other = UnitState("ghost")  # type: ignore[arg-type]
+        await bench.store.apply(
+            "another", Update(1, 5, live={"ghost": other.pack()}, tracks={("p1", NOON // HOUR): b"?"})
+        )
+        bench.commit(20)
+        async with bench.running():
+            await bench.check()
+
+    run(work())
+
+
+def test_from_a_store_that_is_ahead_of_the_journal(bench: Bench) -> None:
+    async def work() -> None:
+        ghost = UnitState("ghost")  # type: ignore[arg-type]
+        await bench.store.apply(bench.journal.id, Update(1, 5000, live={"ghost": ghost.pack()}))
+        bench.commit(20)
+        async with bench.running():
+            await bench.check()
+
+    run(work())
+
+
+def test_from_an_empty_store_when_the_journals_first_days_are_gone(bench: Bench) -> None:
+    async def work() -> None:
+        bench.house.now = NOON - 3 * DAY
+        bench.write([record(NOON - 3 * DAY + i) for i in range(10)])
+        bench.points.clear()
+        bench.house.now = NOON
+        bench.commit(700)
+        bench.commit(700)
+        sorted((bench.house.folder).glob("*.db"))[0].unlink()
+        async with bench.running():
+            await bench.check()
+            bench.commit(3)
+            await bench.check()
+
+    run(work())
+
+
+def test_from_an_empty_store_and_an_empty_journal(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running() as applier:
+            await until(lambda: not applier.problem)
+            assert await bench.store.head() == (bench.journal.id, 0)
+            bench.commit()
+            await bench.check()
+
+    run(work())
+
+
+# -- while running
+
+
+def test_flushall_in_between(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(1700)
+            await bench.settled()
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            bench.commit(5)
+            await bench.check()
+            assert await bench.hot("p1")  # and not only through the journal
+
+    run(work())
+
+
+def test_flushall_while_the_holes_are_being_filled(bench: Bench) -> None:
+    async def work() -> None:
+        memory: Any = bench.store.inner
+        async with bench.running():
+            bench.commit(4000)
+            await bench.settled()
+            memory.clear()
+            bench.commit(1)
+            await until(lambda: memory._holes and 1 not in memory._holes)
+            memory.clear()
+            bench.commit(1)
+            await bench.check()
+
+    run(work())
+
+
+def test_the_store_is_away_while_the_devices_go_on(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running() as applier:
+            bench.commit()
+            await bench.settled()
+            bench.store.away = True
+            for _ in range(20):
+                bench.commit(50)
+            await until(lambda: applier.problem)
+            assert await bench.store.inner.head() == (bench.journal.id, 10)
+            assert applier.behind(bench.house.now) > 0
+            await bench.check_tracks()  # from the journal meanwhile
+            bench.store.away = False
+            await bench.check()
+
+    run(work())
+
+
+@pytest.mark.parametrize("sizes", [[60, 60, 30], [100, 1, 1], [90, 20, 10, 5, 300, 7], [10] * 40, [101]])
+def test_the_memory_is_bounded_and_nothing_is_lost_by_it(house: House, sizes: list[int]) -> None:
+    bench = Bench(house, MemoryLiveStore(), queue_records=100)
+
+    async def work() -> None:
+        async with bench.running() as applier:
+            bench.commit(1)
+            await bench.settled()
+            bench.store.away = True
+            for size in sizes:
+                bench.commit(size)
+                assert sum(len(b.records) for b in applier._queue) <= 100
+            await until(lambda: applier.problem)
+            bench.store.away = False
+            bench.commit(3)
+            await bench.check()
+            assert applier._queued == 0
+
+    run(work())
+
+
+def test_what_does_not_fit_while_the_store_is_slow_is_read_from_the_journal(house: House) -> None:
+    """The queue has room again before what did not fit has been read: a gap in its middle."""
+    bench = Bench(house, MemoryLiveStore(), queue_records=100)
+
+    async def work() -> None:
+        gate = asyncio.Event()
+        gate.set()
+        apply = bench.store.apply
+
+        async def slow(journal: str, update: Update) -> int:
+            await gate.wait()
+            return await apply(journal, update)
+
+        bench.store.apply = slow  # type: ignore[method-assign]
+        async with bench.running() as applier:
+            bench.commit(1)
+            await bench.settled()
+            gate.clear()
+            bench.commit(50)
+            await until(lambda: applier.applied == 51)
+            for size in (60, 60, 30, 40, 2):
+                bench.commit(size)
+            gate.set()
+            await bench.check()
+
+    run(work())
+
+
+def test_an_answer_that_got_lost(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit()
+            await bench.settled()
+            for _ in range(3):
+                bench.store.swallow_answer = True
+                bench.commit()
+                await bench.settled()
+            await bench.check()
+            # Nothing was taken twice.
+            assert len(await bench.hot("p1")) == sum(
+                len(msgpack.packb(tuple(r))) for r in bench.points if r.unit == "p1"
+            )
+
+    run(work())
+
+
+@pytest.mark.parametrize("updates", [1, 3])
+@pytest.mark.parametrize("notice", ["by the next update", "by a broken call"])
+def test_a_store_that_has_lost_its_last_updates(bench: Bench, updates: int, notice: str) -> None:
+    """A server that syncs its file once a second, killed: it comes back as it was."""
+
+    async def work() -> None:
+        memory: Any = bench.store.inner
+        async with bench.running():
+            bench.commit()
+            await bench.settled()
+            kept = copy.deepcopy({k: v for k, v in vars(memory).items() if k != "_subscribers"})
+            for _ in range(updates):
+                bench.commit()
+                await bench.settled()
+            if notice == "by a broken call":
+                bench.store.away = True
+                bench.commit()
+                await until(lambda: bench.applier.problem)
+            vars(memory).update(kept)
+            bench.store.away = False
+            bench.commit()
+            await bench.check()
+
+    run(work())
+
+
+def test_a_stranger_writes_into_the_store(bench: Bench) -> None:
+    async def work() -> None:
+        memory: Any = bench.store.inner
+        async with bench.running():
+            bench.commit()
+            await bench.settled()
+            memory.clear()
+            await memory.apply("another", Update(1, 99))
+            bench.commit()
+            await bench.check()
+
+    run(work())
+
+
+def test_repetitions_are_stored_once_and_all_is_the_same_again_after_flushall(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(30)
+            again = [r._replace(server_time=r.server_time + 5000, marks=2) for r in bench.points[:20]]
+            bench.write(again)
+            await bench.check()
+            once = await bench.hot("p1")
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            bench.commit(1)
+            await bench.check()
+            assert len(await bench.hot("p1")) >= len(once)
+
+    run(work())
+
+
+def test_a_fault_of_ours_is_told_and_does_not_end_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with bench.running() as applier:
+            bench.commit()
+            await bench.settled()
+            broken = True
+            read = bench.journal.read
+
+            def reads(first: int, limit: int, *, rare: bool = False) -> Any:
+                if broken:
+                    raise OSError("the disk")
+                return read(first, limit, rare=rare)
+
+            monkeypatch.setattr(bench.journal, "read", reads)
+            applier._queue_records = 0
+            bench.commit()
+            await until(lambda: applier.problem)
+            broken = False
+            await bench.check()
+
+    run(work())
+
+
+def test_filling_goes_on_after_a_fault(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        faults = 0
+        part = Applier._fill_part
+
+        async def fails(self: Applier, first: int, last: int) -> bool:
+            nonlocal faults
+            faults += 1
+            if faults < 3:
+                raise ValueError("a damaged file")
+            return await part(self, first, last)
+
+        monkeypatch.setattr(Applier, "_fill_part", fails)
+        async with bench.running():
+            bench.commit(20)
+            await bench.settled()
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            bench.commit(1)
+            await bench.check()
+            assert faults >= 3
+
+    run(work())
+
+
+def test_entities_go_along(bench: Bench) -> None:
+    async def work() -> None:
+        memory: Any = bench.store.inner
+        async with bench.running():
+            bench.write([(ENTITY, NOON, "unit", "p1", {"name": "A"}), (ENTITY, NOON, "area", "g1", {"name": "G"})])
+            bench.write([(ENTITY, NOON, "area", "g1", None)])
+            await bench.settled()
+            assert memory.entities == {("unit", "p1"): msgpack.packb({"name": "A"})}
+            bench.entities = [("unit", "p1", b"whole")]
+            memory.clear()
+            bench.commit(1)
+            await bench.settled()
+            assert memory.entities == {("unit", "p1"): b"whole"}
+
+    run(work())
+
+
+def test_places_are_degrees_and_end_where_the_map_does(bench: Bench) -> None:
+    async def work() -> None:
+        memory: Any = bench.store.inner
+        async with bench.running():
+            bench.write([record(), record(unit="p2", device="d2", latitude=890_000_000)])
+            await bench.check()
+            assert memory.places == {"p1": (LON / 1e7, LAT / 1e7)}
+
+    run(work())
+
+
+# -- tracks
+
+
+def test_old_points_are_read_from_the_journal_and_new_ones_from_the_store(bench: Bench) -> None:
+    async def work() -> None:
+        bench.house.now = NOON - 5 * DAY
+        old = [record(NOON - 5 * DAY - i * 1000, LAT + i) for i in range(20)]
+        bench.write(old)
+        bench.house.now = NOON
+        late = [record(NOON - 3 * DAY + i, LAT + i, server_time=NOON, marks=2) for i in range(5)]
+        async with bench.running():
+            bench.write(late)
+            bench.commit(50)
+            await bench.check()
+            assert len(await bench.tracks.read("p1", NOON - 6 * DAY, NOON - 4 * DAY)) == 20
+            assert len(await bench.tracks.read("p1", NOON - 3 * DAY, NOON - 2 * DAY)) == 5
+            assert len(await bench.tracks.read("p1", NOON - 3 * DAY + 1, NOON - 3 * DAY + 3)) == 3
+            assert await bench.tracks.read("nobody", NOON - 6 * DAY, NOON + DAY) == []
+
+    run(work())
+
+
+def test_tracks_are_whole_at_every_moment_of_a_loss_and_its_repair(bench: Bench) -> None:
+    async def work() -> None:
+        filled = 0
+        fill = bench.store.fill
+
+        async def watched(journal: str, update: Update) -> bool:
+            nonlocal filled
+            await bench.check_tracks()
+            done = await fill(journal, update)
+            await bench.check_tracks()
+            filled += 1
+            return done
+
+        bench.store.fill = watched  # type: ignore[method-assign]
+        async with bench.running():
+            for _ in range(8):
+                bench.commit(400)
+            await bench.settled()
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            bench.commit(1)
+            await until(lambda: filled > 2)
+            await bench.check()
+
+    run(work())
+
+
+def test_what_is_stored_while_a_track_is_read_is_not_missed(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(20)
+            await bench.settled()
+            track = bench.store.track
+
+            async def reads(unit: str, hours: Any) -> list[bytes]:
+                found = await track(unit, hours)
+                bench.commit(10)
+                await until(lambda: bench.applier.stored == bench.journal.last)
+                return found
+
+            bench.store.track = reads  # type: ignore[method-assign]
+            before = {r.identity for r in bench.points if r.unit == "p1"}
+            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+
+            # The same when a hole is closed meanwhile.
+            bench.store.track = track  # type: ignore[method-assign]
+            holes = bench.store.holes
+            memory: Any = bench.store.inner
+            (packed,) = await memory.track("p1", [NOON // HOUR])
+            memory._tracks.clear()
+            memory._holes = {1: bench.journal.last}
+
+            async def closing(unit: str, hours: Any) -> list[bytes]:
+                found = await track(unit, hours)
+                memory._holes.clear()
+                memory._tracks["p1", NOON // HOUR] = packed
+                return found
+
+            bench.store.track = closing  # type: ignore[method-assign]
+            bench.store.holes = holes  # type: ignore[method-assign]
+            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+
+    async def still(self: Applier, first: int, last: int) -> bool:
+        return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Applier, "_fill_part", still)
+        run(work())
+
+
+def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            ahead = record(NOON + 5 * HOUR, server_time=NOON)
+            bench.write([record(), ahead])
+            await bench.check()
+            (state,) = map(UnitState.unpack, await bench.store.load())
+            assert state.fix_time == NOON
+            assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
+
+    run(work())
+
+
+# -- the real store
+
+
+async def over_valkey(url: str, folder: Path, work: Callable[[Bench, Any], Awaitable[None]]) -> None:
+    client = Client(url)
+    house = House(folder / "journal")
+    try:
+        await client._redis.flushall()
+        await work(Bench(house, RedisLiveStore(client)), client._redis)
+    finally:
+        await client.close()
+        house.close()
+
+
+def test_the_same_over_a_real_server(url: str, tmp_path: Path) -> None:
+    async def work(bench: Bench, redis: Any) -> None:
+        bench.commit(700)
+        async with bench.running():
+            await bench.check()
+            await redis.flushall()
+            await redis.function_flush()
+            bench.commit(5)
+            await bench.check()
+            bench.store.away = True
+            bench.commit(800)
+            await until(lambda: bench.applier.problem)
+            bench.store.away = False
+            await bench.check()
+            bench.store.swallow_answer = True
+            bench.commit(5)
+            await bench.check()
+        bench.commit(600)
+        async with bench.running():
+            await bench.check()
+
+    run(over_valkey(url, tmp_path, work))
