@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import singledispatchmethod
+from typing import Any
 
 from protocols.errors import RemoteProtocolError
-from protocols.handheld import Batch, Bye, Conversation, Done, Event, Health, Hello, Ping, Refused
+from protocols.handheld import Batch, Bye, Conversation, Done, Health, Hello, Ping, Refused
 from protocols.report import Report
 from storage.journal import JournalFull
 from tracker.intake import Intake
@@ -68,7 +68,7 @@ class HandheldSession:
         """Whole messages of the device, all that one read brought."""
         for message in messages:
             for event in self._core.receive_message(message):
-                self._on(event)
+                _HANDLERS[type(event)](self, event)
         if self._seq is not None:
             self._store()
         self._flush()
@@ -147,26 +147,19 @@ class HandheldSession:
         if not self._core.closing:
             self._core.refuse(code, text)
 
-    @singledispatchmethod
-    def _on(self, event: Event) -> None:
-        raise TypeError(f"no handler for {type(event).__name__}")
-
-    @_on.register
-    def _(self, event: Batch) -> None:
+    def _batch(self, event: Batch) -> None:
         self._reports += event.reports
         self._seq = event.seq
         if event.refused:
             self._intake.counters.refuse(PROTOCOL, "bad_position", event.refused)
 
-    @_on.register
-    def _(self, event: Health) -> None:
+    def _health(self, event: Health) -> None:
         self._reports.append(event.report)
         self._seq = event.seq
         if event.refused:
             self._intake.counters.refuse(PROTOCOL, "bad_reading", event.refused)
 
-    @_on.register
-    def _(self, event: Hello) -> None:
+    def _hello(self, event: Hello) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.device, self._address)
         if carrier is None:
@@ -185,24 +178,32 @@ class HandheldSession:
                 app_min=self._versions.minimum, app_latest=self._versions.latest,
             )  # fmt: skip
 
-    @_on.register
-    def _(self, event: Ping) -> None:
+    def _ping(self, event: Ping) -> None:
         self._core.pong(self._intake.wall())
         if self._carrier is not None:
             self._intake.heard(self._carrier)
 
-    @_on.register
-    def _(self, event: Done) -> None:
+    def _done(self, event: Done) -> None:
         if self._carrier is not None:
             self._links.answered(event.id, self._carrier.device.id, event.ok, event.text)
 
-    @_on.register
-    def _(self, event: Bye) -> None:
+    def _bye(self, event: Bye) -> None:
         pass
 
-    @_on.register
-    def _(self, event: Refused) -> None:
+    def _refused(self, event: Refused) -> None:
         self._intake.counters.refuse(PROTOCOL, event.reason)
+
+
+_HANDLERS: dict[type, Callable[[HandheldSession, Any], None]] = {
+    Batch: HandheldSession._batch,
+    Health: HandheldSession._health,
+    Hello: HandheldSession._hello,
+    Ping: HandheldSession._ping,
+    Done: HandheldSession._done,
+    Bye: HandheldSession._bye,
+    Refused: HandheldSession._refused,
+}
+"""What is done about each event of the core."""
 
 
 def _older(version: str, minimum: str) -> bool:

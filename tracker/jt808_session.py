@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatchmethod
+from typing import Any
 
 from protocols.jt808 import (
     Answer,
@@ -98,7 +98,7 @@ class JT808Session:
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
-            self._on(event)
+            _HANDLERS[type(event)](self, event)
         self._store_arrived()
         self._flush()
 
@@ -134,23 +134,16 @@ class JT808Session:
         except JournalFull:
             self.waiting -= len(arrived)
 
-    @singledispatchmethod
-    def _on(self, event: object) -> None:
-        raise TypeError(f"no handler for {type(event).__name__}")
-
-    @_on.register
-    def _(self, event: Positions) -> None:
+    def _positions(self, event: Positions) -> None:
         self._arrived.append(event)
 
-    @_on.register
-    def _(self, event: Heartbeat) -> None:
+    def _heartbeat(self, event: Heartbeat) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         self._core.acknowledge(event)
         if self._carrier is not None:
             self._intake.heard(self._carrier)
 
-    @_on.register
-    def _(self, event: Registration) -> None:
+    def _registration(self, event: Registration) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.phone, self._address)
         if carrier is None:
@@ -159,8 +152,7 @@ class JT808Session:
             token = self._intake.tokens.token(carrier.device)
             self._core.answer_registration(event, RegistrationResult.OK, token)
 
-    @_on.register
-    def _(self, event: Authentication) -> None:
+    def _authentication(self, event: Authentication) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.phone, self._address)
         good = carrier is not None and self._intake.tokens.accepts(carrier.device, event.token)
@@ -171,23 +163,32 @@ class JT808Session:
             self._carrier, self.authenticated = carrier, True
             self._links.login(carrier.device.id, self)
 
-    @_on.register
-    def _(self, event: Logout) -> None:
+    def _logout(self, event: Logout) -> None:
         self._store_arrived()
         self._core.acknowledge(event)
         self.ended()
 
-    @_on.register
-    def _(self, event: TimeRequest) -> None:
+    def _time_request(self, event: TimeRequest) -> None:
         self._core.answer_time(event, self._intake.wall())
 
-    @_on.register
-    def _(self, event: Answer) -> None:
+    def _answer(self, event: Answer) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         command = self._locates.pop(event.serial, None) if event.result != Result.OK else None
         if command is not None and self._carrier is not None:
             self._links.answered(command, self._carrier.device.id, False, f"the terminal answered {event.result}")
 
-    @_on.register
-    def _(self, event: Refused) -> None:
+    def _refused(self, event: Refused) -> None:
         self._intake.counters.refuse(PROTOCOL, event.reason)
+
+
+_HANDLERS: dict[type, Callable[[JT808Session, Any], None]] = {
+    Positions: JT808Session._positions,
+    Heartbeat: JT808Session._heartbeat,
+    Registration: JT808Session._registration,
+    Authentication: JT808Session._authentication,
+    Logout: JT808Session._logout,
+    TimeRequest: JT808Session._time_request,
+    Answer: JT808Session._answer,
+    Refused: JT808Session._refused,
+}
+"""What is done about each event of the core."""
