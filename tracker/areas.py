@@ -149,7 +149,7 @@ class AreaIndex:
         for level, identity, polygon in square.cut:
             holder = found[level]
             # A lower id that is certain already cannot be beaten; a higher one can, on a border.
-            if (holder is None or identity < holder) and polygon.intersects(shapely.Point(x, y)):
+            if (holder is None or identity < holder) and shapely.intersects_xy(polygon, x, y):
                 found[level] = identity
         return (found[0], found[1])
 
