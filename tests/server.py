@@ -98,11 +98,17 @@ class Server:
                 [*command, sys.executable, *twistd],
                 cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen,
             )  # fmt: skip
-        until("the server listens", self._listens)
-        for label, number in _TOLD.findall(self.told()):
-            self.ports[_NAMES.get(label, label)] = int(number)
-        if well:
-            self.until_well()
+        try:
+            until("the server listens", self._listens)
+            for label, number in _TOLD.findall(self.told()):
+                self.ports[_NAMES.get(label, label)] = int(number)
+            self._write_config()
+            if well:
+                self.until_well()
+        except BaseException:
+            self.kill()
+            self.sweep_up()
+            raise
 
     def stop(self) -> int | None:
         """End it as an operator does; its exit status, ``None`` if it was not running."""
