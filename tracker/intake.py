@@ -14,7 +14,7 @@ from tracker.admission import admit
 from tracker.areas import AreaIndex
 from tracker.counters import Counters
 from tracker.record import ENTITY
-from tracker.roster import Carrier, Change, Roster, admits
+from tracker.roster import Carrier, Change, Refusal, Roster, admits
 from tracker.tokens import Tokens
 
 T = TypeVar("T")
@@ -96,16 +96,24 @@ class Intake:
                 records.append(admitted)
             else:
                 refused.append(str(admitted))
-        protocol = carrier.device.protocol
+        protocol, counters = carrier.device.protocol, self.counters
         if records:
+
+            def stored(first: int | None) -> None:
+                if first is not None:
+                    counters.accepted[protocol] += len(records)
+                done(first)
+
             try:
-                self.journal.append(records, done)
+                self.journal.append(records, stored)
             except JournalFull:
-                self.counters.refuse(protocol, "busy", len(records))
+                counters.refuse(protocol, "busy", len(records))
                 raise
-        counters = self.counters
+            except (TypeError, ValueError, OverflowError):
+                # A value that no decoder should have let through. Sent again it would be the same: let it pass.
+                counters.refuse(protocol, "unstorable", len(records))
+                records = []
         counters.messages[protocol] += 1
-        counters.accepted[protocol] += len(records)
         for reason in refused:
             counters.refuse(protocol, reason)
         if not records:
@@ -139,6 +147,9 @@ class Intake:
             self.journal.append(records, written.callback, rare=True)
         except JournalFull as error:
             raise StoreFailed(str(error)) from None
+        except (TypeError, ValueError, OverflowError):
+            text = "a text or a number in it cannot be stored"
+            raise Refusal("bad_value", text, "其中的文字或数字无法保存") from None
         if await written is None:
             raise StoreFailed(self.journal.failure)
         for change in changes:
