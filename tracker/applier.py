@@ -21,7 +21,7 @@ from twisted.python.threadpool import ThreadPool
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable
 from storage.journal import Batch, Journal
-from tracker.pipeline import Pipeline, UnitState
+from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, REPORT
 from tracker.store import LiveStore, Update
 
@@ -64,6 +64,8 @@ class Applier:
         self._queued = 0
         self._queue_records = queue_records
         self._wake = asyncio.Event()
+        # The store is ours if it was fed from this journal, and by a version that packs states as we do.
+        self._name = f"{journal.id}:{STATE_FORMAT}"
         self._pending: Update | None = None
         self._started = False
         self.applied = 0
@@ -112,7 +114,8 @@ class Applier:
                 # Ours to mend; the devices' reports are safe in the journal meanwhile, and /healthz says it.
                 self._log.failure("the applier failed")
                 self.problem = "internal error in the applier; see the log"
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 30.0)
 
     # -- one step
 
@@ -185,7 +188,7 @@ class Applier:
         update.tracks = {key: b"".join(parts) for key, parts in tracks.items()}
         states = self.pipeline.states
         self._put_states(update, [states[unit] for unit in changed if unit in states])  # type: ignore[index]
-        update.message = self._packer.pack([self._journal.id, update.first, update.last, list(update.live.values())])
+        update.message = self._packer.pack([self._name, update.first, update.last, list(update.live.values())])
         self.applied = update.last
         return update
 
@@ -198,7 +201,7 @@ class Applier:
 
     async def _send(self, update: Update) -> None:
         self._pending = update
-        stored = await self._store.apply(self._journal.id, update)
+        stored = await self._store.apply(self._name, update)
         if stored != update.last:
             raise OutOfStep
         self._confirmed(update)
@@ -216,7 +219,7 @@ class Applier:
         """Ask the store what it has, and go on from there."""
         self.resyncs += 1
         journal, stored = await self._store.head()
-        ours = journal == self._journal.id
+        ours = journal == self._name
         if not self._started:
             await self._start(ours, stored)
         elif ours and stored == self.applied:
@@ -247,8 +250,8 @@ class Applier:
         update = Update(self.applied + 1, self.applied)
         self._put_states(update, list(self.pipeline.states.values()))
         update.entities = self._entities()
-        update.message = self._packer.pack([self._journal.id, 0, self.applied, []])
-        await self._store.restore(self._journal.id, stored + 1, update)
+        update.message = self._packer.pack([self._name, 0, self.applied, []])
+        await self._store.restore(self._name, stored + 1, update)
         self._pending = None
         self._log.warn("live state written anew", units=len(update.live), stored=stored, applied=self.applied)
 
@@ -272,7 +275,7 @@ class Applier:
         read = self._journal.read
         batches = await as_future(deferToThreadPool(self._reactor, self._pool, read, first, 2 * STEP_RECORDS))
         if not batches:
-            return await self._store.fill(self._journal.id, Update(first, last))
+            return await self._store.fill(self._name, Update(first, last))
         oldest_hour = (self._wall() - HOT_SECONDS * 1000) // HOUR
         end = min(batches[-1].last, last)
         tracks: dict[tuple[str, int], bytes] = {}
@@ -283,7 +286,7 @@ class Applier:
                     if hour >= oldest_hour:
                         key = (record[2], hour)
                         tracks[key] = tracks.get(key, b"") + self._packer.pack(record)
-        return await self._store.fill(self._journal.id, Update(first, end, tracks=tracks))
+        return await self._store.fill(self._name, Update(first, end, tracks=tracks))
 
 
 def journal_is_behind(ours: bool, stored: int, last: int) -> bool:

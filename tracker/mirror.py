@@ -85,6 +85,9 @@ class Mirror:
             except Unavailable as error:
                 if self.linked:
                     self._log.warn("the published batches have ended: {reason}", reason=type(error).__name__)
+            except Exception:
+                # Ours to mend; without the loop the map would stand still for good.
+                self._log.failure("the mirror failed")
             self.linked = False
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
@@ -109,7 +112,11 @@ class Mirror:
     async def _load(self) -> None:
         # The head first: what is applied between the two calls is in the states and comes as a message too.
         journal, last = await self._store.head()
-        states = {state.unit: state for state in map(UnitState.unpack, await self._store.load())}
+        packed = await self._store.load()
+        try:
+            states = {state.unit: state for state in map(UnitState.unpack, packed)}
+        except ValueError:
+            return  # another version packed them; the applier writes them anew, and its message brings us back here
         self._journal, self.last = journal, last
         self.units = states
         self._log.info("mirror loaded", units=len(states), last=last)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
+from zlib import crc32
 
 import msgpack
 
@@ -47,6 +48,10 @@ _FIELDS = (
     "distance", "anchor_latitude", "anchor_longitude", "jumps", "jump_latitude", "jump_longitude", "jump_time",
     "marks", "alarm_time", "alarm_device",
 )  # fmt: skip
+
+
+STATE_FORMAT = f"{crc32(','.join(_FIELDS).encode()):08x}"
+"""Names the layout of a packed state. What an older version stored has another name and is made anew."""
 
 
 class UnitState:
