@@ -1,0 +1,345 @@
+"""A JT/T 808 terminal's conversation from registration to the disk, with the terminal's own side at the other end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocols.jt808 import MessageId, Position, RegistrationResult, Result, Terminal
+from protocols.jt808.client import Acknowledged, Authenticated, Located, Registered, TimeTold
+from protocols.jt808.framing import frame
+from protocols.jt808.header import Header, phone_bytes
+from protocols.jt808.messages import GeneralAnswer
+from tests.tracker.helpers import LAT, LON, NOON, House
+from tracker.jt808_session import WAITING_LIMIT, JT808Session
+from tracker.links import Links
+from tracker.model import DeviceId
+
+PHONE = "013912345678"
+LOCATED = 2
+
+
+class Vehicle:
+    """One terminal and the session that serves it; ``say`` lets everything said go over and come back."""
+
+    def __init__(self, place: Place, phone: str = PHONE, *, datagram: bool = False, **options: Any) -> None:
+        self.place = place
+        self.terminal = Terminal(phone, **options)
+        self.heard: list[Any] = []
+        self.closed = 0
+        self.drained = 0
+        self.datagram = datagram
+        self.connect()
+
+    def connect(self) -> None:
+        self.session = JT808Session(self.place.house.intake, self.place.links, "192.0.2.1", self._send, self._close)
+        self.session.on_drained = self._drained
+        self.terminal.connect()
+
+    def _send(self, frames: list[bytes]) -> None:
+        for each in frames:
+            self.heard += self.terminal.receive_data(each)
+
+    def _close(self) -> None:
+        self.closed += 1
+
+    def _drained(self) -> None:
+        self.drained += 1
+
+    def say(self) -> None:
+        while frames := self.terminal.data_to_send():
+            if self.datagram:
+                for each in frames:
+                    self.session.receive(each, datagram=True)
+            else:
+                self.session.receive(b"".join(frames))
+
+    def log_in(self) -> Vehicle:
+        self.terminal.register()
+        self.say()
+        self.terminal.authenticate()
+        self.say()
+        assert self.got(Authenticated)[-1].result == 0
+        return self
+
+    def position(self, at: int = NOON, **others: Any) -> int:
+        serial = self.terminal.position(at, LAT, LON, **others)
+        assert serial is not None
+        self.say()
+        return serial
+
+    def got(self, kind: type) -> list[Any]:
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    @property
+    def acknowledged(self) -> list[int]:
+        return [e.serial for e in self.got(Acknowledged) if e.positions and e.result == 0]
+
+
+class Place:
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.device = house.register("jt808", PHONE, name="Patrol 1")
+
+    def vehicle(self, **options: Any) -> Vehicle:
+        return Vehicle(self, **options)
+
+
+@pytest.fixture
+def place(house: House) -> Place:
+    return Place(house)
+
+
+@pytest.mark.parametrize("version", [2011, 2013, 2019])
+@pytest.mark.parametrize("datagram", [False, True])
+def test_login_of_every_version_over_both_transports(place: Place, version: int, datagram: bool) -> None:
+    vehicle = place.vehicle(version=version, datagram=datagram).log_in()
+    (registered,) = vehicle.got(Registered)
+    assert registered.token == place.house.token(place.device)
+    assert vehicle.session.authenticated
+    assert place.links.connected(DeviceId("d1"))
+    vehicle.position()
+    place.house.settle()
+    assert len(vehicle.acknowledged) == 1
+    vehicle.session.ended()
+    assert not place.links.connected(DeviceId("d1"))
+
+
+def test_registration_of_an_unknown_terminal(place: Place) -> None:
+    vehicle = Vehicle(place, "18800000000")
+    vehicle.terminal.register()
+    vehicle.say()
+    assert [e.result for e in vehicle.got(Registered)] == [RegistrationResult.NO_TERMINAL]
+    assert place.house.intake.unknown == {("jt808", "18800000000"): (1, NOON)}
+    assert not vehicle.closed
+
+
+@pytest.mark.parametrize(
+    ("phone", "token", "reason"), [(PHONE, "wrong", "bad_token"), ("18800000000", "x", "unknown_device")]
+)
+def test_authentication_that_is_refused_ends_the_link(place: Place, phone: str, token: str, reason: str) -> None:
+    vehicle = Vehicle(place, phone)
+    vehicle.terminal.authenticate(token)
+    vehicle.say()
+    assert [e.result for e in vehicle.got(Authenticated)] == [Result.FAILED]
+    assert vehicle.closed
+    assert not vehicle.session.authenticated
+    assert place.house.refused("jt808") == {reason: 1}
+    assert len(place.links) == 0
+
+
+def test_a_position_is_acknowledged_when_it_is_on_disk_and_not_before(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    serial = vehicle.position(speed=560, altitude=12, items={"mileage_m": 100})
+    assert vehicle.acknowledged == []
+    assert vehicle.session.waiting == 1
+    place.house.settle()
+    assert vehicle.acknowledged == [serial]
+    (record,) = place.house.records
+    assert (record.device, record.unit, record.fix_time, record.altitude, record.status & LOCATED) == (
+        "d1",
+        "v1",
+        NOON,
+        12,
+        2,
+    )
+    assert (record.latitude, record.longitude) == (LAT // 10 * 10, LON // 10 * 10)
+    assert (vehicle.session.waiting, vehicle.drained) == (0, 1)
+
+
+def test_when_the_disk_fails_there_is_no_answer_and_it_comes_again(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    place.house.hands.broken = True
+    vehicle.position()
+    place.house.settle()
+    assert vehicle.acknowledged == []
+    assert vehicle.terminal.unacknowledged == 1
+    assert vehicle.session.waiting == 0
+    place.house.hands.broken = False
+    vehicle.session.ended()
+    vehicle.connect()
+    vehicle.terminal.authenticate()
+    vehicle.say()
+    place.house.settle()
+    assert vehicle.terminal.unacknowledged == 0
+    assert [r.fix_time for r in place.house.records] == [NOON]
+
+
+def test_a_full_journal_gives_no_answer_either(tmp_path: Any) -> None:
+    house = House(tmp_path / "j", max_waiting=1)
+    vehicle = Place(house).vehicle().log_in()
+    house.hands.hold()
+    first = vehicle.position(NOON)
+    vehicle.position(NOON + 1000)
+    assert house.refused("jt808") == {"busy": 1}
+    assert vehicle.session.waiting == 1
+    house.hands.release()
+    house.settle()
+    assert vehicle.acknowledged == [first]
+    house.close()
+
+
+def test_off_duty_positions_are_acknowledged_and_written_nowhere(place: Place) -> None:
+    place.house.roster.apply(("duty", "v1:1", {"unit": "v1", "number": 1, "start": 0, "end": NOON}))
+    vehicle = place.vehicle().log_in()
+    serial = vehicle.position(NOON)
+    assert vehicle.acknowledged == [serial]
+    place.house.settle()
+    assert place.house.records == []
+    assert place.house.refused("jt808") == {"off_duty": 1}
+
+
+def test_several_in_one_read_are_one_append_and_each_is_answered(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    serials = [vehicle.terminal.position(NOON + i * 1000, LAT, LON) for i in range(5)]
+    vehicle.say()
+    place.house.settle()
+    assert vehicle.acknowledged == serials
+    assert len(place.house.batches) == 1
+
+
+def test_a_backlog_comes_as_backfill(place: Place) -> None:
+    vehicle = place.vehicle()
+    for i in range(40):
+        vehicle.terminal.position(NOON + i * 1000, LAT, LON)
+    vehicle.log_in()
+    place.house.settle()
+    assert vehicle.terminal.unacknowledged == 0
+    assert len(place.house.records) == 40
+    assert {r.marks for r in place.house.records} == {2}
+
+
+def test_a_terminal_whose_messages_wait_for_the_disk_is_read_no_further(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    place.house.hands.hold()
+    for i in range(WAITING_LIMIT):
+        assert not vehicle.session.full
+        vehicle.position(NOON + i * 1000)
+    assert vehicle.session.full
+    place.house.settle()
+    place.house.hands.release()
+    place.house.settle()
+    assert not vehicle.session.full
+    assert vehicle.drained
+    assert len(vehicle.acknowledged) == WAITING_LIMIT
+
+
+def test_positions_before_authentication_are_refused_and_the_link_stays(place: Place) -> None:
+    vehicle = place.vehicle()
+    vehicle.terminal.authenticated = True  # it thinks so
+    vehicle.position()
+    place.house.settle()
+    assert [e.result for e in vehicle.got(Acknowledged)] == [Result.FAILED]
+    assert place.house.records == []
+    assert place.house.refused("jt808") == {"not_authenticated": 1}
+    assert not vehicle.closed
+
+
+def test_heartbeat_time_and_logout(place: Place) -> None:
+    heard = []
+    place.house.intake.heard = lambda carrier: heard.append(carrier.unit.id)
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.heartbeat()
+    vehicle.terminal.ask_time()
+    vehicle.say()
+    assert heard == ["v1"]
+    assert [e.message_id for e in vehicle.got(Acknowledged)] == [MessageId.HEARTBEAT]
+    assert [e.time for e in vehicle.got(TimeTold)] == [NOON]
+    vehicle.terminal.position(NOON, LAT, LON)
+    vehicle.terminal.logout()
+    vehicle.say()
+    assert not place.links.connected(DeviceId("d1"))
+    assert not vehicle.session.authenticated
+    place.house.settle()
+    assert len(place.house.records) == 1  # what came before the logout in the same read
+    assert len(vehicle.acknowledged) == 1
+    assert [e.message_id for e in vehicle.got(Acknowledged)][1:] == [MessageId.LOGOUT, MessageId.POSITION]
+
+
+def test_a_second_login_takes_over(place: Place) -> None:
+    first = place.vehicle().log_in()
+    second = place.vehicle().log_in()
+    assert first.closed
+    assert not second.closed
+    first.session.ended()
+    assert place.links.connected(DeviceId("d1"))
+    first.position()  # still on its way when its link was cut: unanswered, it comes again over the other
+    place.house.settle()
+    assert first.acknowledged == []
+    assert place.house.records == []
+
+
+def test_a_locate_command_is_answered_with_a_position_on_disk(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    vehicle.position()
+    place.house.settle()
+    command = place.links.locate(DeviceId("d1"))
+    assert command is not None
+    assert vehicle.got(Located)
+    vehicle.say()
+    assert command.state == "sent"
+    place.house.now += 200
+    place.house.settle()
+    assert command.state == "done"
+    assert len(place.house.records) == 2
+
+
+def test_a_terminal_that_cannot_locate_says_so(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    command = place.links.locate(DeviceId("d1"))
+    assert command is not None
+    asked = vehicle.got(Located)[0].serial
+    vehicle.terminal.data_to_send()  # its position is not sent
+    body = GeneralAnswer(asked, MessageId.LOCATE, Result.UNSUPPORTED).encode()
+    header = Header.of(MessageId.TERMINAL_ANSWER, phone_bytes(PHONE, None), 77, None)
+    vehicle.session.receive(frame(header.encode(body)))
+    assert command.state == "failed"
+    assert "3" in command.text
+
+
+def test_a_terminal_that_is_not_authenticated_cannot_be_asked(place: Place) -> None:
+    vehicle = place.vehicle()
+    assert vehicle.session.locate("c") is False
+
+
+def test_broken_frames_are_counted_by_their_reason(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.heartbeat()
+    (good,) = vehicle.terminal.data_to_send()
+    bad = bytearray(good)
+    bad[-2] ^= 1
+    vehicle.session.receive(bytes(bad))
+    assert place.house.refused("jt808") == {"bad_checksum": 1}
+
+
+def test_fragments_that_never_become_whole_are_let_go(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.batch([Position.of(NOON + i * 1000, LAT, LON) for i in range(100)])
+    frames = vehicle.terminal.data_to_send()
+    assert len(frames) > 2
+    vehicle.session.receive(frames[0])
+    vehicle.session.tick()
+    assert place.house.refused("jt808") == {}
+    place.house.now += 10 * 60_000
+    vehicle.session.tick()
+    assert place.house.refused("jt808") == {"fragments_timeout": 1}
+
+
+def test_counters(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    vehicle.position()
+    place.house.settle()
+    view = place.house.intake.counters.view()["jt808"]
+    assert (view["messages"], view["accepted"]) == (3, 1)
+
+
+def test_a_commit_that_ends_after_the_link_is_no_trouble(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    place.house.hands.hold()
+    vehicle.position()
+    place.house.settle()
+    vehicle.session.ended()
+    place.house.hands.release()
+    assert len(place.house.records) == 1
