@@ -76,8 +76,11 @@ class Gridbeat(Service):
         except OSError:
             sys.exit(f"Another Gridbeat is running over {data}. Stop it first, or choose another data folder.")
         self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
-        self.embedded = None if settings.redis_url else EmbeddedServer(data / "redis", reactor)
-        self.client = Client(settings.redis_url or self.embedded.url)
+        if settings.redis_url:
+            self.embedded, self.client = None, Client(settings.redis_url)
+        else:
+            self.embedded = EmbeddedServer(data / "redis", reactor)
+            self.client = Client(self.embedded.url, self.embedded.answered)
         self.town = make_city() if settings.demo else None
 
         secret = secret_of(data)
@@ -130,16 +133,17 @@ class Gridbeat(Service):
 
     def startService(self):
         super().startService()
-        self.writer.start()
-        self.threads.start()
-        if self.embedded:
-            self.embedded.start()
+        # Threads last: a start that fails before them ends the process, one that fails after would hang in them.
         try:
             self.listen()
         except CannotListenError as error:
             self.log.error("cannot listen: {reason}", reason=error)
             sys.exit(f"Port {error.port} on {error.interface} cannot be used ({error.socketError}). Is another server "
                      "running? Ports are set in the settings file; see city.toml.example.")  # fmt: skip
+        if self.embedded:
+            self.embedded.start()
+        self.writer.start()
+        self.threads.start()
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
         self.sweep.start(2.0, now=False)
         self.feed_sockets.start()

@@ -7,7 +7,7 @@ here: after a broken call nobody knows whether it took effect, and the caller fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,9 +29,13 @@ HOT_SECONDS = 48 * 3600
 
 
 class Client:
-    """One server, given by ``url`` (``redis://…``, ``rediss://…`` or ``unix:///path``)."""
+    """One server, given by ``url`` (``redis://…``, ``rediss://…`` or ``unix:///path``).
 
-    def __init__(self, url: str) -> None:
+    ``on_ready`` is called whenever it answers after we had to ask.
+    """
+
+    def __init__(self, url: str, on_ready: Callable[[], None] = lambda: None) -> None:
+        self._on_ready = on_ready
         self._redis = redis.Redis.from_url(
             url,
             socket_timeout=10.0,
@@ -46,6 +50,7 @@ class Client:
         """Check that the server answers commands, and load our functions. Raises one of :data:`Unavailable`."""
         await cast(Any, self._redis.ping())
         await cast(Any, self._redis.function_load(_FUNCTIONS, replace=True))
+        self._on_ready()
 
     async def head(self) -> tuple[str, int]:
         """The journal's id and last record number that are stored; ``("", 0)`` in an empty server."""
