@@ -48,6 +48,7 @@ class BoundedRequest(Request):
             connection()
         if self._refused:
             self.setResponseCode(413)
+            self.setHeader("content-type", "text/plain; charset=utf-8")
             self.setHeader("connection", "close")
             self.write(b"the body is too large")
             self.finish()

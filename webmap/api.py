@@ -60,8 +60,11 @@ def answer(request: Any, value: Any, status: int = 200) -> bytes:
     request.setResponseCode(status)
     request.setHeader("content-type", "application/json; charset=utf-8")
     request.setHeader("cache-control", "no-store")
-    body = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    request.setHeader("content-length", str(len(body)))
+    if not isinstance(value, bytes):
+        # JSON can spell half a character, and an error may quote it.
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    request.setHeader("content-length", str(len(value)))
+    body: bytes = value
     return body
 
 
@@ -176,7 +179,7 @@ def body_of(request: Any) -> Any:
         )
     try:
         return json.loads(request.content.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(400, "bad_json", f"this is no JSON: {error}", f"不是有效的 JSON：{error}") from None
 
 

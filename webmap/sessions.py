@@ -57,9 +57,10 @@ class Account:
         """For a thread: it takes some 50 ms, the same for a wrong name."""
         try:
             self._hasher.verify(self._hash, password)
-        except (Argon2Error, InvalidHashError):
+            return hmac.compare_digest(name.encode(), self.name.encode())
+        except (Argon2Error, InvalidHashError, UnicodeEncodeError):
+            # The last: JSON can spell half a character.
             return False
-        return hmac.compare_digest(name.encode(), self.name.encode())
 
 
 class Sessions:
