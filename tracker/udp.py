@@ -46,8 +46,8 @@ class JT808Datagrams(protocol.DatagramProtocol):
     def stopProtocol(self) -> None:
         if self._sweep.running:
             self._sweep.stop()
-        for address in list(self._peers):
-            self._drop(address)
+        for address, (session, *_) in list(self._peers.items()):
+            self._drop(address, session)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
         now = self._now()
@@ -56,7 +56,10 @@ class JT808Datagrams(protocol.DatagramProtocol):
             if len(self._peers) >= self._limits.connections:
                 self._counters.refuse(NAME, "too_many_connections")
                 return
-            session = self._make_session(addr[0], lambda frames: self._send(addr, frames), lambda: self._drop(addr))
+            made: JT808Session = self._make_session(
+                addr[0], lambda frames: self._send(addr, frames), lambda: self._drop(addr, made)
+            )
+            session = made
             opened, used = now, 0
         else:
             session, opened, _, used = known
@@ -73,10 +76,12 @@ class JT808Datagrams(protocol.DatagramProtocol):
             for frame in frames:
                 self.transport.write(frame, address)
 
-    def _drop(self, address: Address) -> None:
-        known = self._peers.pop(address, None)
-        if known is not None:
-            known[0].ended()
+    def _drop(self, address: Address, session: JT808Session) -> None:
+        """The session is over. A newer one of the same address stays."""
+        known = self._peers.get(address)
+        if known is not None and known[0] is session:
+            del self._peers[address]
+        session.ended()
 
     def _look(self) -> None:
         now = self._now()
@@ -85,7 +90,7 @@ class JT808Datagrams(protocol.DatagramProtocol):
         for address, (session, opened, active, used) in list(self._peers.items()):
             late = not session.authenticated and now - opened > self._limits.login_s
             if late or now - active > self._limits.idle_s:
-                self._drop(address)
+                self._drop(address, session)
             else:
                 if used:
                     self._peers[address] = (session, opened, active, max(0, used - allowance))
