@@ -10,6 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 Box = tuple[float, float, float, float]
@@ -85,11 +86,6 @@ class Feed:
         """These units have changed."""
         self._dirty.update(units)
 
-    def forget(self, units: Iterable[str]) -> None:
-        """These units are no more."""
-        for unit in units:
-            self._rows.pop(unit, None)
-
     # -- viewers
 
     def join(self, viewer: Viewer, now: int) -> None:
@@ -104,19 +100,26 @@ class Feed:
     def watch(self, viewer: Viewer, message: Any) -> bool:
         """The viewer says what it looks at. False for a message that makes no sense.
 
-        ``since`` and ``instance`` after a break: if it looks at the same box as before (``had``), it gets what
-        changed since then; in every other case everything that it looks at. The answer comes with the next flush.
+        ``since``, ``instance`` and ``had`` after a break: the sequence number of the last frame, and what the last full
+        one said that it was for. Who still looks at that gets what changed since then; in every other case everything
+        comes anew. The answer comes with the next flush.
         """
         if not isinstance(message, dict) or message.get("op") != "watch":
             return False
         box, follow, since = message.get("box"), message.get("follow"), message.get("since")
         if box is not None and not (
-            isinstance(box, list) and len(box) == 4 and all(type(edge) in (int, float) for edge in box)
+            isinstance(box, list)
+            and len(box) == 4
+            and all(type(edge) in (int, float) and isfinite(edge) for edge in box)
         ):
             return False
         if follow is not None and not isinstance(follow, str):
             return False
-        same = not viewer.watching and message.get("instance") == self.instance and message.get("had") == box
+        same = (
+            not viewer.watching
+            and message.get("instance") == self.instance
+            and message.get("had") == {"box": box, "follow": follow}
+        )
         viewer.box = None if box is None else (box[0], box[1], box[2], box[3])
         viewer.follow, viewer.watching = follow, True
         if same and type(since) is int and 0 <= since <= self.seq:
@@ -188,12 +191,10 @@ class Feed:
         if not viewer.whole and not inside and not states and not gone and now - viewer.sent_at < HEARTBEAT_MS:
             viewer.seq = self.seq
             return
-        op = "full" if viewer.whole else "delta"
+        head = {"op": "delta"} if not viewer.whole else {"op": "full", "box": viewer.box, "follow": viewer.follow}
         viewer.whole, viewer.seq, viewer.sent_at = False, self.seq, now
-        viewer.send(
-            f'{{"op":"{op}","seq":{self.seq},"now":{now},"behind":{behind},"units":[{",".join(inside)}],'
-            f'"states":{_json(states)},"gone":{_json(gone)}}}'
-        )
+        about = _json(head | {"seq": self.seq, "now": now, "behind": behind})
+        viewer.send(f'{about[:-1]},"units":[{",".join(inside)}],"states":{_json(states)},"gone":{_json(gone)}}}')
 
 
 def _sees(viewer: Viewer, unit: str, row: Row) -> bool:

@@ -295,7 +295,10 @@ def test_a_track_has_three_times_and_flags(call: Call, server: Server) -> None:
     assert "backfill" in first["flags"]
     assert "future" in third["flags"]
     assert (first["speed"], first["course"], first["accuracy"], first["altitude"]) == (1.0, 90, 5.0, 4)
-    unit = call("GET", f"/api/v1/units/{made['unit']}")
+    until("all of it is judged", lambda: call("GET", "/healthz")["live"]["behind_ms"] == 0)
+    path = f"/api/v1/units/{made['unit']}"
+    until("it is on the map", lambda: (call("GET", path)["position"] or {}).get("fix_time", 0) >= now)
+    unit = call("GET", path)
     assert unit["position"]["fix_time"] == now, "what is ahead of the clock is kept and not believed"
     assert unit["position"]["lat"] == second["lat"]
 

@@ -19,7 +19,7 @@ export class Feed {
   #attempt = 0;
   #retry = 0;
   #watch = { box: null, follow: null };
-  #had = null; // the box that what is on the screen belongs to
+  #had = null; // what the last full frame was for: box and followed unit
 
   /** `handlers`: hello, roster, frame, notice (message) and link() on every change of the link's state. */
   constructor(url, handlers) {
@@ -62,7 +62,6 @@ export class Feed {
     const resumes = first && this.seq !== null;
     const resume = resumes ? { since: this.seq, instance: this.instance, had: this.#had } : { since: null, instance: null };
     this.#socket.send(JSON.stringify({ op: "watch", ...this.#watch, ...resume }));
-    this.#had = this.#watch.box;
   }
 
   #receive(text) {
@@ -82,6 +81,7 @@ export class Feed {
       this.handlers.notice(message);
     } else if (message.op === "full" || message.op === "delta") {
       this.seq = message.seq;
+      if (message.op === "full") this.#had = { box: message.box, follow: message.follow };
       this.lastFrame = performance.now();
       this.#attempt = 0;
       const behind = message.behind ?? 0;
