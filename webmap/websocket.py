@@ -59,7 +59,10 @@ class FeedSocket(WebSocketServerProtocol):
             self.sendClose(3003, "not understood")
 
     def _send(self, text: str) -> None:
-        self.sendMessage(text.encode(), isBinary=False)
+        # One that is closing is told nothing more: an error here would cost the others their frame.
+        if self.state == self.STATE_OPEN:
+            # Prepared, because sendMessage takes the limit on a browser's messages for one on ours.
+            self.sendPreparedMessage(self.factory.prepareMessage(text.encode(), isBinary=False))
 
     def pauseProducing(self) -> None:
         if self.viewer is not None:
