@@ -107,7 +107,7 @@ class Double:
             if seen or walker.id == viewer.followed:
                 inside.append(self.town.row(walker, now_ms()))
             else:
-                outside.append([walker.id, walker.state])
+                outside.append([walker.id, walker.state, walker.fix])
         frame = {"op": op, "seq": self.seq, "now": now_ms(), "behind": self.behind, "units": inside, "states": outside}
         viewer.tell({**frame, "gone": []})
 

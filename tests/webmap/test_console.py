@@ -167,7 +167,7 @@ def test_keys_for_language_theme_layers_and_help(browser: Browser, console: Cons
 
 def test_locate_shows_the_state_of_the_command(browser: Browser, console: Console) -> None:
     page = console.enter(browser.page())
-    page.run("gridbeat.view.select('u0001')")
+    page.run("gridbeat.view.select('u0002')")
     page.click("[data-action=locate]")
     page.wait("document.querySelector('.card-command').dataset.state === 'done'")
     page.close()
@@ -250,6 +250,82 @@ def test_the_watch_follows_the_map(browser: Browser, console: Console) -> None:
     assert box[1] < bounds[1] < bounds[3] < box[3]
     # states of the others still count
     assert page.run("document.querySelector('.chip[data-state=\"0\"] b').textContent") == "21"
+    page.close()
+
+
+def test_ages_are_known_out_of_sight_unless_all_is_well(browser: Browser, console: Console) -> None:
+    page = console.enter(browser.page())
+    page.run("void gridbeat.map.setView([30.9, 117.9], 15, {animate: false})")
+    page.wait("gridbeat.unitsLayer.seen.length === 0 && [...gridbeat.units.all.values()].every(unit => !unit.near)")
+    page.wait("document.querySelector('.row').querySelector('.row-age').textContent === '5 min ago'")
+    ages = page.run("[...document.querySelectorAll('.row')].map(r => [r.dataset.sign[0], r.children[4].textContent])")
+    assert all((age == "") == (state == "0") for state, age in ages)
+    page.close()
+
+
+CROWDED = "gridbeat.unitsLayer.groups.length === 1 && gridbeat.unitsLayer.groups[0].items.length"
+
+
+def test_a_crowd_is_one_sign_that_opens(browser: Browser, console: Console) -> None:
+    console.switch("freeze", frozen=True)
+    page = console.enter(browser.page())
+    page.run("void gridbeat.map.setZoom(9, {animate: false})")
+    page.wait(f"{CROWDED} === 26 && gridbeat.unitsLayer.drawn.length === 0")
+    # who is chosen, in the list too, steps out of it
+    page.move_to(*page.place(row("u0003")))
+    page.wait(f"{CROWDED} === 25 && gridbeat.unitsLayer.drawn[0].unit.id === 'u0003'")
+    page.move_to(700, 30)
+    page.wait(f"{CROWDED} === 26")
+    page.run("gridbeat.view.filter({query: 'no such person'})")
+    page.wait("gridbeat.unitsLayer.groups.length === 0")
+    page.run("gridbeat.view.clear()")
+    page.wait(f"{CROWDED} === 26")
+    x, y = page.run(
+        "(g => { const l = gridbeat.unitsLayer, b = gridbeat.map.getContainer().getBoundingClientRect();"
+        " const c = gridbeat.map.getPixelBounds().min;"
+        " return [g.x + l.view.left - c.x + b.x, g.y + l.view.top - c.y + b.y]; })(gridbeat.unitsLayer.groups[0])"
+    )
+    page.move_to(x, y)
+    page.wait("gridbeat.map.getContainer().title.endsWith('…')")
+    page.click_at(x, y)
+    page.wait("gridbeat.map.getZoom() > 12 && gridbeat.unitsLayer.drawn.length > 15")
+    assert page.run("gridbeat.view.selected") is None
+    assert page.problems == []
+    page.close()
+
+
+def test_who_cannot_be_parted_is_walked_through(browser: Browser, console: Console) -> None:
+    page = console.enter(browser.page())
+    ids = ["u0001", "u0002", "u0004", "u0005"]
+    seen = []
+    for _ in [*ids, ids]:
+        page.run(f"gridbeat.mapView.open({ids}.map(id => ({{id, lat: 30.66, lon: 117.49}})))")
+        seen.append(page.run("gridbeat.view.selected"))
+    assert seen == [*ids, ids[0]]
+    page.close()
+
+
+def test_names_give_way_to_units(browser: Browser, console: Console) -> None:
+    console.switch("freeze", frozen=True)
+    page = console.enter(browser.page())
+    page.wait("gridbeat.unitsLayer.detail === 'labels' && gridbeat.names.words.length > 20")
+    # a unit is put into the middle of a grid's name: the name steps back, and comes again when the unit is hidden
+    page.run(
+        "(w => { const v = gridbeat.names.view, u = gridbeat.units.all.get('u0003'); window.word = w.key;"
+        " u.x = u.fromX = ((w.box[0] + w.box[2]) / 2 + v.left) / v.scale;"
+        " u.y = u.fromY = ((w.box[1] + w.box[3]) / 2 + v.top) / v.scale; gridbeat.unitsLayer.redraw(); })"
+        "(gridbeat.names.words.find(w => w.key.startsWith('grid') && w.box[0] > 300 && w.box[1] > 250))"
+    )
+    page.wait("gridbeat.names.covered.has(word)")
+    page.run("gridbeat.view.filter({query: 'no such person'})")
+    page.wait("gridbeat.names.covered.size === 0")
+    page.close()
+
+
+def test_a_phone_app_cannot_be_asked(browser: Browser, console: Console) -> None:
+    page = console.enter(browser.page())
+    page.run("gridbeat.view.select([...gridbeat.units.all.values()].find(u => u.protocol === 'traccar').id)")
+    page.wait("document.querySelector('[data-action=locate]').disabled")
     page.close()
 
 

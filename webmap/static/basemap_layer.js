@@ -127,6 +127,7 @@ export const BasemapLayer = CanvasLayer.extend({
   /** Drawn by the layer of the names; `places` already holds the names of the grids. */
   names(ctx, view, colors, places) {
     const words = [];
+    const enlarged = this.model.prefs.get("wall") ? 1.35 : 1;
     for (const [index, label] of this.labels.entries()) {
       const style = LABEL_STYLE[label.of] ?? LABEL_STYLE.station;
       const minor = label.rank >= 4;
@@ -136,12 +137,13 @@ export const BasemapLayer = CanvasLayer.extend({
       if (x < -80 || y < -40 || x > view.width + 80 || y > view.height + 40) continue;
       const text = plain(language() === "en" && label.name_en ? label.name_en : label.name ?? "", 32);
       if (!text) continue;
-      ctx.font = `${style.italic ? "italic " : ""}${style.weight} ${minor ? style.size - 0.5 : style.size}px ${FONT}`;
+      ctx.font = `${style.italic ? "italic " : ""}${style.weight} ${(minor ? style.size - 0.5 : style.size) * enlarged}px ${FONT}`;
       ctx.letterSpacing = style.spaced ? "2px" : label.of === "river" ? "3px" : "0.5px";
       const angle = label.angle ?? 0;
       const half = ctx.measureText(text).width / 2;
       const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
-      const [w, h] = [half * cos + 8 * sin + 6, half * sin + 8 * cos + 4];
+      const high = 8 * enlarged;
+      const [w, h] = [half * cos + high * sin + 6, half * sin + high * cos + 4];
       const box = [x - w, y - h, x + w, y + h];
       if (!places.take(...box)) continue;
       words.push({ key: `label ${index}`, text, x, y, angle, font: ctx.font, spacing: ctx.letterSpacing, box, color: colors[minor ? "labelMinor" : style.color], halo: colors.halo });

@@ -9,6 +9,7 @@ import { ageOf, headingWord, speedWord } from "./time.js";
 
 const POLL_MS = 1000;
 const POLLS = 60; // a device that did not answer in a minute is asked again by a person, not by us
+const UNASKABLE = new Set(["traccar"]); // such a phone app only sends
 const FINAL = new Set(["done", "failed", "expired"]);
 
 export class Card {
@@ -137,6 +138,8 @@ export class Card {
     press(p.follow, following, t(following ? "following" : "follow"));
     const mode = this.trails();
     press(p.trail, mode !== "off", t("trail"));
+    p.locate.disabled = UNASKABLE.has(unit.protocol);
+    p.locate.title = p.locate.disabled ? t("locate_never") : "";
     const command = this.#command;
     text(p.command, command ? t(`command_${command.state}`, { text: command.text }) : "");
     p.command.dataset.state = command?.state ?? "";

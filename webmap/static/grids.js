@@ -86,7 +86,8 @@ export const GridsLayer = CanvasLayer.extend({
     const { grids, view: looks, prefs } = this.model;
     if (!prefs.get("grids") || view.zoom < NAMES_FROM) return [];
     const words = [];
-    const font = `600 ${view.zoom >= 15 ? 12 : 10.5}px ${FONT}`;
+    const size = (view.zoom >= 15 ? 12 : 10.5) * (prefs.get("wall") ? 1.35 : 1);
+    const font = `600 ${size}px ${FONT}`;
     ctx.font = font;
     ctx.letterSpacing = "0px";
     for (const shape of grids.grids) {
@@ -97,7 +98,7 @@ export const GridsLayer = CanvasLayer.extend({
       const [x, y] = corner(shape);
       const left = x * view.scale - view.left + 7;
       const top = y * view.scale - view.top + 7;
-      const box = [left - 3, top - 2, left + width + 3, top + 15];
+      const box = [left - 3, top - 2, left + width + 3, top + size + 3];
       places.take(...box);
       const own = looks.unit && String(looks.unit.grid) === shape.id;
       words.push({ key: `grid ${shape.id}`, text, x: left, y: top, font, box, color: own ? colors.own : colors.gridLabel, halo: colors.halo });

@@ -7,6 +7,9 @@ import { RADIUS, signScale } from "./marks.js";
 import { isSos, shown, TRAIL_MS } from "./state.js";
 
 const STEPS = 6; // shades of a fading trail
+const GAP_MS = 60_000;
+const FASTEST = 60; // m/s
+const SLACK_M = 200; // two fixes of one second may each be off
 const BEAT_MS = 1500;
 
 export const HaloLayer = CanvasLayer.extend({
@@ -49,25 +52,55 @@ export const HaloLayer = CanvasLayer.extend({
     if (count < 2) return;
     const { colors } = this.model.theme;
     const oldest = now - TRAIL_MS;
-    ctx.lineCap = ctx.lineJoin = "round";
+    ctx.lineJoin = "round";
+    ctx.lineCap = "butt"; // round ends of two shades would overlap and look like beads
+    const width = (strong ? 4 : 2.5) * this.scale;
+    if (strong) {
+      this.piece(ctx, view, unit, oldest, Infinity);
+      ctx.strokeStyle = colors.textHalo;
+      ctx.lineWidth = width + 4 * this.scale;
+      ctx.globalAlpha = 0.75;
+      ctx.stroke();
+    }
     ctx.strokeStyle = isSos(unit) ? colors.sos : colors.states[unit.state];
-    ctx.lineWidth = (strong ? 4 : 2.5) * this.scale;
+    ctx.lineWidth = width;
     for (let step = 0; step < STEPS; step += 1) {
       const from = oldest + (TRAIL_MS * step) / STEPS;
-      const until = from + TRAIL_MS / STEPS;
-      ctx.beginPath();
-      let drawing = false;
-      for (let i = 1; i < count; i += 1) {
-        const time = trail[3 * i];
-        if (time < from || (time >= until && step < STEPS - 1)) continue;
-        if (!drawing) ctx.moveTo(trail[3 * i - 2] * view.scale - view.left, trail[3 * i - 1] * view.scale - view.top);
-        drawing = true;
-        ctx.lineTo(trail[3 * i + 1] * view.scale - view.left, trail[3 * i + 2] * view.scale - view.top);
-      }
-      ctx.globalAlpha = (strong ? 0.85 : 0.6) * ((step + 1) / STEPS) ** 1.2;
+      if (!this.piece(ctx, view, unit, from, step < STEPS - 1 ? from + TRAIL_MS / STEPS : Infinity)) continue;
+      ctx.globalAlpha = (strong ? 0.95 : 0.6) * ((step + 1) / STEPS) ** 0.9;
       ctx.stroke();
     }
     ctx.globalAlpha = 1;
+  },
+
+  /** The path between two times, curved from middle to middle of its fixes: a phone's error is not a person's
+   *  zigzag. Where nothing is known for long, and where nobody could have gone so fast, there is no line. */
+  piece(ctx, view, { lat, trail }, from, until) {
+    const count = trail.length / 3;
+    const metre = metresPerUnit(lat);
+    const x = (i) => trail[3 * i + 1] * view.scale - view.left;
+    const y = (i) => trail[3 * i + 2] * view.scale - view.top;
+    const torn = (i) => {
+      const elapsed = trail[3 * i] - trail[3 * i - 3];
+      const way = Math.hypot(trail[3 * i + 1] - trail[3 * i - 2], trail[3 * i + 2] - trail[3 * i - 1]) * metre;
+      return elapsed > GAP_MS || (way > SLACK_M && way * 1000 > FASTEST * elapsed);
+    };
+    ctx.beginPath();
+    let drawn = false;
+    let joined = false;
+    for (let i = 1; i < count; i += 1) {
+      const time = trail[3 * i];
+      if (time < from || time >= until || torn(i)) {
+        joined = false;
+        continue;
+      }
+      const starts = i === 1 || torn(i - 1);
+      if (!joined) ctx.moveTo(starts ? x(i - 1) : (x(i - 2) + x(i - 1)) / 2, starts ? y(i - 1) : (y(i - 2) + y(i - 1)) / 2);
+      ctx.quadraticCurveTo(x(i - 1), y(i - 1), (x(i - 1) + x(i)) / 2, (y(i - 1) + y(i)) / 2);
+      if (i === count - 1 || torn(i + 1)) ctx.lineTo(x(i), y(i));
+      drawn = joined = true;
+    }
+    return drawn;
   },
 
   accuracy(ctx, view, unit, x, y) {

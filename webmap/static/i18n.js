@@ -101,6 +101,7 @@ const WORDS = {
   following: ["跟随中", "Following"],
   trail: ["轨迹", "Trail"],
   locate: ["立即定位", "Locate now"],
+  locate_never: ["手机应用只上报，不能主动询问", "A phone app only reports; it cannot be asked"],
   sos_from: ["SOS 求助：{name}", "SOS: {name} calls for help"],
   no_position: ["还没有位置", "No position yet"],
   command_sending: ["发送中…", "Sending…"],

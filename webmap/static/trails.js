@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { TRAIL_MS } from "./state.js";
 
 const AT_ONCE = 3; // requests: history must not crowd out the rest
+const DISBELIEVED = new Set(["duplicate", "future", "late", "secondary", "jump", "inaccurate"]);
 const MOST = 60; // trails fetched for "all": beyond that they grow live only
 
 export class TrailLoader {
@@ -46,7 +47,7 @@ export class TrailLoader {
     try {
       const track = await api.track(id, since);
       const points = (track?.points ?? [])
-        .filter((point) => typeof point.lat === "number" && typeof point.lon === "number")
+        .filter((point) => typeof point.lat === "number" && typeof point.lon === "number" && !(point.flags ?? []).some((flag) => DISBELIEVED.has(flag)))
         .map((point) => [typeof point.fix_time === "number" ? point.fix_time : Date.parse(point.fix_time), point.lat, point.lon])
         .filter(([time]) => time >= since)
         .sort((a, b) => a[0] - b[0]);
