@@ -4,154 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import msgpack
 import pytest
 
 from storage.client import Client
-from storage.journal import Journal
 from tests.reactor import run, until
+from tests.tracker.applier_bench import DAY, Bench, stored_name
 from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, House, record
-from tests.tracker.stores import Fickle, valkey
 from tracker.applier import Applier
-from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
-from tracker.record import ENTITY, ReportRecord
-from tracker.store import LiveStore, MemoryLiveStore, RedisLiveStore, Update
-from tracker.tracks import Tracks
+from tracker.pipeline import Pipeline, UnitState
+from tracker.record import ENTITY
+from tracker.store import MemoryLiveStore, RedisLiveStore, Update
 
-DAY = 24 * HOUR
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The applier's pauses, shortened: what is tested is what happens and not when."""
-
-    async def nap(seconds: float) -> None:
-        await asyncio.sleep(min(seconds, 0.002))
-
-    monkeypatch.setattr("tracker.applier.asyncio", SimpleNamespace(sleep=nap, Event=asyncio.Event))
-
-
-def stored_name(journal: Journal) -> str:
-    """How the store names what it has: whose journal, and how the states are packed."""
-    return f"{journal.id}:{STATE_FORMAT}"
-
-
-class Bench:
-    """A journal moved by hand, a store that may fail, and an applier that can be started again."""
-
-    def __init__(self, house: House, store: LiveStore, **options: Any) -> None:
-        self.house = house
-        self.journal = house.journal
-        self.store = Fickle(store)
-        self.entities: list[tuple[str, str, bytes]] = []
-        self._options = options
-        self._random = Random(7)
-        self._at = NOON
-        self.points: list[ReportRecord] = []
-
-    def make(self) -> Applier:
-        """A server's start: everything in memory is new."""
-        hands: Any = self.house.hands
-        self.applier = Applier(
-            self.journal, Pipeline(lambda: NO_AREAS), self.store, hands, hands, lambda: self.house.now,
-            lambda: self.entities, **self._options,
-        )  # fmt: skip
-        self.tracks = Tracks(
-            self.journal, self.store, self.applier, lambda: NO_AREAS, hands, hands, lambda: self.house.now
-        )
-        return self.applier
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Applier]:
-        applier = self.make()
-        tasks = [asyncio.ensure_future(applier.run()), asyncio.ensure_future(applier.fill())]
-        try:
-            yield applier
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.journal._listeners.remove(applier.committed)
-
-    def commit(self, number: int = 10) -> None:
-        """So many points of three units on disk."""
-        made = []
-        for _ in range(number):
-            self._at += 1000
-            unit = self._random.choice(["p1", "p2", "p3"])
-            made.append(
-                record(
-                    self._at, LAT + self._random.randrange(3000), LON + self._random.randrange(3000), unit=unit,
-                    device=f"d{unit}", alarm=self._random.choice([0, 0, 1]),
-                )
-            )  # fmt: skip
-        self.write(made)
-
-    def write(self, records: list[Any]) -> None:
-        before = self.journal.last
-        self.journal.append([tuple(r) for r in records], lambda first: None)
-        self.house.settle()
-        assert self.journal.last == before + len(records)
-        self.points += [r for r in records if isinstance(r, ReportRecord) and r.latitude is not None]
-        self.house.now = max(self.house.now, self._at + 1000)
-
-    def straight(self) -> dict[str, bytes]:
-        """The states of one run over the whole journal."""
-        line = Pipeline(lambda: NO_AREAS)
-        for batch in self.journal.read(1, 1 << 30):
-            for each in batch.records:
-                if each[0] != ENTITY:
-                    line.take(each)
-        return {unit: state.pack() for unit, state in line.states.items()}
-
-    async def settled(self) -> None:
-        async def done() -> bool:
-            return (
-                self.applier.stored == self.journal.last
-                and not self.applier.problem
-                and await self.store.inner.holes() == []
-            )
-
-        while not await done():
-            await asyncio.sleep(0.001)
-
-    async def check(self) -> None:
-        """All is as if nothing had happened."""
-        await self.settled()
-        assert await self.store.head() == (stored_name(self.journal), self.journal.last)
-        assert {UnitState.unpack(p).unit: p for p in await self.store.load()} == self.straight()
-        await self.check_tracks()
-        assert self.applier.behind(self.house.now + 5000) == 0
-
-    async def check_tracks(self) -> None:
-        """Each point is in the tracks, once."""
-        for unit in ("p1", "p2", "p3"):
-            found = [r.identity for r, _, _ in await self.tracks.read(unit, NOON - 9 * DAY, NOON + 9 * DAY)]
-            wanted = {r.identity for r in self.points if r.unit == unit}
-            assert len(found) == len(set(found))
-            assert set(found) == wanted
-
-    async def hot(self, unit: str) -> bytes:
-        """What lies in the store itself, of the hours around noon."""
-        return b"".join(await self.store.inner.track(unit, range(NOON // HOUR - 60, NOON // HOUR + 60)))
-
-
-@pytest.fixture
-def bench(house: House) -> Bench:
-    return Bench(house, MemoryLiveStore())
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with valkey() as address:
-        yield address
+pytestmark = pytest.mark.usefixtures("hurry")
 
 
 # -- starting
@@ -544,110 +413,6 @@ def test_places_are_degrees_and_end_where_the_map_does(bench: Bench) -> None:
             bench.write([record(), record(unit="p2", device="d2", latitude=890_000_000)])
             await bench.check()
             assert memory.places == {"p1": (LON / 1e7, LAT / 1e7)}
-
-    run(work())
-
-
-# -- tracks
-
-
-def test_old_points_are_read_from_the_journal_and_new_ones_from_the_store(bench: Bench) -> None:
-    async def work() -> None:
-        bench.house.now = NOON - 5 * DAY
-        old = [record(NOON - 5 * DAY - i * 1000, LAT + i) for i in range(20)]
-        bench.write(old)
-        bench.house.now = NOON
-        late = [record(NOON - 3 * DAY + i, LAT + i, server_time=NOON, marks=2) for i in range(5)]
-        async with bench.running():
-            bench.write(late)
-            bench.commit(50)
-            await bench.check()
-            assert len(await bench.tracks.read("p1", NOON - 6 * DAY, NOON - 4 * DAY)) == 20
-            assert len(await bench.tracks.read("p1", NOON - 3 * DAY, NOON - 2 * DAY)) == 5
-            assert len(await bench.tracks.read("p1", NOON - 3 * DAY + 1, NOON - 3 * DAY + 3)) == 3
-            assert await bench.tracks.read("nobody", NOON - 6 * DAY, NOON + DAY) == []
-
-    run(work())
-
-
-def test_tracks_are_whole_at_every_moment_of_a_loss_and_its_repair(bench: Bench) -> None:
-    async def work() -> None:
-        filled = 0
-        fill = bench.store.fill
-
-        async def watched(journal: str, update: Update) -> bool:
-            nonlocal filled
-            await bench.check_tracks()
-            done = await fill(journal, update)
-            await bench.check_tracks()
-            filled += 1
-            return done
-
-        bench.store.fill = watched  # type: ignore[method-assign]
-        async with bench.running():
-            for _ in range(8):
-                bench.commit(400)
-            await bench.settled()
-            bench.store.inner.clear()  # type: ignore[attr-defined]
-            bench.commit(1)
-            await until(lambda: filled > 2)
-            await bench.check()
-
-    run(work())
-
-
-def test_what_is_stored_while_a_track_is_read_is_not_missed(bench: Bench) -> None:
-    async def work() -> None:
-        async with bench.running():
-            bench.commit(20)
-            await bench.settled()
-            track = bench.store.track
-
-            async def reads(unit: str, hours: Any) -> list[bytes]:
-                found = await track(unit, hours)
-                bench.commit(10)
-                await until(lambda: bench.applier.stored == bench.journal.last)
-                return found
-
-            bench.store.track = reads  # type: ignore[method-assign]
-            before = {r.identity for r in bench.points if r.unit == "p1"}
-            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
-
-            # The same when a hole is closed meanwhile.
-            bench.store.track = track  # type: ignore[method-assign]
-            holes = bench.store.holes
-            memory: Any = bench.store.inner
-            (packed,) = await memory.track("p1", [NOON // HOUR])
-            memory._tracks.clear()
-            memory._holes = {1: bench.journal.last}
-
-            async def closing(unit: str, hours: Any) -> list[bytes]:
-                found = await track(unit, hours)
-                memory._holes.clear()
-                memory._tracks["p1", NOON // HOUR] = packed
-                return found
-
-            bench.store.track = closing  # type: ignore[method-assign]
-            bench.store.holes = holes  # type: ignore[method-assign]
-            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
-
-    async def still(self: Applier, first: int, last: int) -> bool:
-        return False
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Applier, "_fill_part", still)
-        run(work())
-
-
-def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
-    async def work() -> None:
-        async with bench.running():
-            ahead = record(NOON + 5 * HOUR, server_time=NOON)
-            bench.write([record(), ahead])
-            await bench.check()
-            (state,) = map(UnitState.unpack, await bench.store.load())
-            assert state.fix_time == NOON
-            assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
 
     run(work())
 

@@ -1,0 +1,117 @@
+"""A track is whole wherever its points are: hot, in a hole, older than the store keeps, or not stored yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.reactor import run, until
+from tests.tracker.applier_bench import DAY, Bench
+from tests.tracker.helpers import HOUR, LAT, NOON, record
+from tracker.applier import Applier
+from tracker.pipeline import UnitState
+from tracker.store import Update
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+
+def test_old_points_are_read_from_the_journal_and_new_ones_from_the_store(bench: Bench) -> None:
+    async def work() -> None:
+        bench.house.now = NOON - 5 * DAY
+        old = [record(NOON - 5 * DAY - i * 1000, LAT + i) for i in range(20)]
+        bench.write(old)
+        bench.house.now = NOON
+        late = [record(NOON - 3 * DAY + i, LAT + i, server_time=NOON, marks=2) for i in range(5)]
+        async with bench.running():
+            bench.write(late)
+            bench.commit(50)
+            await bench.check()
+            assert len(await bench.tracks.read("p1", NOON - 6 * DAY, NOON - 4 * DAY)) == 20
+            assert len(await bench.tracks.read("p1", NOON - 3 * DAY, NOON - 2 * DAY)) == 5
+            assert len(await bench.tracks.read("p1", NOON - 3 * DAY + 1, NOON - 3 * DAY + 3)) == 3
+            assert await bench.tracks.read("nobody", NOON - 6 * DAY, NOON + DAY) == []
+
+    run(work())
+
+
+def test_tracks_are_whole_at_every_moment_of_a_loss_and_its_repair(bench: Bench) -> None:
+    async def work() -> None:
+        filled = 0
+        fill = bench.store.fill
+
+        async def watched(journal: str, update: Update) -> bool:
+            nonlocal filled
+            await bench.check_tracks()
+            done = await fill(journal, update)
+            await bench.check_tracks()
+            filled += 1
+            return done
+
+        bench.store.fill = watched  # type: ignore[method-assign]
+        async with bench.running():
+            for _ in range(8):
+                bench.commit(400)
+            await bench.settled()
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            bench.commit(1)
+            await until(lambda: filled > 2)
+            await bench.check()
+
+    run(work())
+
+
+def test_what_is_stored_while_a_track_is_read_is_not_missed(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            bench.commit(20)
+            await bench.settled()
+            track = bench.store.track
+
+            async def reads(unit: str, hours: Any) -> list[bytes]:
+                found = await track(unit, hours)
+                bench.commit(10)
+                await until(lambda: bench.applier.stored == bench.journal.last)
+                return found
+
+            bench.store.track = reads  # type: ignore[method-assign]
+            before = {r.identity for r in bench.points if r.unit == "p1"}
+            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+
+            # The same when a hole is closed meanwhile.
+            bench.store.track = track  # type: ignore[method-assign]
+            holes = bench.store.holes
+            memory: Any = bench.store.inner
+            (packed,) = await memory.track("p1", [NOON // HOUR])
+            memory._tracks.clear()
+            memory._holes = {1: bench.journal.last}
+
+            async def closing(unit: str, hours: Any) -> list[bytes]:
+                found = await track(unit, hours)
+                memory._holes.clear()
+                memory._tracks["p1", NOON // HOUR] = packed
+                return found
+
+            bench.store.track = closing  # type: ignore[method-assign]
+            bench.store.holes = holes  # type: ignore[method-assign]
+            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+
+    async def still(self: Applier, first: int, last: int) -> bool:
+        return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Applier, "_fill_part", still)
+        run(work())
+
+
+def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
+    async def work() -> None:
+        async with bench.running():
+            ahead = record(NOON + 5 * HOUR, server_time=NOON)
+            bench.write([record(), ahead])
+            await bench.check()
+            (state,) = map(UnitState.unpack, await bench.store.load())
+            assert state.fix_time == NOON
+            assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
+
+    run(work())
