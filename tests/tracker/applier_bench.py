@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+import msgpack
+
 from storage.journal import Journal
 from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, House, record
 from tests.tracker.stores import Fickle
@@ -113,12 +115,19 @@ class Bench:
         assert self.applier.behind(self.house.now + 5000) == 0
 
     async def check_tracks(self) -> None:
-        """Each point is in the tracks, once."""
+        """Each point is in the tracks, once: in what is hot, which the store has, and over all, with the journal."""
         for unit in ("p1", "p2", "p3"):
-            found = [r.identity for r, _, _ in await self.tracks.read(unit, NOON - 9 * DAY, NOON + 9 * DAY)]
-            wanted = {r.identity for r in self.points if r.unit == unit}
-            assert len(found) == len(set(found))
-            assert set(found) == wanted
+            for start in (NOON - 2 * HOUR, NOON - 9 * DAY):
+                found = [r.identity for r, _, _ in await self.tracks.read(unit, start, NOON + 9 * DAY)]
+                wanted = {r.identity for r in self.points if r.unit == unit and (r.fix_time or 0) >= start}
+                assert len(found) == len(set(found))
+                assert set(found) == wanted
+
+    async def check_once(self) -> None:
+        """Nothing was stored twice."""
+        for unit in ("p1", "p2", "p3"):
+            once = sum(len(msgpack.packb(tuple(r))) for r in self.points if r.unit == unit)
+            assert len(await self.hot(unit)) == once
 
     async def hot(self, unit: str) -> bytes:
         """What lies in the store itself, of the hours around noon."""

@@ -44,6 +44,7 @@ class Fickle:
         self.away = False
         self.swallow_answer = False
         self.applied: list[tuple[int, int]] = []
+        self.restored: list[tuple[int, int]] = []
 
     def _check(self) -> None:
         if self.away:
@@ -69,6 +70,7 @@ class Fickle:
     async def restore(self, journal: str, first: int, update: Update) -> None:
         self._check()
         await self.inner.restore(journal, first, update)
+        self.restored.append((first, update.last))
 
     async def holes(self) -> list[tuple[int, int]]:
         self._check()
