@@ -97,6 +97,8 @@ def test_it_follows_the_messages_without_asking_again() -> None:
         async with b.running() as mirror:
             b.store.away = True
             b.told.clear()
+            memory: Any = b.store.inner
+            memory._publish(b"")  # as a part of a restore does
             await b.write(record(NOON + 1000, LAT + 5))
             await b.write(record(NOON + 2000, LAT + 5), record(NOON, unit="p2", device="d2"))
             await until(lambda: mirror.last == 4)

@@ -464,3 +464,13 @@ def test_history_names_the_grid_of_each_believed_point_itself() -> None:
         ("b", False),
         (None, True),
     ]
+
+
+def test_points_that_differ_in_nothing_but_their_bits_have_one_order() -> None:
+    same_moment = [record(status=status, alarm=alarm) for status in (0, 2) for alarm in (0, 1)]
+    assert judge(same_moment[::-1], NO_AREAS) == judge(same_moment, NO_AREAS)
+
+
+def test_of_copies_of_the_same_millisecond_always_the_same_one_counts() -> None:
+    copies = [record(accuracy=accuracy, speed=speed) for accuracy in (None, 30) for speed in (None, 5)]
+    assert judge(copies[::-1], NO_AREAS) == judge(copies, NO_AREAS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -113,5 +114,31 @@ def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
             (state,) = map(UnitState.unpack, await bench.store.load())
             assert state.fix_time == NOON
             assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
+
+    run(work())
+
+
+def test_what_is_on_disk_and_not_stored_yet_is_in_the_track(bench: Bench) -> None:
+    async def work() -> None:
+        gate = asyncio.Event()
+        gate.set()
+        apply = bench.store.apply
+
+        async def slow(journal: str, update: Update) -> int:
+            await gate.wait()
+            return await apply(journal, update)
+
+        bench.store.apply = slow  # type: ignore[method-assign]
+        async with bench.running() as applier:
+            bench.commit(10)
+            await bench.settled()
+            gate.clear()
+            bench.commit(10)
+            await until(lambda: applier.applied == 20)
+            bench.commit(10)
+            assert applier.stored == 10
+            await bench.check_tracks()
+            gate.set()
+            await bench.check()
 
     run(work())
