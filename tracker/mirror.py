@@ -66,9 +66,18 @@ class Mirror:
     def sweep(self, units: Iterable[UnitId]) -> None:
         """Tell of the units whose presence has changed because time went by. Call it every few seconds."""
         changed = []
+        now, states, heard, before = self._wall(), self.units, self._heard, self._presence
+        on_duty, limits = self._on_duty, self.limits
+        # What presence() does, in one go: ten thousand units are looked at every few seconds.
         for unit in units:
-            current = self.presence(unit)
-            if self._presence.get(unit) != current:
+            state = states.get(unit)
+            seen, fix_time = heard.get(unit), None
+            if state is not None:
+                fix_time = state.fix_time
+                if seen is None or state.seen > seen:
+                    seen = state.seen or None
+            current = presence(seen, fix_time, on_duty(unit, now), now, limits)
+            if before.get(unit) != current:
                 self._presence[unit] = current
                 changed.append(unit)
         self._tell(changed)
