@@ -134,7 +134,7 @@ def test_whoever_does_not_log_in_is_cut_off(place: Place) -> None:
     _, known, _ = place.terminal()
     place.advance(15)
     assert not stranger.aborted
-    place.advance(3)
+    place.advance(6)
     assert stranger.aborted
     assert not known.aborted
     assert place.house.refused("jt808")["no_login"] >= 1
@@ -166,7 +166,7 @@ def test_the_sweep_lets_old_fragments_go(place: Place, monkeypatch: pytest.Monke
     link, _, _ = place.terminal()
     ticks: list[int] = []
     monkeypatch.setattr(type(link.session), "tick", lambda self: ticks.append(1))
-    place.advance(4)
+    place.advance(6)
     assert ticks
 
 
@@ -227,7 +227,7 @@ def test_a_device_that_sends_too_much_is_slowed_down(house: House) -> None:
         place.send(link, terminal)
         assert terminal.pending == frozenset()
     assert house.refused("jt808") == {"slowed_down": 1}
-    place.advance(4)
+    place.advance(6)
     assert transport.reading
 
 
