@@ -6,6 +6,7 @@ It is the only file that knows every package; whatever a part needs is handed to
 import fcntl
 import gc
 import os
+import resource
 import secrets
 import sys
 import time
@@ -133,6 +134,9 @@ class Gridbeat(Service):
 
     def startService(self):
         super().startService()
+        # One handle a device: the usual limit of 1,024 is for programs that use select().
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         # Threads last: a start that fails before them ends the process, one that fails after would hang in them.
         try:
             self.listen()
@@ -145,7 +149,7 @@ class Gridbeat(Service):
         self.writer.start()
         self.threads.start()
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
-        self.sweep.start(2.0, now=False)
+        self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
         if self.town:
