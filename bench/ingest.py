@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.load import MODES
+from bench.devices import MODES
 from bench.server import PROJECT, Server, cost_of, stage
 
 FLOORS = {"msgpack10": 30_000, "msgpack1": 12_000, "jt808x4": 15_000, "jt808x1": 9_000}
