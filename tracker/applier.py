@@ -29,6 +29,8 @@ STEP_RECORDS = 500
 """Records applied at a time: about 4 ms of work, so that nothing else waits longer."""
 QUEUE_RECORDS = 50_000
 """Records kept in memory while the store is slow or away; the rest is in the journal anyway."""
+IDLE_CHECK = 2.0
+"""Seconds without a report after which the store is asked whether it still has everything."""
 GATHER = 0.02
 """Seconds for which batches are gathered into one call."""
 HOUR = 3_600_000
@@ -75,6 +77,8 @@ class Applier:
         self.problem = "starting"
         """Why the store is not written to, in words; empty while all is well."""
         self.resyncs = 0
+        self.misjudged = 0
+        """Records that the pipeline could not take; they stay in the journal."""
         self._oldest: int | None = None
         self._packer = msgpack.Packer(use_bin_type=True, autoreset=True)
         self._log = Logger(namespace="gridbeat.applier")
@@ -104,6 +108,7 @@ class Applier:
                     await self._step()
             except OutOfStep:
                 self.problem = "the store lost data; writing it anew"
+                await asyncio.sleep(0.05)  # another server over the same store would else be a race without a pause
             except Unavailable as error:
                 if not self.problem:
                     self._log.warn("the store is away: {reason}", reason=type(error).__name__)
@@ -126,8 +131,14 @@ class Applier:
         elif self.applied >= self._journal.last:
             self._oldest = None
             self._wake.clear()
-            await self._wake.wait()
-            await asyncio.sleep(GATHER)
+            try:
+                await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
+            except TimeoutError:
+                # Nobody reports anything: a store that was emptied meanwhile would go unnoticed.
+                if await self._store.head() != (self._name, self.applied):
+                    raise OutOfStep from None
+            else:
+                await asyncio.sleep(GATHER)
 
     async def _take(self) -> Sequence[Batch]:
         """The next batches in journal order, from memory or from disk; empty when there are none."""
@@ -172,7 +183,14 @@ class Applier:
                     continue
                 if record[0] == REPORT:
                     changed.add(record[2])
-                    if take(record):
+                    try:
+                        fresh = take(record)
+                    except Exception:
+                        # One record that we cannot judge must not keep all that follow from the map.
+                        self._log.failure("a record could not be judged", number=batch.first + i)
+                        self.misjudged += 1
+                        continue
+                    if fresh:
                         fix_time = record[6]
                         hour = (record[4] if fix_time is None else fix_time) // HOUR
                         if hour >= oldest_hour:

@@ -23,8 +23,8 @@ Membership = tuple[AreaId | None, AreaId | None]
 
 SQUARE = 2500
 """Side of a square in 1e-7 degrees: about 28 m north to south, a quarter of a cell."""
-_CACHE_LIMIT = 400_000
-"""Squares remembered, about 60 MB at the most: 300 km². Beyond it the cache starts anew."""
+_CACHE_LIMIT = 200_000
+"""Squares remembered, about 55 MB at the most: 130 km² in use at a time. Beyond it the cache starts anew."""
 
 
 class GeoJSONError(ValueError):

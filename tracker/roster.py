@@ -209,8 +209,10 @@ class Roster:
         if not unit:
             kind = "vehicle" if protocol == "jt808" else "person"
             fields = {k: wanted.get(k) for k in ("team", "street", "grid")}
+            # An id that is a secret is nobody's name: names are shown to everybody.
+            default = f"Phone {plan.highest['d'] + 1}" if protocol in WITHOUT_SECRET else given
             changes = self._plan_unit(
-                {"kind": wanted.get("kind", kind), "name": wanted.get("name") or given, **fields}, plan.highest
+                {"kind": wanted.get("kind", kind), "name": wanted.get("name") or default, **fields}, plan.highest
             )
             unit = changes[0][1]
         plan.highest["d"] += 1

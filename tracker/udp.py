@@ -53,7 +53,7 @@ class JT808Datagrams(protocol.DatagramProtocol):
         now = self._now()
         known = self._peers.pop(addr, None)
         if known is None:
-            if len(self._peers) >= self._limits.connections:
+            if len(self._peers) >= self._limits.connections and not self._make_room():
                 self._counters.refuse(NAME, "too_many_connections")
                 return
             made: JT808Session = self._make_session(
@@ -70,6 +70,15 @@ class JT808Datagrams(protocol.DatagramProtocol):
             self._counters.refuse(NAME, "slowed_down" if fast else "busy")
             return
         session.receive(datagram, datagram=True)
+
+    def _make_room(self) -> bool:
+        """Source addresses cost nothing to invent: the one not heard of for longest goes, if it never logged in."""
+        address, (session, *_) = next(iter(self._peers.items()))
+        if session.authenticated:
+            return False
+        self._counters.refuse(NAME, "no_login")
+        self._drop(address, session)
+        return True
 
     def _send(self, address: Address, frames: list[bytes]) -> None:
         if self.transport is not None:

@@ -37,7 +37,8 @@ def decode_report(body: bytes, live: bool) -> Report:
 
     A position with the located bit off has no latitude and longitude; what stood there is kept, in 1e-7 degrees,
     under ``items["unlocated"]``. Altitude is read as signed (Turpan lies below the sea), a course above 360
-    is no course. Whether the values are possible on this earth is for the caller to judge.
+    is no course. The terminal has one clock: what it says about now carries its device time too.
+    Whether the values are possible on this earth is for the caller to judge.
     """
     size = len(body)
     if size < BASE_SIZE:
@@ -68,7 +69,7 @@ def decode_report(body: bytes, live: bool) -> Report:
         status,
         alarm,
         live,
-        None,
+        fix_time if live else None,
         items or None,
         _GCJ02 if status & SHIFTED else _WGS84,
     )

@@ -29,7 +29,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nap(seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.002))
 
-    monkeypatch.setattr("tracker.applier.asyncio", SimpleNamespace(sleep=nap, Event=asyncio.Event))
+    monkeypatch.setattr(
+        "tracker.applier.asyncio", SimpleNamespace(sleep=nap, Event=asyncio.Event, wait_for=asyncio.wait_for)
+    )
 
 
 @pytest.fixture

@@ -186,6 +186,42 @@ def test_flushall_in_between(bench: Bench) -> None:
     run(work())
 
 
+def test_flushall_is_noticed_though_nobody_reports(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.applier.IDLE_CHECK", 0.02)
+
+    async def work() -> None:
+        async with bench.running() as applier:
+            bench.commit(50)
+            await bench.settled()
+            before = applier.resyncs
+            bench.store.inner.clear()  # type: ignore[attr-defined]
+            await until(lambda: applier.resyncs > before)
+            await bench.check()
+
+    run(work())
+
+
+def test_a_record_that_cannot_be_judged_stops_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with bench.running() as applier:
+            take = applier.pipeline.take
+            poison = iter([True])
+
+            def takes(record: Any) -> bool:
+                if next(poison, False):
+                    raise ZeroDivisionError
+                return take(record)
+
+            monkeypatch.setattr(applier.pipeline, "take", takes)
+            bench.commit(20)
+            await bench.settled()
+            assert applier.misjudged == 1
+            assert applier.stored == bench.journal.last
+            assert not applier.problem
+
+    run(work())
+
+
 def test_flushall_while_the_holes_are_being_filled(bench: Bench) -> None:
     async def work() -> None:
         memory: Any = bench.store.inner

@@ -108,12 +108,24 @@ def test_a_session_that_was_ended_does_not_end_its_follower(place: Place) -> Non
     assert len(place.house.records) == 2
 
 
-def test_addresses_are_limited(house: House) -> None:
+def test_addresses_are_limited_and_invented_ones_make_room(house: House) -> None:
+    place = Place(house, connections=2)
+    terminal = place.terminal()
+    for port in range(4):
+        place.server.datagramReceived(b"\x7e\x00\x7e", ("192.0.2.9", port))
+    place.say(terminal)
+    assert len(place.server._peers) == 2
+    # The terminal spoke first and has not spoken since, so nobody but it is in the way: it stays, they are refused.
+    assert HERE in place.server._peers
+    assert house.refused("jt808")["too_many_connections"] == 3
+
+
+def test_invented_addresses_do_not_keep_a_terminal_out(house: House) -> None:
     place = Place(house, connections=2)
     for port in range(4):
         place.server.datagramReceived(b"\x7e\x00\x7e", ("192.0.2.9", port))
+    assert place.terminal().authenticated
     assert len(place.server._peers) == 2
-    assert house.refused("jt808")["too_many_connections"] == 2
 
 
 def test_strangers_and_silent_peers_are_forgotten(place: Place) -> None:

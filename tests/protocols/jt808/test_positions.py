@@ -26,7 +26,8 @@ def test_the_golden_frame() -> None:
     assert report.fix_time == GOLDEN_TIME
     assert (report.latitude, report.longitude) == (122_222_220, 1_324_444_440)
     assert (report.altitude, report.speed, report.course, report.accuracy) == (40, 167, 0, None)
-    assert (report.alarm, report.status, report.live, report.device_time) == (1, 2, True, None)
+    assert (report.alarm, report.status, report.live, report.device_time) == (1, 2, True, GOLDEN_TIME)
+    assert decode_report(BODY, live=False).device_time is None  # stored earlier: says nothing of the clock now
     assert report.crs == CoordinateSystem.WGS84
     assert report.items == {"mileage_m": 10_000, "fuel_l": 12.5}
 
