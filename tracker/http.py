@@ -53,7 +53,8 @@ class PhoneReports(Resource):
             self._intake.counters.refuse(PROTOCOL, "too_long")
             return _answer(request, 413, "a report has at most 64 kB")
         _, _, query = request.uri.partition(b"?")
-        content_type = request.getHeader("content-type") or ""
+        # As text, twisted.web fails on bytes that are no UTF-8.
+        content_type = (request.getHeader(b"content-type") or b"").decode("utf-8", "replace")
         intake = self._intake
         try:
             delivery = traccar.decode(query, body, content_type, now=intake.wall())

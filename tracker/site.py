@@ -51,7 +51,9 @@ class BoundedRequest(Request):
             self.setHeader("content-type", "text/plain; charset=utf-8")
             self.setHeader("connection", "close")
             self.write(b"the body is too large")
+            channel = self.channel
             self.finish()
+            channel.loseConnection()
             return
         super().process()
 

@@ -104,17 +104,18 @@ class HandheldSockets(WebSocketServerFactory):
     def __init__(
         self, make_session: Callable[..., HandheldSession], counters: Counters, limits: LinkLimits, reactor: Any
     ) -> None:
-        super().__init__(reactor=reactor)
+        super().__init__(server="", reactor=reactor)
         self.make_session = make_session
         self.counters = counters
         self.limits = limits
         self.now: Callable[[], float] = reactor.seconds
         self.links: set[HandheldSocket] = set()
         self._looked = self.now()
+        # webStatus: a page of the library's own for whoever comes without a socket, with an open redirect in it.
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_LIMIT, maxFramePayloadSize=MESSAGE_LIMIT,
             openHandshakeTimeout=limits.login_s, closeHandshakeTimeout=2, autoPingInterval=0,
-            tcpNoDelay=True, failByDrop=True,
+            tcpNoDelay=True, failByDrop=True, webStatus=False,
         )  # fmt: skip
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor

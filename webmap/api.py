@@ -69,7 +69,7 @@ def answer(request: Any, value: Any, status: int = 200) -> bytes:
 
 
 def answer_error(request: Any, error: ApiError) -> bytes:
-    if error.status == 401 and request.getHeader("x-requested-with") is None and not request.getCookie(b"session"):
+    if error.status == 401 and request.getHeader(b"x-requested-with") is None and not request.getCookie(b"session"):
         # Tools then ask for a password; a page would be covered by the browser's own box.
         request.setHeader("www-authenticate", 'Bearer realm="Gridbeat"')
     if error.status == 503:
@@ -94,7 +94,7 @@ class Gate:
     async def name(self, request: Any) -> str | None:
         """The account behind a request, or ``None``."""
         sessions = self._services.sessions
-        header = request.getHeader("authorization") or ""
+        header = header_of(request, b"authorization")
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer":
             return sessions.read(value.strip())
@@ -103,7 +103,8 @@ class Gate:
                 name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
             except (binascii.Error, ValueError):
                 return None
-            if sessions.checked(name, password):
+            # Remembered ones are not for those who are guessing.
+            if sessions.may_try(request.getClientAddress().host) and sessions.checked(name, password):
                 return name
             return name if await self.verify(request, name, password) else None
         cookie = request.getCookie(COOKIE.encode())
@@ -112,18 +113,18 @@ class Gate:
     async def verify(self, request: Any, name: str, password: str) -> bool:
         """Check a password; raises :class:`ApiError` 429 after too many wrong ones from this address."""
         services, address = self._services, request.getClientAddress().host
-        if not services.sessions.may_try(address):
-            raise ApiError(
-                429, "too_many_tries", "too many wrong passwords; wait a minute", "密码错误次数过多，请一分钟后再试"
-            )
-        check = services.account.verify
-        good = bool(
-            await self._verifying.run(deferToThreadPool, services.reactor, services.pool, check, name, password)
-        )
-        if good:
-            services.sessions.remember(name, password)
-        else:
-            services.sessions.failed(address)
+        # Looked at when it is our turn: else a thousand tries at once would all be before the first failure.
+        async with self._verifying:
+            if not services.sessions.may_try(address):
+                raise ApiError(
+                    429, "too_many_tries", "too many wrong passwords; wait a minute", "密码错误次数过多，请一分钟后再试"
+                )
+            check = services.account.verify
+            good = bool(await deferToThreadPool(services.reactor, services.pool, check, name, password))
+            if good:
+                services.sessions.remember(name, password)
+            else:
+                services.sessions.failed(address)
         return good
 
 
@@ -170,9 +171,14 @@ def told(handler: Callable[..., Coroutine[Any, Any, bytes]]) -> Callable[..., De
     return deferred
 
 
+def header_of(request: Any, name: bytes) -> str:
+    """A header's text; empty if there is none. As text, twisted.web fails on bytes that are no UTF-8."""
+    return (request.getHeader(name) or b"").decode("utf-8", "replace")
+
+
 def body_of(request: Any) -> Any:
     """The JSON of a request. A form of another site cannot send this content type unasked: no request forgery."""
-    kind = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    kind = header_of(request, b"content-type").partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/geo+json"):
         raise ApiError(
             415, "content_type", "send JSON with content-type: application/json", "请以 application/json 发送 JSON"

@@ -44,10 +44,10 @@ class _File:
         request.setHeader("cache-control", cache)
         request.setHeader("vary", "accept-encoding")
         request.setHeader("etag", self.tag)
-        if self.tag in (request.getHeader("if-none-match") or ""):
+        if self.tag.encode() in (request.getHeader(b"if-none-match") or b""):
             request.setResponseCode(304)
             return b""
-        if self.compressed is not None and "gzip" in (request.getHeader("accept-encoding") or ""):
+        if self.compressed is not None and b"gzip" in (request.getHeader(b"accept-encoding") or b""):
             request.setHeader("content-encoding", "gzip")
             return self.compressed
         return self.content

@@ -96,16 +96,18 @@ class FeedSockets(WebSocketServerFactory):
         origins: tuple[str, ...],
         reactor: Any,
     ) -> None:
-        super().__init__(reactor=reactor)
+        super().__init__(server="", reactor=reactor)
         self.feed = feed
         self.name_of = name_of
         self.wall = wall
         self.sockets: set[FeedSocket] = set()
         self._behind = behind
         self._origins = origins
+        # webStatus: a page of the library's own for whoever comes without a socket, with an open redirect in it.
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_LIMIT, maxFramePayloadSize=MESSAGE_LIMIT, openHandshakeTimeout=15,
             closeHandshakeTimeout=2, autoPingInterval=30, autoPingTimeout=20, tcpNoDelay=True, failByDrop=True,
+            webStatus=False,
         )  # fmt: skip
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
