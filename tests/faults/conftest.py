@@ -23,9 +23,15 @@ def rng() -> random.Random:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def settings() -> dict[str, str]:
+    """Lines of the settings file by section; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def server(tmp_path: Path, settings: dict[str, str]) -> Iterator[Server]:
     """A server that is not started yet, over an empty folder."""
-    with Server(tmp_path / "city") as server:
+    with Server(tmp_path / "city", settings) as server:
         yield server
 
 

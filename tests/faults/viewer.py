@@ -33,7 +33,7 @@ class Viewer:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
         self._thread: threading.Thread | None = None
-        self._send(json.dumps({"op": "watch", "box": WORLD, "follow": None}))
+        self.watch()
         if reading:
             self.read()
 
@@ -61,6 +61,10 @@ class Viewer:
             assert byte, head
             head += byte
         assert b" 101 " in head, head
+
+    def watch(self) -> None:
+        """Ask for everything, as a page does whenever its map is moved."""
+        self._send(json.dumps({"op": "watch", "box": WORLD, "follow": None}))
 
     def read(self) -> None:
         """Begin to read, or begin again."""
