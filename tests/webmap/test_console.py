@@ -308,7 +308,7 @@ def test_who_cannot_be_parted_is_walked_through(browser: Browser, console: Conso
 def test_names_give_way_to_units(browser: Browser, console: Console) -> None:
     console.switch("freeze", frozen=True)
     page = console.enter(browser.page())
-    page.wait("gridbeat.unitsLayer.detail === 'labels' && gridbeat.names.words.length > 20")
+    page.wait("gridbeat.unitsLayer.detail === 'labels' && gridbeat.names.words.length > 10")
     # a unit is put into the middle of a grid's name: the name steps back, and comes again when the unit is hidden
     page.run(
         "(w => { const v = gridbeat.names.view, u = gridbeat.units.all.get('u0003'); window.word = w.key;"

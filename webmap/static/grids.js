@@ -6,7 +6,7 @@ import { language } from "./i18n.js";
 import { FONT, plain } from "./labels.js";
 
 export const CELLS_FROM = 15;
-const NAMES_FROM = 13;
+const NAMES_FROM = 13.25;
 
 export class Grids {
   all = new Map(); // id -> {id, level, properties, rings, box, closed}
@@ -94,7 +94,7 @@ export const GridsLayer = CanvasLayer.extend({
       if (!inSight(shape.box, view)) continue;
       const text = plain(grids.name(shape.id), 24);
       const width = ctx.measureText(text).width;
-      if (width > (shape.box[2] - shape.box[0]) * view.scale * 0.6) continue;
+      if (width > (shape.box[2] - shape.box[0]) * view.scale * 0.8) continue;
       const [x, y] = corner(shape);
       const left = x * view.scale - view.left + 7;
       const top = y * view.scale - view.top + 7;

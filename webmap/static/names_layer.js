@@ -1,11 +1,9 @@
 // The names on the ground: grids, streets, water, quarters. On a canvas of its own, above the lines and below the
-// units, so that a name on which a unit stands or is written can step back without the map being drawn anew.
+// units, so that a name on which a unit stands or is written can give way without the map being drawn anew.
 
 import { CanvasLayer } from "./canvas_layer.js";
 import { language } from "./i18n.js";
 import { haloText, Places } from "./labels.js";
-
-const COVERED = 0.14; // what is left of a name under a unit or its name: enough to know that there is one
 
 export const NamesLayer = CanvasLayer.extend({
   initialize(model) {
@@ -25,7 +23,7 @@ export const NamesLayer = CanvasLayer.extend({
     const { colors } = this.model.theme;
     this.words = [...this.model.gridsLayer.names(ctx, view, colors, places), ...this.model.basemap.names(ctx, view, colors, places)];
     for (const word of this.words) {
-      ctx.globalAlpha = this.covered.has(word.key) ? COVERED : 1;
+      if (this.covered.has(word.key)) continue; // half a name under a unit would only be noise
       ctx.font = word.font;
       ctx.letterSpacing = word.spacing ?? "0px";
       ctx.textAlign = word.angle === undefined ? "left" : "center";
@@ -36,7 +34,6 @@ export const NamesLayer = CanvasLayer.extend({
       haloText(ctx, word.text, 0, 0, word.color, word.halo, 3);
       ctx.restore();
     }
-    ctx.globalAlpha = 1;
     ctx.letterSpacing = "0px";
   },
 

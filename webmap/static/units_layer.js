@@ -145,13 +145,19 @@ export const UnitsLayer = CanvasLayer.extend({
       const font = `${chosen || sos ? 700 : 600} ${size}px ${FONT}`;
       ctx.font = font;
       const name = plain(unit.name, 18);
-      const old = unit.state === STALE || unit.state === OFFLINE || sos || chosen ? ageOf(unit.fix, now) : "";
+      let old = unit.state === STALE || unit.state === OFFLINE || sos || chosen ? ageOf(unit.fix, now) : "";
       const nameWidth = ctx.measureText(name).width;
       ctx.font = small;
       const oldWidth = old ? ctx.measureText(old).width + 6 : 0;
-      const half = (nameWidth + oldWidth) / 2;
+      let half = (nameWidth + oldWidth) / 2;
       const r = (RADIUS[unit.kind] + (chosen ? 8 : 2)) * scale;
-      const spot = this.spot({ places, below, edition: ground.edition }, unit, x, y, half + 2, size * 0.64, r, chosen || sos);
+      const room = { places, below, edition: ground.edition, view };
+      let spot = this.spot(room, unit, x, y, half + 2, size * 0.64, r, chosen || sos);
+      if (!spot && old) {
+        // the name alone may find a place where name and age do not
+        [old, half] = ["", nameWidth / 2];
+        spot = this.spot(room, unit, x, y, half + 2, size * 0.64, r, false);
+      }
       if (!spot) continue;
       below.all(spot[0] - half, spot[1] - 6, spot[0] + half, spot[1] + 6, covered);
       const left = spot[0] - half;
@@ -167,17 +173,18 @@ export const UnitsLayer = CanvasLayer.extend({
   },
 
   /** Below the sign, or right, left, above of it; chosen units get their place whatever lies there. */
-  spot({ places, below, edition }, unit, x, y, half, high, r, must) {
+  spot({ places, below, edition, view }, unit, x, y, half, high, r, must) {
     const beak = beakSide(unit);
     const reach = (side) => r + (side === beak ? 7 * this.scale : 0);
     const spots = [[x, y + reach(0) + high + 1], [x + reach(1) + 5 + half, y], [x - reach(2) - 5 - half, y], [x, y - reach(3) - high - 2]];
     const boxes = spots.map(([cx, cy]) => [cx - half, cy - high, cx + half, cy + high]);
     const free = (side) => places.at(...boxes[side]) === null;
+    const good = (side) => free(side) && below.at(...boxes[side]) === null && boxes[side][0] > view.padX && boxes[side][2] < view.width - view.padX;
     // Where it stood stays its place: names that hop from side to side cannot be read. Else first where no name of
-    // the ground lies, and where the beak does not point.
+    // the ground and no edge of the map lies, and where the beak does not point.
     const kept = unit.sideEdition === edition && unit.side !== undefined && free(unit.side) ? unit.side : null;
     const order = beak === 0 ? [1, 2, 0, 3] : [0, 1, 2, 3];
-    const side = kept ?? order.find((one) => free(one) && below.at(...boxes[one]) === null) ?? order.find(free) ?? (must ? 0 : null);
+    const side = kept ?? order.find(good) ?? order.find(free) ?? (must ? 0 : null);
     if (side === null) return null;
     unit.side = side;
     unit.sideEdition = edition;
