@@ -1,7 +1,7 @@
-"""Makes the pictures of the README from a running demo: ``python docs/make_picture.py [address] [login file]``.
+"""Makes the pictures of the README from a running demo: ``python -m tests.e2e.make_picture [address] [login file]``.
 
 Start the demo, let its people walk for ten minutes so that their trails are whole, then run this. It opens the
-console in a real browser (tests/browser.py), looks at the map as a dispatcher does and writes ``docs/map.png``
+console in a real browser, looks at the map as a dispatcher does and writes ``docs/map.png``
 and ``docs/map-phone.png``.
 """
 
@@ -15,11 +15,9 @@ import urllib.request
 import zlib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from tests.browser import Browser, Page
 
-from tests.browser import Browser, Page  # noqa: E402 - the project's root is known only now
-
+ROOT = Path(__file__).resolve().parents[2]
 LIVE = (
     "window.gridbeat && gridbeat.feed.live && gridbeat.grids.all.size > 25 && gridbeat.basemap.shapes.length > 0"
     " && gridbeat.unitsLayer.seen.length > 10"
@@ -58,10 +56,14 @@ def open_console(page: Page, base: str, session: str, **choices: object) -> None
 
 
 def look(page: Page, zoom: float, east: float) -> None:
-    """Selects a walker and moves the town ``east`` degrees to the west, out from under the card."""
+    """Selects a walker and brings them ``east`` degrees west of the middle, where the card hides nothing."""
     page.run(f"gridbeat.view.select({WALKER})")
-    page.run(f"(c => void gridbeat.map.setView([c.lat, c.lng + {east}], {zoom}, {{animate: false}}))({MIDDLE})")
+    page.run(
+        f"(u => void gridbeat.map.setView([u.lat, u.lon + {east}], {zoom}, {{animate: false}}))(gridbeat.view.unit)"
+    )
     page.wait(SETTLED)
+    # the list as it stands, not scrolled to a row
+    page.run("void (document.getElementById('list').scrollTop = 0)")
 
 
 INDEXED = """(async data => {
@@ -77,7 +79,7 @@ INDEXED = """(async data => {
     + ((a >> 16 & 255) - (b >> 16 & 255)) ** 2;
   const colors = [];
   for (const pixel of often) {
-    if (colors.length < 256 && !colors.some(other => apart(pixel, other) < 60)) colors.push(pixel);
+    if (colors.length < 256 && !colors.some(other => apart(pixel, other) < 16)) colors.push(pixel);
   }
   const index = new Map(often.map(pixel => {
     let best = 0;
@@ -114,7 +116,7 @@ def main(base: str, login: Path) -> None:
     with Browser() as browser:
         desk = browser.page(1366, 768, prefers_color_scheme="light")
         open_console(desk, base, session, language="en", trails="all")
-        look(desk, 13.75, 0.0075)
+        look(desk, 14.75, 0.0045)
         desk.screenshot(ROOT / "docs" / "map.png")
         hand = browser.page(390, 844, phone=True, prefers_color_scheme="dark")
         open_console(hand, base, session, language="zh", trails="all")
