@@ -116,7 +116,18 @@ def measure(mode: str, staged: Path, seconds: float, warm_up: float, connections
 
 
 def _profiler(pid: int, file: str, seconds: float) -> subprocess.Popen[bytes]:
-    words = ["py-spy", "record", "--pid", str(pid), "--duration", str(int(seconds)), "--rate", "500"]
+    words = [
+        "py-spy",
+        "record",
+        "--pid",
+        str(pid),
+        "--duration",
+        str(int(seconds)),
+        "--rate",
+        "500",
+        "--gil",
+        "--nonblocking",
+    ]
     return subprocess.Popen([*words, "--format", "raw", "--threads", "--output", file], stdout=subprocess.DEVNULL)
 
 
