@@ -17,7 +17,8 @@ from tracker.roster import Carrier
 
 PROTOCOL = "handheld"
 RETRY_SECONDS = 5
-HEARTBEAT_SECONDS = 30
+HEARTBEAT_SECONDS = 45
+"""Mobile networks drop a silent connection after a minute at the earliest; each heartbeat wakes phone and server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class Feed:
 
     def flush(self, now: int, behind: int) -> None:
         """Send every viewer what it does not have yet. ``behind``: ms that the live state is behind the devices."""
-        if self._dirty:
+        if self._dirty and self.viewers:  # rows that nobody sees are made when somebody comes
             self.seq += 1
             for unit in self._dirty:
                 self._change(unit)
