@@ -245,7 +245,7 @@ class DeviceFactory(protocol.ServerFactory):
 
     def _look(self) -> None:
         """Close what never logged in or fell silent. One pass over all links instead of a timer for each:
-        ``clock_now`` is the time of the last pass, which is exact enough for limits of many seconds."""
+        ``clock_now`` is the time of the last pass, so ``active`` may be that much older than the last byte."""
         now = self.now()
         limits = self.limits
         allowance = round((now - self.clock_now) * limits.rate)
@@ -255,7 +255,7 @@ class DeviceFactory(protocol.ServerFactory):
             if not session.authenticated and now - link.opened > limits.login_s:
                 self.counters.refuse(self.name, "no_login")
                 link.transport.abortConnection()
-            elif now - link.active > limits.idle_s:
+            elif now - link.active > limits.idle_s + self.SWEEP_S:
                 self.counters.refuse(self.name, "idle")
                 link.transport.abortConnection()
             else:

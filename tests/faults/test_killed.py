@@ -31,10 +31,10 @@ def test_server_killed(server: Server, fleet: list[Device], rng: random.Random, 
             name = f"新来的 {number}"
             server.api("/api/v1/units", {"kind": "person", "name": name})
             added.append(name)
-            time.sleep(rng.uniform(0.0, 1.5))
+            time.sleep(rng.uniform(0.0, 1.0))
             server.kill()
             # As long as an operator takes, or no time at all.
-            time.sleep(rng.choice((0.0, rng.uniform(0.0, 1.0))))
+            time.sleep(rng.choice((0.0, rng.uniform(0.0, 0.5))))
             server.start()
         traffic.flows()
         told = traffic.drain()

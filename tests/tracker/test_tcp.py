@@ -157,7 +157,7 @@ def test_a_silent_link_is_cut_off_and_a_living_one_is_not(place: Place) -> None:
     place.send(link, terminal)
     place.advance(170)
     assert not living.aborted
-    place.advance(15)
+    place.advance(20)
     assert living.aborted
     assert place.house.refused("jt808") == {"idle": 1}
 
