@@ -18,6 +18,8 @@ Box = tuple[float, float, float, float]
 
 HEARTBEAT_MS = 4000
 """A viewer hears something at least so often, or it takes the link for broken (after 12 s)."""
+BEHIND_HEARTBEAT_MS = 1000
+"""While the live state is behind, viewers are told by how much before they can think that it has stopped there."""
 
 
 FIX_TIME = 6
@@ -188,7 +190,8 @@ class Feed:
             if row.turned > since:
                 # With the fix: it stays the last one until the next turn, unless all is well.
                 states.append([unit, row.state, row.fix])
-        if not viewer.whole and not inside and not states and not gone and now - viewer.sent_at < HEARTBEAT_MS:
+        pause = BEHIND_HEARTBEAT_MS if behind else HEARTBEAT_MS
+        if not viewer.whole and not inside and not states and not gone and now - viewer.sent_at < pause:
             viewer.seq = self.seq
             return
         head = {"op": "delta"} if not viewer.whole else {"op": "full", "box": viewer.box, "follow": viewer.follow}
