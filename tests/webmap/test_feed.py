@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from webmap.feed import HEARTBEAT_MS, RECENT, Feed, Viewer
+from webmap.feed import BEHIND_HEARTBEAT_MS, HEARTBEAT_MS, RECENT, Feed, Viewer
 
 UNITS = [f"u{n}" for n in range(6)]
 WORLD: list[float] = [-90, -180, 90, 180]
@@ -226,10 +226,18 @@ def test_nothing_is_sent_before_a_viewer_says_what_it_looks_at(city: City) -> No
 def test_a_frame_comes_every_few_seconds_even_if_nothing_happens(city: City) -> None:
     browser = watching(city, WORLD)
     for now in range(1200, 1000 + 3 * HEARTBEAT_MS + 1, 200):
-        city.feed.flush(now, 77)
+        city.feed.flush(now, 0)
     beats = browser.frames[1:]
     assert [frame["now"] for frame in beats] == [1000 + HEARTBEAT_MS * n for n in (1, 2, 3)]
-    assert all((frame["op"], frame["units"], frame["behind"]) == ("delta", [], 77) for frame in beats)
+    assert all((frame["op"], frame["units"], frame["behind"]) == ("delta", [], 0) for frame in beats)
+
+
+def test_who_sees_old_places_is_told_more_often_how_old(city: City) -> None:
+    browser = watching(city, WORLD)
+    for now in range(1200, 1000 + 3 * BEHIND_HEARTBEAT_MS + 1, 200):
+        city.feed.flush(now, now)
+    beats = browser.frames[1:]
+    assert [frame["behind"] for frame in beats] == [1000 + BEHIND_HEARTBEAT_MS * n for n in (1, 2, 3)]
 
 
 def test_what_happens_out_of_sight_is_told_as_presence_only(city: City) -> None:
