@@ -19,6 +19,7 @@ from tests.faults.fleet import Device, found_city
 from tests.faults.server import Server, resident, until
 from tests.faults.traffic import Traffic
 from tests.faults.viewer import Viewer
+from webmap.health import BEHIND_MS
 
 PROMISED_SECONDS = 10.0
 """What the project promises for live state of 10,000 units; generous even for a slow machine."""
@@ -105,6 +106,9 @@ def _away(server: Server, fleet: list[Device], away: Callable[[], None], back: C
             traffic.flows(100)
             most = max(most, resident(server.pid))
         taken = traffic.acknowledged - before
+        # The map says so: each viewer is told how old what it sees is (every 4 s, because nothing changes), and the
+        # operator what is wrong.
+        until(lambda: viewer.updates()[-1]["behind"] > BEHIND_MS, "the map says that it is behind")
         seen = viewer.updates()[-1]["behind"]
         problems = server.problems()
         back()
@@ -113,9 +117,7 @@ def _away(server: Server, fleet: list[Device], away: Callable[[], None], back: C
         until(server.settled, "live state is complete")
         until(lambda: _shown(viewer) == _last(fleet, told), "the map shows the newest place of every unit")
         kept = traffic.check(told)
-    # The map said so: each viewer was told how old what it sees is, and the operator what is wrong.
-    assert seen > 0.7 * AWAY_SECONDS * 1000
-    assert {"live", "behind"} & problems
+    assert "behind" in problems
     # A report that waits costs some 300 bytes in the journal's form and some 2 kB as objects; the queue is bounded.
     grown = most - memory
     assert grown < 64 * MEGABYTE
