@@ -10,6 +10,7 @@ import resource
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import msgpack
@@ -50,7 +51,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Device:
+class Device(ABC):
     """One connection. Subclasses know the bytes; ``waiting`` messages are not acknowledged yet."""
 
     def __init__(self, mode: Mode, walk: list[Place], beside: int) -> None:
@@ -74,24 +75,25 @@ class Device:
             self.step += 1
         return found
 
+    @abstractmethod
     def login(self, device: dict[str, str]) -> bytes:
-        raise NotImplementedError
+        """What says who we are, as it goes over the wire."""
 
+    @abstractmethod
     def welcomed(self, data: bytes) -> bool:
         """Whether the answer to the login lets us in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def messages(self, number: int) -> bytes:
         """The next messages as they go over the wire."""
-        raise NotImplementedError
 
+    @abstractmethod
     def acknowledged(self, data: bytes) -> int:
         """How many messages these bytes acknowledge. Raises for any other answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heartbeat(self) -> bytes:
         """A sign of life as it goes over the wire."""
-        raise NotImplementedError
 
 
 class Handheld(Device):

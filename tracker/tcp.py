@@ -6,6 +6,7 @@ does not read. What is said is the session's business.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class LinkSession(Protocol):
 
 
 @implementer(IPushProducer)
-class DeviceLink(protocol.Protocol):
+class DeviceLink(protocol.Protocol, ABC):
     """One device's connection. Subclasses turn bytes into what their session receives."""
 
     transport: Any
@@ -75,13 +76,13 @@ class DeviceLink(protocol.Protocol):
         self.session.on_drained = self._resume
         self.factory.links.add(self)
 
+    @abstractmethod
     def start(self, address: str) -> None:
         """Make ``self.session``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, data: bytes) -> None:
         """Hand bytes to the session."""
-        raise NotImplementedError
 
     def dataReceived(self, data: bytes) -> None:
         self.active = self.factory.clock_now
