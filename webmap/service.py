@@ -121,7 +121,8 @@ def make_field(intake: Intake, sockets: HandheldSockets, reactor: Any) -> Bounde
     """What is reached from the street: handhelds' WebSocket and phone apps. No route of the console exists here."""
     root = _Field(intake)
     root.putChild(b"handheld", sockets.as_resource())
-    return BoundedSite(root, reactor, body_limit=BODY_LIMIT)
+    # As many as on the other doors of devices: a handheld keeps its WebSocket.
+    return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections)
 
 
 class _Field(Resource):
