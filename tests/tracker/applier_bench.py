@@ -16,7 +16,7 @@ from tests.tracker.stores import Fickle
 from tracker.applier import Applier
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, ReportRecord
-from tracker.store import LiveStore
+from tracker.store import LiveStore, Update
 from tracker.tracks import Tracks
 
 DAY = 24 * HOUR
@@ -63,6 +63,19 @@ class Bench:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.journal._listeners.remove(applier.committed)
+
+    def gate(self) -> asyncio.Event:
+        """A store that takes nothing while this is cleared, and does not fail either."""
+        gate = asyncio.Event()
+        gate.set()
+        apply = self.store.apply
+
+        async def slow(journal: str, update: Update) -> int:
+            await gate.wait()
+            return await apply(journal, update)
+
+        self.store.apply = slow  # type: ignore[method-assign]
+        return gate
 
     def commit(self, number: int = 10) -> None:
         """So many points of three units on disk."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -284,15 +283,7 @@ def test_what_does_not_fit_while_the_store_is_slow_is_read_from_the_journal(hous
     bench = Bench(house, MemoryLiveStore(), queue_records=100)
 
     async def work() -> None:
-        gate = asyncio.Event()
-        gate.set()
-        apply = bench.store.apply
-
-        async def slow(journal: str, update: Update) -> int:
-            await gate.wait()
-            return await apply(journal, update)
-
-        bench.store.apply = slow  # type: ignore[method-assign]
+        gate = bench.gate()
         async with bench.running() as applier:
             bench.commit(1)
             await bench.settled()

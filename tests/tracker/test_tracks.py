@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -120,15 +119,7 @@ def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
 
 def test_what_is_on_disk_and_not_stored_yet_is_in_the_track(bench: Bench) -> None:
     async def work() -> None:
-        gate = asyncio.Event()
-        gate.set()
-        apply = bench.store.apply
-
-        async def slow(journal: str, update: Update) -> int:
-            await gate.wait()
-            return await apply(journal, update)
-
-        bench.store.apply = slow  # type: ignore[method-assign]
+        gate = bench.gate()
         async with bench.running() as applier:
             bench.commit(10)
             await bench.settled()
