@@ -38,6 +38,7 @@ from storage.client import Client
 from storage.embedded import EmbeddedServer
 from storage.journal import Journal
 from tracker.applier import Applier
+from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
@@ -163,19 +164,20 @@ class Gridbeat(Service):
 
     def listen(self):
         doors, parts = self.settings, self.listeners
-        tcp = (("console", doors.console, self.console), ("field", doors.field, self.field),
-               ("jt808", doors.jt808, parts.jt808), ("handheld", doors.handheld, parts.handheld),
-               ("phones", doors.phones, self.phones))  # fmt: skip
+        sites = {"console": self.console, "field": self.field, "phones": self.phones}
+        self.doors = {name: getattr(doors, name) for name in (*sites, "handheld", "jt808")} | dict(doors.trackers)
         self.numbers = {}
-        for name, door, factory in tcp:
-            port = reactor.listenTCP(door.port, factory, interface=door.bind, backlog=1024)
-            self.ports.append(port)
-            self.numbers[name] = port.getHost().port
-        self.ports.append(
-            reactor.listenUDP(
-                self.numbers["jt808"], parts.jt808_datagrams, interface=doors.jt808.bind, maxPacketSize=2048
-            )
-        )
+        for name, door in self.doors.items():
+            factory = sites.get(name) or parts.tcp.get(name)
+            if factory:
+                port = reactor.listenTCP(door.port, factory, interface=door.bind, backlog=1024)
+                self.ports.append(port)
+                self.numbers[name] = port.getHost().port
+            if name in parts.udp:
+                number = self.numbers.get(name, door.port)
+                port = reactor.listenUDP(number, parts.udp[name], interface=door.bind, maxPacketSize=2048)
+                self.ports.append(port)
+                self.numbers.setdefault(name, port.getHost().port)
 
     def died(self, failure, name):
         if self.running:
@@ -188,12 +190,13 @@ class Gridbeat(Service):
 
     def tell(self):
         """What a newcomer needs to know, on the terminal."""
-        rows = (("console 控制台", "console", "http"), ("field 外场", "field", "http"),
+        rows = [("console 控制台", "console", "http"), ("field 外场", "field", "http"),
                 ("phone apps 手机", "phones", "http"), ("handhelds 手持终端", "handheld", "tcp"),
-                ("JT/T 808", "jt808", "tcp+udp"))  # fmt: skip
+                ("JT/T 808", "jt808", "tcp+udp")]  # fmt: skip
+        rows += [(CATALOGUE[name].title, name, "+".join(door.transports)) for name, door in DOORS.items()]
         lines = ["", "Gridbeat is running" + (" the demo city 演示城市" if self.town else "") + "."]
         for label, name, scheme in rows:
-            bind = getattr(self.settings, name).bind
+            bind = self.doors[name].bind
             lines.append(f"  {label:<20} {scheme}://{bind or '0.0.0.0'}:{self.numbers[name]}")
         password = self.account.first_password()
         told = f"{password} (noted in {self.account.note}; delete that)" if password else "(as you know it)"
@@ -224,9 +227,8 @@ class Gridbeat(Service):
 
 
 try:
-    settings = (
-        config.read(Path(os.environ["GRIDBEAT_CONFIG"])) if "GRIDBEAT_CONFIG" in os.environ else config.defaults()
-    )
+    given = os.environ.get("GRIDBEAT_CONFIG")
+    settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 

@@ -18,7 +18,7 @@ import difflib
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -200,14 +200,20 @@ class Settings:
     presence: Presence = group(Presence)
     limits: Limits = group(Limits)
     demo: bool = setting(False, yes_or_no, "server")
+    trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
+    """A section each for the simple trackers' protocols, by its name; the root says which there are."""
 
 
-def defaults() -> Settings:
+Ports = Mapping[str, int]
+"""The simple trackers' protocols with the ports that they usually have."""
+
+
+def defaults(trackers: Ports) -> Settings:
     """The demo city. Its data has a folder of its own, so that no real city ever starts with the demo's people."""
-    return dataclasses.replace(_bound(Settings()), data=PROJECT / "data" / "demo", demo=True)
+    return dataclasses.replace(_bound(_initial(trackers)), data=PROJECT / "data" / "demo", demo=True)
 
 
-def read(path: Path) -> Settings:
+def read(path: Path, trackers: Ports) -> Settings:
     """The settings in the file; raises :class:`ConfigError` with everything that is wrong."""
     try:
         with path.open("rb") as file:
@@ -217,23 +223,27 @@ def read(path: Path) -> Settings:
     if len(data) > FILE_LIMIT:
         raise ConfigError([f"{path}: larger than {FILE_LIMIT // 1024} KiB, so no settings file"])
     reader = _Reader(path.name, *parse(path.name, data))
-    settings = _bound(reader.build(Settings(), ""))
-    reader.report_unknown()
+    settings = _bound(reader.build(_initial(trackers), ""))
+    reader.report_unknown(known(trackers))
     reader.cross_check(settings)
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems)])
     return dataclasses.replace(settings, data=path.resolve().parent / settings.data)
 
 
-def known() -> dict[str, dict[str, str]]:
+def known(trackers: Ports) -> dict[str, dict[str, str]]:
     """Every section with its keys, each with the name of its value among the defaults (``jt808.port``)."""
     sections: dict[str, dict[str, str]] = {}
-    for section, key, name in _walk(Settings(), "", ""):
+    for section, key, name in _walk(_initial(trackers), "", ""):
         sections.setdefault(section, {})[key] = name
     return sections
 
 
 # How it is done.
+
+
+def _initial(trackers: Ports) -> Settings:
+    return Settings(trackers={name: Listener(port=usual) for name, usual in trackers.items()})
 
 
 class _Reader:
@@ -252,6 +262,8 @@ class _Reader:
             value = getattr(default, field.name)
             if dataclasses.is_dataclass(value):
                 changes[field.name] = self.build(value, field.name)
+            elif isinstance(value, Mapping):
+                changes[field.name] = {name: self.build(one, name) for name, one in value.items()}
             elif "check" in field.metadata:
                 changes[field.name] = self._value(*_place(field, section), field.metadata["check"], value)
         return dataclasses.replace(default, **changes)
@@ -266,9 +278,8 @@ class _Reader:
             self._complain((section, key), f"[{section}] {key} {error}")
             return default
 
-    def report_unknown(self) -> None:
+    def report_unknown(self, sections: dict[str, dict[str, str]]) -> None:
         """What the file names and nobody reads is a mistake, or the operator believes that it works."""
-        sections = known()
         for section, table in self._document.items():
             if section in sections and isinstance(table, dict):
                 for key in table.keys() - sections[section].keys():
@@ -310,6 +321,9 @@ def _walk(default: Any, section: str, prefix: str) -> Iterator[tuple[str, str, s
         value = getattr(default, field.name)
         if dataclasses.is_dataclass(value):
             yield from _walk(value, field.name, f"{field.name}.")
+        elif isinstance(value, Mapping):
+            for name, one in value.items():
+                yield from _walk(one, name, f"{field.name}.{name}.")
         elif "check" in field.metadata:
             yield *_place(field, section), prefix + field.name
 
@@ -319,14 +333,17 @@ def _listeners(settings: Settings) -> Iterator[tuple[str, Listener]]:
         value = getattr(settings, field.name)
         if isinstance(value, Listener):
             yield field.name, value
+    yield from settings.trackers.items()
 
 
 def _bound(settings: Settings) -> Settings:
     """Listeners without an address of their own get the common one."""
-    changes: dict[str, Any] = {
+    bound = {
         name: dataclasses.replace(listener, bind=listener.bind or settings.bind)
         for name, listener in _listeners(settings)
     }
+    trackers = {name: bound.pop(name) for name in settings.trackers}
+    changes: dict[str, Any] = {**bound, "trackers": trackers}
     return dataclasses.replace(settings, **changes)
 
 

@@ -15,6 +15,7 @@ from tests.server import Server, basic, until
 from tests.tree import ROOT, files
 from tests.webmap.devices import now_ms, phone_report
 from tests.webmap.test_api import DOCUMENT
+from tracker.catalogue import PORTS
 from webmap import tables
 
 PAGES = [path for path in files(".md") if not path.startswith("tests/")]
@@ -61,8 +62,9 @@ def test_commands_exist(page: str) -> None:
 
 @pytest.mark.parametrize("page", READMES)
 def test_ports_are_the_defaults(page: str) -> None:
-    settings = config.defaults()
+    settings = config.defaults(PORTS)
     doors = [settings.console, settings.field, settings.jt808, settings.handheld, settings.phones]
+    doors += settings.trackers.values()
     assert [int(port) for port in re.findall(r"^\| (\d+) \|", read(page), re.MULTILINE)] == [one.port for one in doors]
     assert f"http://127.0.0.1:{settings.console.port}" in read(page)
     assert f":{settings.phones.port}" in read(page)
@@ -82,7 +84,9 @@ def test_both_readmes_say_the_same() -> None:
 def test_the_example_of_settings_holds_the_defaults() -> None:
     example = tomllib.loads(read("city.toml.example"))
     for name in ("console", "field", "jt808", "handheld", "phones"):
-        assert example[name]["port"] == getattr(config.defaults(), name).port
+        assert example[name]["port"] == getattr(config.defaults(PORTS), name).port
+    for name, port in PORTS.items():
+        assert example[name]["port"] == port
 
 
 def test_routes_that_pages_name_exist() -> None:
@@ -143,7 +147,7 @@ def test_the_first_phone_gets_onto_the_map(page: str, tmp_path: Path) -> None:
     assert body
     assert kind
     with Server(tmp_path) as server:
-        path = command.split(f":{config.defaults().console.port}")[1].strip()
+        path = command.split(f":{config.defaults(PORTS).console.port}")[1].strip()
         headers = {**basic(*server.login), "content-type": kind[1]}
         made = server.ask("POST", path, body[1].encode(), headers).json
         assert phone_report(server, made["external_id"], lat=31.2, lon=121.5, timestamp=now_ms() // 1000).status == 200

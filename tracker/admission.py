@@ -41,9 +41,10 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
     original = None
     if latitude is not None:
         assert longitude is not None
-        if report.crs:
+        crs = report.crs or carrier.crs
+        if crs:
             original = (latitude, longitude)
-            latitude, longitude = _to_wgs84(report.crs, latitude, longitude)
+            latitude, longitude = _to_wgs84(crs, latitude, longitude)
             marks |= _CONVERTED
         # After the conversion, which may carry a point over the edge.
         if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):

@@ -75,7 +75,9 @@ class Device:
 
     ``token_serial`` is the generation of its token. ``networks`` are the source networks a device without a
     secret is accepted from; empty means that its id is one we issued. ``header`` forces a JT/T 808 header
-    year for terminals that set the 2019 flag on a 2013 body (0: as flagged).
+    year for terminals that set the 2019 flag on a 2013 body (0: as flagged). ``coordinates`` is the system it
+    reports in where its protocol does not say: wgs84, gcj02 or bd09. ``lenient`` takes its messages with a wrong
+    checksum too, where its protocol can be read all the same.
     """
 
     id: DeviceId
@@ -85,6 +87,8 @@ class Device:
     token_serial: int = 0
     networks: tuple[str, ...] = ()
     header: int = 0
+    coordinates: str = "wgs84"
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from protocols.report import CoordinateSystem
+from tracker.catalogue import ALIASES, CATALOGUE
 from tracker.model import FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
 
-PROTOCOLS = ("handheld", "jt808", "traccar")
-WITHOUT_SECRET = frozenset({"traccar"})
-ALIASES = {"msgpack": "handheld", "osmand": "traccar", "jt/t808": "jt808", "jtt808": "jt808"}
 PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where a device without a secret is accepted from when its id was chosen by a person and no network was named."""
+
+COORDINATES = {"wgs84": CoordinateSystem.WGS84, "gcj02": CoordinateSystem.GCJ02, "bd09": CoordinateSystem.BD09}
 
 Change = tuple[str, str, dict[str, Any] | None]
 """(type, id, fields), or fields None for a removal. Types: unit, device, duty, area."""
@@ -44,6 +46,8 @@ class Carrier:
     unit: Unit
     duties: tuple[Duty, ...]
     authenticated: bool
+    crs: int = 0
+    """How its coordinates are read unless a report says otherwise: a :class:`CoordinateSystem`."""
 
 
 @dataclass(slots=True)
@@ -52,11 +56,6 @@ class _Plan:
 
     highest: dict[str, int]
     external: dict[tuple[str, str], DeviceId]
-
-
-def normal_id(protocol: str, external_id: str) -> str:
-    """The form in which an external id is compared: a JT/T 808 terminal number without leading zeros."""
-    return external_id.lstrip("0") or "0" if protocol == "jt808" else external_id
 
 
 class Roster:
@@ -73,6 +72,8 @@ class Roster:
         self._highest: dict[str, int] = {"d": 0, "p": 0, "v": 0}
         self.misflagged: set[str] = set()
         """JT/T 808 terminals that set the 2019 flag on 2013 bodies."""
+        self.lenient: defaultdict[str, set[str]] = defaultdict(set)
+        """By protocol: external ids of devices whose wrong checksums are tolerated."""
         self.version = 0
         """Grows with every change; whoever caches something of the roster compares it."""
         self.areas_version = 0
@@ -81,7 +82,7 @@ class Roster:
 
     def find(self, protocol: str, external_id: str) -> Carrier | None:
         """The device registered for this protocol under this id."""
-        device = self._by_external.get((protocol, normal_id(protocol, external_id)))
+        device = self._by_external.get((protocol, CATALOGUE[protocol].normal(external_id)))
         return None if device is None else self.carrier(device)
 
     def carrier(self, device: DeviceId) -> Carrier | None:
@@ -173,25 +174,20 @@ class Roster:
     def _plan_device(self, wanted: Mapping[str, Any], plan: _Plan) -> tuple[Device, list[Change]]:
         protocol = str(wanted.get("protocol", "")).strip().lower()
         protocol = ALIASES.get(protocol, protocol)
-        if protocol not in PROTOCOLS:
-            known = ", ".join(PROTOCOLS)
+        if protocol not in CATALOGUE:
+            known = ", ".join(CATALOGUE)
             raise Refusal("bad_protocol", f"protocol must be one of {known}", f"protocol 须为 {known} 之一")
+        entry = CATALOGUE[protocol]
         given = str(wanted.get("external_id") or "").strip()
         networks = _networks(wanted.get("networks"))
-        if protocol in WITHOUT_SECRET:
-            if given and not networks:
-                networks = PRIVATE_NETWORKS
+        if given and not entry.secret and not networks:
+            networks = PRIVATE_NETWORKS
+        if entry.issued and not given:
             # 60 bits: nobody guesses it, and a thumb can still type it.
-            given = given or secrets.token_hex(8)[:15]
-        if not given or len(given) > 64 or not given.isprintable():
-            raise Refusal(
-                "bad_external_id", "external_id must be 1 to 64 characters", "external_id 须为 1 至 64 个字符"
-            )
-        if protocol == "jt808" and (not (given.isascii() and given.isdigit()) or len(given) > 20):
-            raise Refusal(
-                "bad_external_id", "a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"
-            )
-        external = normal_id(protocol, given)
+            given = secrets.token_hex(8)[:15]
+        if not entry.names(given):
+            raise Refusal("bad_external_id", *entry.ids_told)
+        external = entry.normal(given)
         held = self._by_external.get((protocol, external)) or plan.external.get((protocol, external))
         if held is not None:
             raise Refusal(
@@ -199,33 +195,45 @@ class Roster:
                 f"this device is registered already as {held}; POST /api/v1/devices/{held}/token makes a new token",
                 f"该设备已登记为 {held}；POST /api/v1/devices/{held}/token 可换发令牌",
             )
-        header = wanted.get("header", 0)
-        if header not in (0, 2011, 2013, 2019):
-            raise Refusal("bad_header", "header must be 2011, 2013 or 2019", "header 须为 2011、2013 或 2019")
+        switches = _switches(wanted)
         changes: list[Change] = []
         unit = str(wanted.get("unit") or "")
         if unit and unit not in self.units:
             raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
         if not unit:
-            kind = "vehicle" if protocol == "jt808" else "person"
             fields = {k: wanted.get(k) for k in ("team", "street", "grid")}
             # An id that is a secret is nobody's name: names are shown to everybody.
-            default = f"Phone {plan.highest['d'] + 1}" if protocol in WITHOUT_SECRET else given
+            default = f"Phone {plan.highest['d'] + 1}" if not entry.secret else given
             changes = self._plan_unit(
-                {"kind": wanted.get("kind", kind), "name": wanted.get("name") or default, **fields}, plan.highest
+                {"kind": wanted.get("kind", entry.kind), "name": wanted.get("name") or default, **fields}, plan.highest
             )
             unit = changes[0][1]
         plan.highest["d"] += 1
         identity = plan.external[(protocol, external)] = DeviceId(f"d{plan.highest['d']}")
-        device = Device(identity, protocol, external, UnitId(unit), 0, networks, int(header))
+        device = Device(identity, protocol, external, UnitId(unit), 0, networks, **switches)
         return device, [*changes, ("device", device.id, asdict(device))]
+
+    def plan_amendment(self, device: DeviceId, wanted: Mapping[str, Any]) -> tuple[Device, list[Change]]:
+        """Change how a device is read and where from: ``networks``, ``header``, ``coordinates``, ``lenient``."""
+        known = self._known_device(device)
+        unknown = sorted(wanted.keys() - {"networks", *_SWITCHES})
+        if unknown:
+            text = f"{', '.join(map(str, unknown))} cannot be changed"
+            raise Refusal("bad_change", text, f"{'、'.join(map(str, unknown))} 不能修改")
+        networks = _networks(wanted["networks"]) if "networks" in wanted else known.networks
+        amended = replace(known, networks=networks, **{k: v for k, v in _switches(wanted).items() if k in wanted})
+        return amended, [("device", device, asdict(amended))]
 
     def plan_token(self, device: DeviceId) -> tuple[Device, list[Change]]:
         """The next generation of a device's token; the one before stops working."""
+        known = self._known_device(device)
+        renewed = replace(known, token_serial=known.token_serial + 1)
+        return renewed, [("device", device, asdict(renewed))]
+
+    def _known_device(self, device: DeviceId) -> Device:
         if device not in self.devices:
             raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
-        renewed = replace(self.devices[device], token_serial=self.devices[device].token_serial + 1)
-        return renewed, [("device", device, asdict(renewed))]
+        return self.devices[device]
 
     def plan_areas(self, areas: Iterable[Area]) -> list[Change]:
         """Put grids and cells in, or in place of those with the same id."""
@@ -260,6 +268,8 @@ class Roster:
             self._by_external[(device.protocol, device.external_id)] = device.id
             if device.protocol == "jt808":
                 (self.misflagged.add if device.header in (2011, 2013) else self.misflagged.discard)(device.external_id)
+            lenient = self.lenient[device.protocol]
+            (lenient.add if device.lenient else lenient.discard)(device.external_id)
             _count(self._highest, device.id)
             self._refresh(device.unit)
         elif kind == "area":
@@ -277,10 +287,11 @@ class Roster:
         for device in self.devices_of(unit):
             carrier = self._carriers.get(device.id)
             if carrier is None:
-                trusted = device.protocol not in WITHOUT_SECRET
-                self._carriers[device.id] = Carrier(device, holder, duties, trusted)
+                trusted = CATALOGUE[device.protocol].secret
+                carrier = self._carriers[device.id] = Carrier(device, holder, duties, trusted)
             else:
                 carrier.device, carrier.unit, carrier.duties = device, holder, duties
+            carrier.crs = COORDINATES[device.coordinates]
 
 
 def _count(highest: dict[str, int], identity: str) -> None:
@@ -314,6 +325,24 @@ def _label(fields: Mapping[str, Any], key: str) -> str:
     return str(fields.get(key) or "").strip()[:100]
 
 
+_SWITCHES = ("header", "coordinates", "lenient")
+
+
+def _switches(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """How a device is to be read, as it was asked for or as it is without a word."""
+    header = wanted.get("header", 0)
+    if type(header) is not int or header not in (0, 2011, 2013, 2019):
+        raise Refusal("bad_header", "header must be 2011, 2013 or 2019", "header 须为 2011、2013 或 2019")
+    coordinates = wanted.get("coordinates", "wgs84")
+    if coordinates not in COORDINATES:
+        known = ", ".join(COORDINATES)
+        raise Refusal("bad_coordinates", f"coordinates must be one of {known}", f"coordinates 须为 {known} 之一")
+    lenient = wanted.get("lenient", False)
+    if type(lenient) is not bool:
+        raise Refusal("bad_lenient", "lenient must be true or false", "lenient 须为 true 或 false")
+    return {"header": header, "coordinates": coordinates, "lenient": lenient}
+
+
 def _networks(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
         return ()
@@ -327,4 +356,4 @@ def _networks(wanted: Any) -> tuple[str, ...]:
         ) from None
 
 
-__all__ = ["FOREVER", "Carrier", "Change", "Refusal", "Roster", "admits", "duty_at", "normal_id"]
+__all__ = ["FOREVER", "Carrier", "Change", "Refusal", "Roster", "admits", "duty_at"]

@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from protocols.dialogue import Peer
+from tracker.catalogue import DOORS, Door
 from tracker.counters import Counters
 from tracker.handheld_session import AppVersions, HandheldSession
 from tracker.intake import Intake
 from tracker.jt808_session import JT808Session
 from tracker.links import Links
-from tracker.tcp import DeviceFactory, HandheldLink, JT808Link, LinkLimits
-from tracker.udp import JT808Datagrams
+from tracker.tcp import DeviceFactory, HandheldLink, LinkLimits, StreamLink
+from tracker.tracker_session import TrackerSession
+from tracker.udp import DeviceDatagrams
 from tracker.websocket import HandheldSockets
+
+Send = Callable[[list[bytes]], None]
+Close = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """The shells of the devices' protocols, not listening yet."""
+    """The shells of the devices' protocols, not listening yet; TCP and UDP by the protocol's name."""
 
-    handheld: DeviceFactory
-    jt808: DeviceFactory
-    jt808_datagrams: JT808Datagrams
+    tcp: Mapping[str, DeviceFactory]
+    udp: Mapping[str, DeviceDatagrams]
     handheld_sockets: HandheldSockets
 
 
 def make_listeners(
-    intake: Intake, links: Links, limits: LinkLimits, reactor: Any, versions: AppVersions | None = None
+    intake: Intake,
+    links: Links,
+    limits: LinkLimits,
+    reactor: Any,
+    versions: AppVersions | None = None,
+    doors: Mapping[str, Door] = DOORS,
 ) -> Listeners:
     """Every transport over the one intake."""
     app = versions or AppVersions()
     counters: Counters = intake.counters
 
-    def handheld(address: str, send: Callable[[list[bytes]], None], close: Callable[[], None]) -> HandheldSession:
+    def handheld(address: str, send: Send, close: Close) -> HandheldSession:
         return HandheldSession(intake, links, address, send, close, app)
 
-    def jt808(address: str, send: Callable[[list[bytes]], None], close: Callable[[], None]) -> JT808Session:
+    def jt808(address: str, send: Send, close: Close) -> JT808Session:
         return JT808Session(intake, links, address, send, close)
 
-    return Listeners(
-        DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor),
-        DeviceFactory("jt808", JT808Link, jt808, counters, limits, reactor),
-        JT808Datagrams(jt808, counters, limits, reactor),
-        HandheldSockets(handheld, counters, limits, reactor),
-    )
+    def tracker(name: str, door: Door) -> Callable[[str, Send, Close], TrackerSession]:
+        def make(address: str, send: Send, close: Close) -> TrackerSession:
+            core = door.core(Peer(address, intake.roster.lenient[name]))
+            return TrackerSession(name, core, intake, links, address, send, close, reactor)
+
+        return make
+
+    tcp = {
+        "handheld": DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor),
+        "jt808": DeviceFactory("jt808", StreamLink, jt808, counters, limits, reactor),
+    }
+    udp = {"jt808": DeviceDatagrams("jt808", jt808, counters, limits, reactor)}
+    for name, door in doors.items():
+        if "tcp" in door.transports:
+            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, limits, reactor)
+        if "udp" in door.transports:
+            udp[name] = DeviceDatagrams(name, tracker(name, door), counters, limits, reactor)
+    return Listeners(tcp, udp, HandheldSockets(handheld, counters, limits, reactor))

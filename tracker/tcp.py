@@ -23,7 +23,6 @@ from protocols.errors import RemoteProtocolError
 from protocols.handheld import Framer, frame
 from tracker.counters import Counters
 from tracker.handheld_session import HandheldSession
-from tracker.jt808_session import JT808Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +168,17 @@ class HandheldLink(DeviceLink):
         self.write(b"".join([frame(message) for message in messages]))
 
 
-class JT808Link(DeviceLink):
-    """Frames between 0x7e; the core cuts them."""
+class StreamLink(DeviceLink):
+    """Bytes that the session's core cuts into messages."""
 
     def start(self, address: str) -> None:
-        make = cast(Callable[..., JT808Session], self.factory.make_session)
-        self.session = make(address, self._send, self.close)
+        self.session = self.factory.make_session(address, self._send, self.close)
 
     def received(self, data: bytes) -> None:
         self.session.receive(data)
 
-    def _send(self, frames: list[bytes]) -> None:
-        self.write(b"".join(frames))
+    def _send(self, messages: list[bytes]) -> None:
+        self.write(b"".join(messages))
 
 
 class DeviceFactory(protocol.ServerFactory):

@@ -1,37 +1,47 @@
-"""JT/T 808 over UDP: the same session, a peer being an address instead of a connection."""
+"""Devices over UDP: the sessions of TCP, a peer being an address instead of a connection."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet import protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from tracker.counters import Counters
-from tracker.jt808_session import JT808Session
-from tracker.tcp import LinkLimits
+from tracker.tcp import LinkLimits, LinkSession
 
-NAME = "jt808"
 Address = tuple[str, int]
 
 
-class JT808Datagrams(protocol.DatagramProtocol):
-    """One session per address. A terminal that changes its port has to authenticate again."""
+class DatagramSession(LinkSession, Protocol):
+    """What the shell needs of a session."""
+
+    def receive(self, data: bytes, *, datagram: bool = False) -> None: ...
+
+
+class DeviceDatagrams(protocol.DatagramProtocol):
+    """One session per address. A device that changes its port has to say again who it is."""
 
     SWEEP_S = 5.0
 
     def __init__(
-        self, make_session: Callable[..., JT808Session], counters: Counters, limits: LinkLimits, reactor: Any
+        self,
+        name: str,
+        make_session: Callable[..., DatagramSession],
+        counters: Counters,
+        limits: LinkLimits,
+        reactor: Any,
     ) -> None:
+        self._name = name
         self._make_session = make_session
         self._counters = counters
         self._limits = limits
         self._now: Callable[[], float] = reactor.seconds
         # Ordered by last activity, oldest first: session, when it began, when it was last heard, bytes used.
-        self._peers: OrderedDict[Address, tuple[JT808Session, float, float, int]] = OrderedDict()
+        self._peers: OrderedDict[Address, tuple[DatagramSession, float, float, int]] = OrderedDict()
         self._looked = self._now()
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
@@ -54,9 +64,9 @@ class JT808Datagrams(protocol.DatagramProtocol):
         known = self._peers.pop(addr, None)
         if known is None:
             if len(self._peers) >= self._limits.connections and not self._make_room():
-                self._counters.refuse(NAME, "too_many_connections")
+                self._counters.refuse(self._name, "too_many_connections")
                 return
-            made: JT808Session = self._make_session(
+            made: DatagramSession = self._make_session(
                 addr[0], lambda frames: self._send(addr, frames), lambda: self._drop(addr, made)
             )
             session = made
@@ -66,8 +76,8 @@ class JT808Datagrams(protocol.DatagramProtocol):
         fast = used > self._limits.burst
         self._peers[addr] = (session, opened, now, used if fast else used + len(datagram))
         if session.full or fast:
-            # Not taken and not answered: the terminal sends it again.
-            self._counters.refuse(NAME, "slowed_down" if fast else "busy")
+            # Not taken and not answered: the device sends it again, if it is one that does.
+            self._counters.refuse(self._name, "slowed_down" if fast else "busy")
             return
         session.receive(datagram, datagram=True)
 
@@ -76,7 +86,7 @@ class JT808Datagrams(protocol.DatagramProtocol):
         address, (session, *_) = next(iter(self._peers.items()))
         if session.authenticated:
             return False
-        self._counters.refuse(NAME, "no_login")
+        self._counters.refuse(self._name, "no_login")
         self._drop(address, session)
         return True
 
@@ -85,7 +95,7 @@ class JT808Datagrams(protocol.DatagramProtocol):
             for frame in frames:
                 self.transport.write(frame, address)
 
-    def _drop(self, address: Address, session: JT808Session) -> None:
+    def _drop(self, address: Address, session: DatagramSession) -> None:
         """The session is over. A newer one of the same address stays."""
         known = self._peers.get(address)
         if known is not None and known[0] is session:

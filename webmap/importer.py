@@ -25,6 +25,7 @@ from typing import Any, TextIO
 from storage import config
 from storage.toml import ConfigError
 from tracker.areas import read_areas
+from tracker.catalogue import PORTS
 from webmap.tables import Layer, Table, TableError, Wishes, judge_devices, judge_people, read_file
 
 FILE_LIMIT = 256 << 20
@@ -357,7 +358,7 @@ def _read(paths: Sequence[Path]) -> list[Table | Layer]:
 def _settings(path: Path | None) -> config.Settings:
     named = path or os.environ.get("GRIDBEAT_CONFIG")
     try:
-        return config.read(Path(named)) if named else config.defaults()
+        return config.read(Path(named), PORTS) if named else config.defaults(PORTS)
     except ConfigError as error:
         raise Failed(f"the settings cannot be used:\n{error}") from None
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracker.areas import GeoJSONError, read_areas
+from tracker.catalogue import ALIASES, CATALOGUE
 from tracker.model import Area
-from tracker.roster import ALIASES, PROTOCOLS, WITHOUT_SECRET, normal_id
 
 PEOPLE = {
     "id": ("id", "unit id", "no", "编号", "工号", "人员编号", "车辆编号"),
@@ -358,7 +358,7 @@ def judge_devices(table: Table, units: Iterable[Unit], devices: Iterable[Mapping
 
 def _key(fields: Mapping[str, Any]) -> tuple[str, str]:
     protocol, external = fields["protocol"], fields["external_id"]
-    return protocol, normal_id(protocol, external) if external else ""
+    return protocol, CATALOGUE[protocol].normal(external) if external and protocol in CATALOGUE else external
 
 
 def _device_of(cells: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -366,17 +366,15 @@ def _device_of(cells: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     told = []
     word = cells["protocol"].lower()
     protocol = PROTOCOL_WORDS.get(word, ALIASES.get(word, word))
-    if protocol not in PROTOCOLS:
-        told.append(f"the protocol {cells['protocol']!r} is none of {', '.join(PROTOCOLS)}")
+    if protocol not in CATALOGUE:
+        told.append(f"the protocol {cells['protocol']!r} is none of {', '.join(CATALOGUE)}")
     external = cells.get("external_id", "")
     fields: dict[str, Any] = {"protocol": protocol, "external_id": external}
     if _LOST.fullmatch(external):
         told.append(f"the spreadsheet has rounded {external}: format that column as text and enter the number again")
-    elif protocol == "jt808" and (not (external.isascii() and external.isdigit()) or len(external) > 20):
-        told.append(f"a JT/T 808 terminal number has up to 20 digits, not {external!r}")
-    elif len(external) > 64:
-        told.append("the external id is longer than 64 characters")
-    elif not external and protocol not in WITHOUT_SECRET:
+    elif external and protocol in CATALOGUE and not CATALOGUE[protocol].names(external):
+        told.append(f"{CATALOGUE[protocol].ids_told[0]}, not {external!r}")
+    elif not external and protocol in CATALOGUE and not CATALOGUE[protocol].issued:
         told.append("there is no external id")
     elif not external and not cells.get("unit"):
         told.append("a phone needs a unit or an external id")

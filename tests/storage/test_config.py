@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from operator import attrgetter
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.config import FILE_LIMIT, PROJECT, ConfigError, Listener, Settings, defaults, known, read
+from tracker.catalogue import PORTS
 
 EXAMPLE = PROJECT / "city.toml.example"
+TRACKERS = {**PORTS, "tk": 7700}
 
 
 @pytest.fixture
@@ -20,7 +23,16 @@ def file(tmp_path: Path) -> Path:
 
 def parse(file: Path, text: str) -> Settings:
     file.write_text(text, encoding="utf-8")
-    return read(file)
+    return read(file, TRACKERS)
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """``trackers.tk.port`` and the like."""
+
+    def step(value: Any, key: str) -> Any:
+        return value[key] if isinstance(value, dict) else getattr(value, key)
+
+    return reduce(step, name.split("."), settings)
 
 
 def problems(file: Path, text: str) -> list[str]:
@@ -31,7 +43,7 @@ def problems(file: Path, text: str) -> list[str]:
 
 
 def test_the_defaults_are_the_demo_on_loopback() -> None:
-    settings = defaults()
+    settings = defaults(TRACKERS)
     assert settings.demo
     assert settings.data.is_absolute()
     assert settings.redis_url is None
@@ -45,8 +57,8 @@ def test_an_empty_file_is_a_real_city_with_the_same_values(file: Path) -> None:
     settings = parse(file, "")
     assert not settings.demo
     assert settings.data == file.parent / "data"
-    assert settings.limits == defaults().limits
-    assert settings.console == defaults().console
+    assert settings.limits == defaults(TRACKERS).limits
+    assert settings.console == defaults(TRACKERS).console
 
 
 def test_a_file_may_ask_for_the_demo(file: Path) -> None:
@@ -56,7 +68,7 @@ def test_a_file_may_ask_for_the_demo(file: Path) -> None:
 
 
 def test_no_real_city_shares_the_folder_of_the_demo() -> None:
-    assert defaults().data != PROJECT / "data"
+    assert defaults(TRACKERS).data != PROJECT / "data"
 
 
 def test_everything_is_read(file: Path) -> None:
@@ -100,14 +112,14 @@ def test_everything_is_read(file: Path) -> None:
 def test_the_data_folder_is_beside_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text('[server]\ndata = "../kept here"\n')
     monkeypatch.chdir(file.parent.parent)
-    settings = read(Path(file.parent.name) / file.name)
+    settings = read(Path(file.parent.name) / file.name, TRACKERS)
     assert settings.data.resolve() == file.parent.parent / "kept here"
     assert parse(file, '[server]\ndata = "~/kept"').data == Path.home() / "kept"
 
 
 def test_windows_editors_are_forgiven(file: Path) -> None:
     file.write_bytes(b'\xef\xbb\xbf[city]\r\nname = "A"\r\n')
-    assert read(file).city.name == "A"
+    assert read(file, TRACKERS).city.name == "A"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +217,7 @@ def test_two_listeners_on_one_port(file: Path) -> None:
 def test_lines_are_found_however_it_is_written(file: Path, text: str, line: int) -> None:
     file.write_bytes(text.encode())
     with pytest.raises(ConfigError) as caught:
-        read(file)
+        read(file, TRACKERS)
     assert f'city.toml:{line}: [jt808] port must be 1..65535, not "x"' in caught.value.problems
 
 
@@ -217,23 +229,24 @@ def test_what_is_no_toml(file: Path) -> None:
     assert problems(file, '[console]\n\norigins = [\n"a",\n')[0].startswith("city.toml:4: ")
     file.write_bytes("[city]\n\nname = '栖桥'\n".encode("gbk"))
     with pytest.raises(ConfigError, match=r"^city\.toml:3: not UTF-8"):
-        read(file)
+        read(file, TRACKERS)
 
 
 def test_what_is_no_file(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"city\.toml: no such file or directory$"):
-        read(file)
+        read(file, TRACKERS)
     with pytest.raises(ConfigError, match="is a directory"):
-        read(file.parent)
+        read(file.parent, TRACKERS)
     file.write_bytes(b"#" * (FILE_LIMIT + 1))
     with pytest.raises(ConfigError, match="so no settings file"):
-        read(file)
+        read(file, TRACKERS)
 
 
 def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     settings = parse(file, text)
     # A setting whose default is "none" is shown behind a "#"; uncommented, it must be one.
+    text += '[tk]\n# bind = "127.0.0.1"\nport = 7700\n'
     shown = re.sub(r"^# (?=(url|center|bind) = )", "", text, flags=re.MULTILINE)
     parse(file, shown)
     section = ""
@@ -243,9 +256,16 @@ def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
             section = header[1]
         elif key := re.match(r"(\w+) = ", line):
             written.add((section, key[1]))
-    assert written == {(section, key) for section, keys in known().items() for key in keys}
-    for keys in known().values():
+    assert written == {(section, key) for section, keys in known(TRACKERS).items() for key in keys}
+    for keys in known(TRACKERS).values():
         for name in keys.values():
             if name not in ("data", "demo"):
-                assert attrgetter(name)(settings) == attrgetter(name)(defaults())
+                assert value_of(settings, name) == value_of(defaults(TRACKERS), name)
     assert settings.data == file.parent / "data"
+
+
+def test_a_section_for_each_simple_tracker(file: Path) -> None:
+    settings = parse(file, '[server]\nbind = "10.0.0.1"\n[tk]\nport = 7001\n')
+    assert settings.trackers["tk"] == Listener("10.0.0.1", 7001)
+    assert problems(file, "[tk]\nport = 6808\n") == ["city.toml:2: [tk] port 6808 is that of [jt808] too"]
+    assert "[server], [tk]" in problems(file, "[tracker]\nport = 1\n")[0]

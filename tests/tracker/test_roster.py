@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.helpers import NOON, apply_all, square, stored
+from tracker.catalogue import CATALOGUE
 from tracker.model import FOREVER, Device, DeviceId, Duty, Unit, UnitId
-from tracker.roster import PRIVATE_NETWORKS, Change, Refusal, Roster, admits, duty_at, normal_id
+from tracker.roster import PRIVATE_NETWORKS, Change, Refusal, Roster, admits, duty_at
 
 
 def units(roster: Roster, *wanted: dict[str, Any]) -> list[str]:
@@ -164,8 +165,8 @@ def test_the_leading_zeros_of_a_terminal_number_do_not_count() -> None:
     assert roster.find("jt808", "1391234567") is None
     with pytest.raises(Refusal, match="already as d1"):
         roster.plan_device({"protocol": "jt808", "external_id": "0013912345678"})
-    assert normal_id("jt808", "000") == "0"
-    assert normal_id("handheld", "007") == "007"
+    assert CATALOGUE["jt808"].normal("000") == "0"
+    assert CATALOGUE["handheld"].normal("007") == "007"
 
 
 def test_a_device_is_found_only_in_its_protocol() -> None:

@@ -61,7 +61,7 @@ class Place:
         self.clock = Clock()
         self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
         self.listeners: Listeners = make_listeners(house.intake, self.links, LinkLimits(**limits), self.clock)
-        for factory in (self.listeners.handheld, self.listeners.jt808):
+        for factory in (self.listeners.tcp["handheld"], self.listeners.tcp["jt808"]):
             factory.startFactory()
 
     def connect(self, factory: DeviceFactory, host: str = "192.0.2.1") -> tuple[DeviceLink, Transport] | None:
@@ -75,7 +75,7 @@ class Place:
         return link, transport
 
     def terminal(self) -> tuple[DeviceLink, Transport, Terminal]:
-        made = self.connect(self.listeners.jt808)
+        made = self.connect(self.listeners.tcp["jt808"])
         assert made is not None
         link, transport = made
         device = self.house.roster.find("jt808", "139")
@@ -111,7 +111,7 @@ def connections(place: Place) -> int:
 
 def test_connections_are_limited_in_all_and_by_address(house: House) -> None:
     place = Place(house, connections=3, per_address=2)
-    factory = place.listeners.jt808
+    factory = place.listeners.tcp["jt808"]
     first = place.connect(factory, "192.0.2.1")
     assert place.connect(factory, "192.0.2.1") is not None
     assert place.connect(factory, "192.0.2.1") is None
@@ -124,11 +124,11 @@ def test_connections_are_limited_in_all_and_by_address(house: House) -> None:
     assert connections(place) == 2
     assert place.connect(factory, "192.0.2.1") is not None
     # The other protocol has limits of its own.
-    assert place.connect(place.listeners.handheld, "192.0.2.1") is not None
+    assert place.connect(place.listeners.tcp["handheld"], "192.0.2.1") is not None
 
 
 def test_whoever_does_not_log_in_is_cut_off(place: Place) -> None:
-    made = place.connect(place.listeners.jt808)
+    made = place.connect(place.listeners.tcp["jt808"])
     assert made is not None
     _, stranger = made
     _, known, _ = place.terminal()
@@ -141,7 +141,7 @@ def test_whoever_does_not_log_in_is_cut_off(place: Place) -> None:
 
 
 def test_a_stranger_that_keeps_talking_is_cut_off_too(place: Place) -> None:
-    made = place.connect(place.listeners.jt808)
+    made = place.connect(place.listeners.tcp["jt808"])
     assert made is not None
     link, transport = made
     for _ in range(20):
@@ -171,7 +171,7 @@ def test_the_sweep_lets_old_fragments_go(place: Place, monkeypatch: pytest.Monke
 
 
 def test_stopping_ends_the_sweep(place: Place) -> None:
-    for factory in (place.listeners.handheld, place.listeners.jt808):
+    for factory in (place.listeners.tcp["handheld"], place.listeners.tcp["jt808"]):
         factory.stopFactory()
     assert not place.clock.getDelayedCalls()
 
@@ -232,7 +232,7 @@ def test_a_device_that_sends_too_much_is_slowed_down(house: House) -> None:
 
 
 def test_a_refused_terminal_is_told_before_it_is_closed(place: Place) -> None:
-    made = place.connect(place.listeners.jt808)
+    made = place.connect(place.listeners.tcp["jt808"])
     assert made is not None
     link, transport = made
     terminal = Terminal("139", token="wrong")
@@ -259,7 +259,7 @@ def test_a_link_that_goes_down_logs_its_device_out(place: Place) -> None:
 
 
 def handheld(place: Place) -> tuple[DeviceLink, Transport, Client]:
-    made = place.connect(place.listeners.handheld)
+    made = place.connect(place.listeners.tcp["handheld"])
     assert made is not None
     carrier = place.house.roster.find("handheld", "h1")
     assert carrier is not None
@@ -297,7 +297,7 @@ def test_over_a_real_connection(place: Place) -> None:
     """Answers written past the reactor's round arrive whole and in order."""
 
     async def work() -> None:
-        port = reactor().listenTCP(0, place.listeners.jt808, interface="127.0.0.1")
+        port = reactor().listenTCP(0, place.listeners.tcp["jt808"], interface="127.0.0.1")
         reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
         carrier = place.house.roster.find("jt808", "139")
         assert carrier is not None
@@ -323,5 +323,5 @@ def test_over_a_real_connection(place: Place) -> None:
             await port.stopListening().asFuture(asyncio.get_running_loop())
         assert len(place.house.records) == 49
 
-    place.listeners.jt808.stopFactory()  # listenTCP starts it
+    place.listeners.tcp["jt808"].stopFactory()  # listenTCP starts it
     run(work())

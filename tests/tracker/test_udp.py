@@ -26,7 +26,7 @@ class Place:
         self.house = house
         self.clock = Clock()
         self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
-        self.server = make_listeners(house.intake, self.links, LinkLimits(**limits), self.clock).jt808_datagrams
+        self.server = make_listeners(house.intake, self.links, LinkLimits(**limits), self.clock).udp["jt808"]
         self.transport = FakeDatagramTransport()  # type: ignore[no-untyped-call]
         self.server.makeConnection(self.transport)
         house.register("jt808", "139")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.server import ROOT, Server
+from tracker.catalogue import CATALOGUE
 from webmap.tables import Layer, Table, TableError, Wishes, judge_devices, judge_people, read_file
 
 PEOPLE = (
@@ -238,7 +239,7 @@ def test_everything_that_is_wrong_with_devices_at_once() -> None:
         "jt808,139,v1,,\n"
     )
     assert [one.split(": ", 1) for one in faults(text, "devices.csv", units=UNITS)] == [
-        ["devices.csv:2", "the protocol 'gps' is none of handheld, jt808, traccar"],
+        ["devices.csv:2", "the protocol 'gps' is none of " + ", ".join(CATALOGUE)],
         ["devices.csv:3", "a JT/T 808 terminal number has up to 20 digits, not '12ab'"],
         [
             "devices.csv:4",

@@ -1,0 +1,75 @@
+"""Every protocol that a device can be registered for, each by one entry.
+
+An entry says how its devices are named and whether the protocol has a secret. A simple tracker's entry has a door
+besides: the port, the transports and the core, which the one session for all of them drives. So a new tracker
+protocol is a core and its entry here; settings, listeners, registration, API and metrics follow from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from protocols.dialogue import Peer, TrackerCore
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a simple tracker comes in. ``port`` is what settings have until the operator says otherwise."""
+
+    port: int
+    transports: tuple[Literal["tcp", "udp"], ...]
+    core: Callable[[Peer], TrackerCore]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProtocol:
+    """``secret``: a device proves who it is with a token of ours; without one its id is issued by us or bound to
+    networks, and its points are marked. ``kind``: what carries it unless said otherwise. ``ids``: the whole of an
+    external id as a regular expression, told to people as ``ids_told``. ``strip``: characters that do not count at
+    the front of an id. ``issued``: an id can be typed into the device, so we make one if none is given."""
+
+    name: str
+    title: str
+    secret: bool
+    kind: Literal["person", "vehicle"] = "person"
+    ids: str = r".{1,64}"
+    ids_told: tuple[str, str] = ("external_id must be 1 to 64 characters", "external_id 须为 1 至 64 个字符")
+    strip: str = ""
+    issued: bool = False
+    aliases: tuple[str, ...] = ()
+    door: Door | None = None
+
+    def normal(self, external_id: str) -> str:
+        """The form in which an external id is compared."""
+        return external_id.lstrip(self.strip) or self.strip if self.strip else external_id
+
+    def names(self, external_id: str) -> bool:
+        """Whether this can be the id of such a device."""
+        return external_id.isprintable() and re.fullmatch(self.ids, external_id) is not None
+
+
+_ENTRIES = (
+    DeviceProtocol("handheld", "Handheld", True, aliases=("msgpack",)),
+    DeviceProtocol(
+        "jt808",
+        "JT/T 808",
+        True,
+        kind="vehicle",
+        ids=r"[0-9]{1,20}",
+        ids_told=("a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"),
+        strip="0",
+        aliases=("jt/t808", "jtt808"),
+    ),
+    DeviceProtocol("traccar", "Traccar Client", False, issued=True, aliases=("osmand",)),
+)
+
+CATALOGUE: dict[str, DeviceProtocol] = {entry.name: entry for entry in _ENTRIES}
+"""By name."""
+ALIASES: dict[str, str] = {alias: entry.name for entry in _ENTRIES for alias in entry.aliases}
+DOORS: dict[str, Door] = {entry.name: entry.door for entry in _ENTRIES if entry.door}
+"""The simple trackers' doors, by the protocol's name: also the name of their section in the settings."""
+PORTS: dict[str, int] = {name: door.port for name, door in DOORS.items()}
+"""What the settings have for them until the operator says otherwise."""

@@ -1,0 +1,87 @@
+"""The routes of devices and of the commands to them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tracker.catalogue import CATALOGUE
+from tracker.model import Device, DeviceId
+from tracker.roster import Refusal
+from webmap.routes import ApiError, Route, answer, body_of, error_view, missing
+from webmap.services import Services
+
+DEVICES_AT_ONCE = 1000
+"""Devices of one list: with a person each they are still one commit, so all of them are in or none."""
+
+
+def add_devices(route: Route, services: Services) -> None:
+    """Put the routes on the console's app."""
+    intake, roster = services.intake, services.intake.roster
+
+    def device_view(device: DeviceId) -> dict[str, Any]:
+        held = roster.devices[device]
+        view = asdict(held) | {"networks": list(held.networks), "connected": services.links.connected(device)}
+        view.pop("token_serial")
+        return view
+
+    @route("GET", "/api/v1/devices")
+    def devices(request: Any) -> bytes:
+        unknown = [
+            {"protocol": protocol, "external_id": external, "times": times, "last": last}
+            for (protocol, external), (times, last) in reversed(intake.unknown.items())
+        ]
+        return answer(request, {"devices": [device_view(device) for device in roster.devices], "unknown": unknown})
+
+    @route("POST", "/api/v1/devices")
+    async def add_device(request: Any) -> bytes:
+        given = body_of(request)
+        wanted = given if isinstance(given, list) else [given]
+        if not all(isinstance(entry, dict) for entry in wanted) or len(wanted) > DEVICES_AT_ONCE:
+            text = f"send one device as a JSON object, or a list of up to {DEVICES_AT_ONCE}"
+            raise ApiError(
+                422, "bad_device", text, f"请以 JSON 对象发送一个设备，或至多 {DEVICES_AT_ONCE} 个设备的列表"
+            )
+        if wanted is not given:
+            return answer(request, registered(await intake.change(lambda: roster.plan_device(given))), 201)
+        results = await intake.change(lambda: roster.plan_devices(wanted))
+        made = [{"error": error_view(one)} if isinstance(one, Refusal) else registered(one) for one in results]
+        return answer(request, {"devices": made}, 207 if any("error" in one for one in made) else 201)
+
+    def registered(device: Device) -> dict[str, Any]:
+        intake.unknown.pop((device.protocol, device.external_id), None)
+        token = intake.tokens.token(device) if CATALOGUE[device.protocol].secret else None
+        return device_view(device.id) | {"token": token}
+
+    @route("PATCH", "/api/v1/devices/<string:device>")
+    async def amend(request: Any, device: str) -> bytes:
+        given = body_of(request)
+        if not isinstance(given, dict):
+            raise ApiError(422, "bad_change", "send the changes as a JSON object", "请以 JSON 对象发送修改")
+        amended = await intake.change(lambda: roster.plan_amendment(DeviceId(device), given))
+        return answer(request, device_view(amended.id))
+
+    @route("POST", "/api/v1/devices/<string:device>/token")
+    async def renew(request: Any, device: str) -> bytes:
+        renewed = await intake.change(lambda: roster.plan_token(DeviceId(device)))
+        return answer(request, device_view(renewed.id) | {"token": intake.tokens.token(renewed)})
+
+    @route("POST", "/api/v1/devices/<string:device>/commands")
+    def command(request: Any, device: str) -> bytes:
+        if device not in roster.devices:
+            raise missing("device", "设备")
+        given = body_of(request)
+        if not isinstance(given, dict) or given.get("kind") != "locate":
+            raise ApiError(422, "bad_command", 'kind must be "locate"', "kind 须为 locate")
+        sent = services.links.locate(DeviceId(device))
+        if sent is None:
+            text = "the device is not connected; try again when it is online"
+            raise ApiError(409, "not_connected", text, "设备未连接，请在其上线后重试")
+        return answer(request, services.links.view(sent), 202)
+
+    @route("GET", "/api/v1/commands/<string:command>")
+    def command_state(request: Any, command: str) -> bytes:
+        sent = services.links.command(command)
+        if sent is None:
+            raise missing("command", "指令")
+        return answer(request, services.links.view(sent))
