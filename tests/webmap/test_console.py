@@ -259,9 +259,8 @@ def test_ages_are_known_out_of_sight_unless_all_is_well(browser: Browser, consol
     page.wait("gridbeat.unitsLayer.seen.length === 0 && [...gridbeat.units.all.values()].every(unit => !unit.near)")
     page.wait("document.querySelector('.row').querySelector('.row-age').textContent === '5 min ago'")
     # Rows are renewed as their states come in: at the end each of them says so.
-    page.wait(
-        "[...document.querySelectorAll('.row')].every(r => (r.children[4].textContent === '') === (r.dataset.sign[0] === '0'))"
-    )
+    told = "(r.children[4].textContent === '') === (r.dataset.sign[0] === '0')"
+    page.wait(f"[...document.querySelectorAll('.row')].every(r => {told})")
     page.close()
 
 
