@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from storage.basemaps import SECTION_LIMIT, Basemap, read_basemap
 from storage.toml import ConfigError, Place, parse
 
 Check = Callable[[Any], Any]
@@ -37,6 +38,8 @@ FILE_LIMIT = 256 * 1024
 """Bytes of a settings file: hundreds of times what it needs; a wrong path may name anything."""
 TEXT_LIMIT = 200
 """Characters of a name or address: it is shown on every page."""
+BASEMAP = "basemap"
+"""The section of base maps: as a table, or as a list of them."""
 
 
 # Checks.
@@ -202,6 +205,8 @@ class Settings:
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""
+    basemaps: tuple[Basemap, ...] = ()
+    """``[basemap]``, or each ``[[basemap]]``: what lies under the grids. storage/basemaps.py says what it may hold."""
 
 
 Ports = Mapping[str, int]
@@ -224,6 +229,7 @@ def read(path: Path, trackers: Ports) -> Settings:
         raise ConfigError([f"{path}: larger than {FILE_LIMIT // 1024} KiB, so no settings file"])
     reader = _Reader(path.name, *parse(path.name, data))
     settings = _bound(reader.build(_initial(trackers), ""))
+    settings = dataclasses.replace(settings, basemaps=reader.basemaps(path.resolve().parent))
     reader.report_unknown(known(trackers))
     reader.cross_check(settings)
     if reader.problems:
@@ -278,9 +284,38 @@ class _Reader:
             self._complain((section, key), f"[{section}] {key} {error}")
             return default
 
+    def basemaps(self, folder: Path) -> tuple[Basemap, ...]:
+        """The base maps, in the order of the file."""
+        given = self._document.get(BASEMAP, [])
+        one = isinstance(given, dict)
+        tables = [given] if one else given
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._complain((BASEMAP,), f"{BASEMAP} must be a section: write [{BASEMAP}] on a line of its own")
+            return ()
+        if len(tables) > SECTION_LIMIT:
+            told = f"[[{BASEMAP}]] there are more than {SECTION_LIMIT}"
+            self._complain((BASEMAP, str(SECTION_LIMIT)), told)
+            return ()
+        found = []
+        for number, table in enumerate(tables):
+            place: Place = (BASEMAP,) if one else (BASEMAP, str(number))
+            head = f"[{BASEMAP}]" if one else f"[[{BASEMAP}]]"
+
+            def problem(key: str | None, told: str, place: Place = place, head: str = head) -> None:
+                self._complain((*place, key) if key else place, f"{head} {told}")
+
+            file_line = self._lines.get((*place, "file")) or self._lines.get(place, 1)
+            basemap = read_basemap(table, f"{self._name}:{file_line}: {head}", folder, problem)
+            if basemap is not None:
+                found.append(basemap)
+        return tuple(found)
+
     def report_unknown(self, sections: dict[str, dict[str, str]]) -> None:
         """What the file names and nobody reads is a mistake, or the operator believes that it works."""
+        sections = {**sections, BASEMAP: {}}
         for section, table in self._document.items():
+            if section == BASEMAP:
+                continue
             if section in sections and isinstance(table, dict):
                 for key in table.keys() - sections[section].keys():
                     hint = _hint(key, sections[section], "{}")
@@ -308,7 +343,7 @@ class _Reader:
             taken.append((name, listener))
 
     def _complain(self, place: Place, told: str) -> None:
-        line = self._lines.get(place) or self._lines.get(place[:1]) or 1
+        line = self._lines.get(place) or self._lines.get(place[:-1]) or self._lines.get(place[:1]) or 1
         self.problems.append((line, f"{self._name}:{line}: {told}"))
 
 

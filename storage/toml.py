@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 Place = tuple[str, ...]
-"""A section, or a section and a key, or deeper."""
+"""A section, or a section and a key, or deeper. Of sections written ``[[so]]`` the number, from "0", comes after the
+name: ("so", "1", "key")."""
 
 
 class ConfigError(Exception):
@@ -44,6 +45,7 @@ def _lines(written: str) -> dict[Place, int]:
     """
     found: dict[Place, int] = {}
     section: Place = ()
+    counts: dict[Place, int] = {}
     piece, start = "", 1
     for number, line in enumerate(written.split("\n"), 1):
         piece += line + "\n"
@@ -54,6 +56,9 @@ def _lines(written: str) -> dict[Place, int]:
         places = list(_places(named))
         if piece.lstrip().startswith("["):
             section = places[-1]
+            if piece.lstrip().startswith("[["):
+                number_of = counts[section] = counts.get(section, -1) + 1
+                section = (*section, str(number_of))
             places = [section]
         else:
             places = [section + place for place in places]

@@ -178,7 +178,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(file: Path) -> Non
     found = problems(file, "[limits]\nidle_s = 1\nfoo = 1\n[jt80]\nport = 1\n[redis]\nurl = 7\n[nothing_like_it]\n")
     assert [one.split(" ")[0] for one in found] == [f"city.toml:{line}:" for line in (2, 3, 4, 7, 8)]
     assert found[2] == "city.toml:4: [jt80] is not a section; did you mean [jt808]?"
-    assert "there are [city], [console]" in found[4]
+    assert "there are [basemap], [city], [console]" in found[4]
 
 
 def test_things_in_the_wrong_place(file: Path) -> None:
