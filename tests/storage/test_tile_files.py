@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,7 @@ from storage.pmtiles import HEADER, PMTiles, PMTilesError, tile_number, varints
 from storage.tile_files import TILE_LIMIT, TileFileError, open_tiles, picture_type
 from tests.tiles import make_mbtiles, make_pmtiles, png
 
-MAKE = {"mbtiles": make_mbtiles, "pmtiles": make_pmtiles}
+MAKE: dict[str, Callable[..., None]] = {"mbtiles": make_mbtiles, "pmtiles": make_pmtiles}
 PICTURE = png(4, lambda x, y: (255, x, y))
 KINDS = pytest.mark.parametrize("kind", MAKE)
 
@@ -55,7 +56,7 @@ def test_many_tiles_lie_in_leaf_directories(tmp_path: Path) -> None:
     path = tmp_path / "city"
     # of lengths by chance, or the directory would pack too well to need leaves
     chance = Random(1)
-    tiles = {(8, x, y): chance.randbytes(chance.randrange(9, 99)) for x in range(99) for y in range(0, 256, 2)}
+    tiles = {(8, x, y): chance.randbytes(chance.randrange(9, 999)) for x in range(150) for y in range(0, 256, 2)}
     make_pmtiles(path, tiles)
     reader = Reader(MemorySource(path.read_bytes()))
     assert reader.header()["leaf_directory_length"] > 0
