@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tracker.catalogue import PORTS
+
 PROJECT = Path(__file__).resolve().parents[1]
 TICK = os.sysconf("SC_CLK_TCK")
-DOORS = ("console", "field", "jt808", "handheld", "phones")
+DOORS = ("console", "field", "jt808", "handheld", "phones", *PORTS)
 
 
 @dataclass(frozen=True, slots=True)

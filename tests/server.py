@@ -22,12 +22,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tracker import catalogue
+
 ROOT = Path(__file__).resolve().parents[1]
-PORTS = ("console", "field", "phones", "handheld", "jt808")
+PORTS = ("console", "field", "phones", "handheld", "jt808", *catalogue.PORTS)
 PATIENCE_S = 60.0
 """For a start, a stop or anything else that comes by itself; a healthy machine needs a second or two."""
-_TOLD = re.compile(r"^ {2}(console|field|phone apps|handhelds|JT/T 808)\b.*:(\d+)$", re.MULTILINE)
-_NAMES = {"phone apps": "phones", "handhelds": "handheld", "JT/T 808": "jt808"}
+_NAMES = {"console": "console", "field": "field", "phone apps": "phones", "handhelds": "handheld", "JT/T 808": "jt808"}
+_NAMES |= {catalogue.CATALOGUE[name].title: name for name in catalogue.PORTS}
+_TOLD = re.compile(rf"^ {{2}}({'|'.join(map(re.escape, _NAMES))})\b.*:(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Server:
         try:
             until("the server listens", self._listens)
             for label, number in _TOLD.findall(self.told()):
-                self.ports[_NAMES.get(label, label)] = int(number)
+                self.ports[_NAMES[label]] = int(number)
             self._write_config()
             if well:
                 self.until_well()
@@ -146,7 +149,8 @@ class Server:
         return "login 登录" in self.told()
 
     def _write_config(self) -> None:
-        sections: dict[str, dict[str, Any]] = {"server": {"data": str(self.data)}}
+        # A small reserve: hundreds of these servers are made, some at the same time.
+        sections: dict[str, dict[str, Any]] = {"server": {"data": str(self.data), "reserve_mb": 1}}
         for name in PORTS:
             sections[name] = {"port": self.ports[name]}
         for name, values in self._settings.items():

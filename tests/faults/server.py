@@ -22,8 +22,10 @@ from typing import Any
 
 from redis import Redis
 
+from tracker.catalogue import PORTS
+
 ROOT = Path(__file__).resolve().parents[2]
-DOORS = ("console", "field", "jt808", "handheld", "phones")
+DOORS = ("console", "field", "jt808", "handheld", "phones", *PORTS)
 PATIENCE = 60.0
 """Seconds until what should have happened is called missing; nothing is measured with it."""
 READY = "Gridbeat is running"
@@ -88,7 +90,8 @@ class Server:
         self.redis_socket = self.data / "redis" / "valkey.sock"
         self.ports = {door: free_port() for door in DOORS}
         self.starts = 0
-        self._settings = settings or {}
+        # A small reserve, unless the test is about it: many such servers are made.
+        self._settings = {"server": "reserve_mb = 1", **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._token = ""
         folder.mkdir(parents=True, exist_ok=True)
