@@ -37,6 +37,7 @@ from storage.bridge import as_deferred
 from storage.client import Client
 from storage.embedded import EmbeddedServer
 from storage.journal import Journal
+from storage.space import MEGABYTE, Space
 from tracker.applier import Applier
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.intake import Intake
@@ -78,6 +79,7 @@ class Gridbeat(Service):
         except OSError:
             sys.exit(f"Another Gridbeat is running over {data}. Stop it first, or choose another data folder.")
         self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
+        self.space = Space(data, settings.reserve_mb * MEGABYTE, reactor, self.threads)
         if settings.redis_url:
             self.embedded, self.client = None, Client(settings.redis_url)
         else:
@@ -86,7 +88,7 @@ class Gridbeat(Service):
         self.town = make_city() if settings.demo else None
 
         secret = secret_of(data)
-        journal = Journal(data / "journal", reactor, self.writer, wall)
+        journal = Journal(data / "journal", reactor, self.writer, wall, make_room=self.space.make_room)
         self.intake = intake = Intake(journal, Tokens(secret), wall)
         intake.replay()
         store = RedisLiveStore(self.client)
@@ -106,7 +108,7 @@ class Gridbeat(Service):
         tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
-                            reactor, self.threads, wall, VERSION)  # fmt: skip
+                            reactor, self.threads, wall, VERSION, self.space)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         self.listeners = make_listeners(intake, links, link_limits, reactor)
@@ -149,6 +151,7 @@ class Gridbeat(Service):
             self.embedded.start()
         self.writer.start()
         self.threads.start()
+        self.space.start()
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.feed_sockets.start()
@@ -212,6 +215,7 @@ class Gridbeat(Service):
         self.listeners.handheld_sockets.stop()
         for port in self.ports:
             await defer.maybeDeferred(port.stopListening)
+        self.space.stop()
         await self.intake.journal.close()
         for loop in self.tasks:
             loop.cancel()

@@ -14,12 +14,20 @@ from typing import Any, cast
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from storage import keys
 
 Unavailable = (RedisError, OSError, asyncio.TimeoutError, EOFError)
 """What a call raises when the server is away, loading, or answers with an error."""
+
+
+def refuses_writes(error: BaseException) -> bool:
+    """Whether this is the answer of a server that cannot write its own file, or has no memory left: it still reads."""
+    if isinstance(error, ReadOnlyError | OutOfMemoryError):
+        return True
+    return isinstance(error, ResponseError) and str(error).startswith("MISCONF")
+
 
 _FUNCTIONS = Path(__file__).with_name("functions.lua").read_text()
 TRACK_LIMIT = 1 << 20
@@ -36,6 +44,7 @@ class Client:
 
     def __init__(self, url: str, on_ready: Callable[[], None] = lambda: None) -> None:
         self._on_ready = on_ready
+        self._loaded = False
         self._redis = redis.Redis.from_url(
             url,
             socket_timeout=10.0,
@@ -47,10 +56,21 @@ class Client:
         )
 
     async def ready(self) -> None:
-        """Check that the server answers commands, and load our functions. Raises one of :data:`Unavailable`."""
+        """Check that the server answers commands, and load our functions if it takes writes. Raises one of
+        :data:`Unavailable`."""
         await cast(Any, self._redis.ping())
-        await cast(Any, self._redis.function_load(_FUNCTIONS, replace=True))
+        try:
+            await self._load()
+        except ResponseError as error:
+            # On a full disk it answers reads only. What it holds can be shown; our functions are for writers.
+            if not refuses_writes(error):
+                raise
         self._on_ready()
+
+    async def _load(self) -> None:
+        self._loaded = False
+        await cast(Any, self._redis.function_load(_FUNCTIONS, replace=True))
+        self._loaded = True
 
     async def head(self) -> tuple[str, int]:
         """The journal's id and last record number that are stored; ``("", 0)`` in an empty server."""
@@ -58,13 +78,15 @@ class Client:
         return (journal or b"").decode(), int(last or 0)
 
     async def call(self, function: str, names: Sequence[str], arguments: Sequence[Any]) -> list[Any]:
-        """Call one of our functions; loads them first when the server has lost them."""
+        """Call one of our functions; loads them first when the server has lost them or could not take them."""
+        if not self._loaded:
+            await self._load()
         try:
             return cast(list[Any], await cast(Any, self._redis.fcall(function, len(names), *names, *arguments)))
         except ResponseError as error:
             if "Function not found" not in str(error):
                 raise
-        await self.ready()
+        await self._load()
         return cast(list[Any], await cast(Any, self._redis.fcall(function, len(names), *names, *arguments)))
 
     async def hash(self, key: str) -> dict[bytes, bytes]:

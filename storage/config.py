@@ -192,6 +192,7 @@ class Settings:
 
     bind: str = setting(LOOPBACK, address, "server")
     data: Path = setting(Path("data"), folder, "server")
+    reserve_mb: int = setting(512, whole(1, 1_000_000), "server")
     redis_url: str | None = setting(None, redis_url, "redis", "url")
     city: City = group(City)
     console: Listener = group(Listener, port=8080)

@@ -13,10 +13,12 @@ import fcntl
 import hashlib
 import os
 import signal
+import socket
 import stat
+import struct
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +35,10 @@ _OWN_SESSION = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])
 """Ctrl-C in a terminal goes to the whole process group, and the server has to outlive our own clean stop."""
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a longer one is placed in the temporary folder under a name of its own."""
+
+
+LONGEST_PAUSE = 2.0
+"""Seconds between two starts. One that fails costs some 20 ms; every second of waiting is one without a map."""
 
 
 class EmbeddedServer:
@@ -135,9 +141,9 @@ class EmbeddedServer:
             self._back_off()
 
     def _back_off(self) -> None:
-        """A server that cannot start (full disk, damaged file) is tried again, at last every 10 s."""
+        """A server that cannot start (full disk, damaged file) is tried again, at last every two seconds."""
         self._not_before = self._reactor.seconds() + self._pause
-        self._pause = min(self._pause * 2, 10.0)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def answered(self) -> None:
         """The server answers: the next death is a first one again."""
@@ -163,7 +169,7 @@ class EmbeddedServer:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is None:
-            _signal_adopted(self.folder, number)
+            _signal_adopted(self.folder, self.socket, number)
             return
         with suppress(ProcessExitedAlready):
             self._child.transport.signalProcess(number)
@@ -179,10 +185,10 @@ class _Child(protocol.ProcessProtocol):
         self._server._ended(self, reason)
 
 
-def _arguments(folder: Path, socket: Path) -> list[str]:
+def _arguments(folder: Path, listening: Path) -> list[str]:
     settings = {
         "port": "0",
-        "unixsocket": str(socket),
+        "unixsocket": str(listening),
         "unixsocketperm": "700",
         "dir": str(folder),
         "appendonly": "yes",
@@ -211,9 +217,12 @@ def _socket_path(folder: Path) -> Path:
     return short / "valkey.sock"
 
 
-def _signal_adopted(folder: Path, number: signal.Signals) -> None:
-    with suppress(OSError, ValueError):
-        pid = int((folder / "valkey.pid").read_text())
-        # The pid is only believed while that process works in this folder: pids are used again.
+def _signal_adopted(folder: Path, listening: Path, number: signal.Signals) -> None:
+    """The kernel knows who listens on the socket; the pid file of a server that met a full disk is empty."""
+    with suppress(OSError), closing(socket.socket(socket.AF_UNIX)) as link:
+        link.setblocking(False)
+        link.connect(str(listening))
+        pid, _, _ = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        # Only believed while that process works in this folder: an operator's own server is not ours to end.
         if os.readlink(f"/proc/{pid}/cwd") == str(folder):
             os.kill(pid, number)

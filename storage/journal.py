@@ -1,7 +1,7 @@
 """The journal: every accepted input is on disk before anybody is told so.
 
 One SQLite file in WAL mode with full sync for each day of receipt (UTC), one row for each group of records
-that was committed together, a group being what came in 10 ms or 500 records. Records are numbered from 1
+that came together, a group being what came in 10 ms or 500 records. Records are numbered from 1
 without a gap, across files. A record is a tuple; what it means is its writer's business. When the clock is set
 back the newest file stays the one that is written, so that numbers never go down from file to file.
 
@@ -31,6 +31,8 @@ from twisted.python.threadpool import ThreadPool
 
 Record = tuple[Any, ...]
 Done = Callable[[int | None], None]
+_Row = tuple[int, int, int, int, bytes]
+"""A row of the table: first, count, received, rare, body."""
 _Call = tuple[Sequence[Record], list[bytes], Done, bool]
 """One call of :meth:`Journal.append`: records, the same packed, done, rare."""
 
@@ -42,6 +44,9 @@ CREATE TABLE IF NOT EXISTS batch(
 CREATE INDEX IF NOT EXISTS rare_batch ON batch(first) WHERE rare > 0;
 CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+
+
+_INSERT = "INSERT INTO batch VALUES(?,?,?,?,?)"
 
 
 class JournalFull(Exception):
@@ -62,12 +67,27 @@ class Batch:
         return self.first + len(self.records) - 1
 
 
+@dataclass(eq=False, slots=True)
+class _Group:
+    """A batch on its way, who is to be told of it, and its row."""
+
+    batch: Batch
+    dones: list[tuple[int, Done]]
+    row: _Row
+    failed: bool = False
+
+
 class Journal:
     """Writer and reader of one journal folder. Used from the reactor's thread only.
 
     ``max_waiting`` bounds the records that wait for the disk: beyond it :meth:`append` refuses, because a
     stalled disk must cost the senders a retry and not the server its memory. ``group_records`` ends a group:
     the listeners work through a group in one go, and what holds the interpreter for long is heard elsewhere.
+    ``groups_at_once`` are synced together when so many wait: a disk that takes seconds for a sync then still takes
+    more than a city sends, and nobody waits so long that he gives his link up.
+
+    ``make_room`` is called in the writer's thread when the disk refuses a commit; when it answers True the commit is
+    tried once more.
     """
 
     def __init__(
@@ -80,6 +100,8 @@ class Journal:
         group_delay: float = 0.01,
         group_records: int = 500,
         max_waiting: int = 50_000,
+        groups_at_once: int = 8,
+        make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folder = folder
         self._reactor = reactor
@@ -88,12 +110,17 @@ class Journal:
         self._group_delay = group_delay
         self._group_records = group_records
         self._max_waiting = max_waiting
+        self._groups_at_once = groups_at_once
+        self._make_room = make_room
         self._calls: deque[_Call] = deque()
         self._queued = 0
         self._under_way = 0
         self._timer: Any = None
         self._db: sqlite3.Connection | None = None
-        self._doubt: tuple[str, int, int, bytes] | None = None
+        self._doubt: tuple[str, list[_Row]] | None = None
+        self._untold: deque[_Group] = deque()
+        self._untold_records = 0
+        self._telling = False
         self._closing: Deferred[None] | None = None
         self._listeners: list[Callable[[Batch], None]] = []
         self._packer = msgpack.Packer(use_bin_type=True, autoreset=True)
@@ -105,6 +132,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         _sync_names(folder.absolute().parent)
         self.id, self.last = self._open_existing()
+        self._written = self.last  # what is on disk; ``last`` follows when the listeners have been told
         files = day_files(folder)
         self._day = files[-1].stem if files else ""
 
@@ -116,8 +144,8 @@ class Journal:
 
     @property
     def waiting(self) -> int:
-        """Records that wait for the disk, the ones under way included."""
-        return self._queued + self._under_way
+        """Records that wait for the disk, the ones under way included, and those whose callers are still to be told."""
+        return self._queued + self._under_way + self._untold_records
 
     def append(self, records: Sequence[Record], done: Done, *, rare: bool = False) -> None:
         """Queue records that are committed together. ``rare`` marks what must be found again without a full scan.
@@ -145,6 +173,21 @@ class Journal:
             if self._timer.active():
                 self._timer.cancel()
             self._timer = None
+        groups: list[_Group] = []
+        received, first = self._wall(), self._written + 1
+        while self._calls and len(groups) < self._groups_at_once:
+            group = self._group(first, received)
+            groups.append(group)
+            first = group.batch.last + 1
+        self._under_way = first - self._written - 1
+        self._queued -= self._under_way
+        rows = [group.row for group in groups]
+        d = deferToThreadPool(self._reactor, self._pool, self._commit, rows)
+        d.addCallbacks(self._committed, self._failed, callbackArgs=(groups,), errbackArgs=(groups,))
+        d.addErrback(lambda f: self._log.failure("after a commit", failure=f))
+
+    def _group(self, first: int, received: int) -> _Group:
+        """The next calls, as one row."""
         records: list[Record] = []
         packed: list[bytes] = []
         dones: list[tuple[int, Done]] = []
@@ -155,17 +198,21 @@ class Journal:
             records.extend(own)
             packed.extend(own_packed)
             rare += len(own) if is_rare else 0
-        self._under_way = len(records)
-        self._queued -= len(records)
-        received = self._wall()
         body = self._packer.pack_array_header(len(packed)) + b"".join(packed)
-        batch = Batch(self.last + 1, received, records, packed)
-        d = deferToThreadPool(self._reactor, self._pool, self._commit, batch.first, len(records), received, rare, body)
-        d.addCallbacks(self._committed, self._failed, callbackArgs=(batch, dones), errbackArgs=(dones,))
-        d.addErrback(lambda f: self._log.failure("after a commit", failure=f))
+        row = (first, len(records), received, rare, body)
+        return _Group(Batch(first, received, records, packed), dones, row)
 
-    def _commit(self, first: int, count: int, received: int, rare: int, body: bytes) -> None:
-        """In the writer's thread. One statement in autocommit mode is one transaction: one hand-over of the lock."""
+    def _commit(self, rows: list[_Row]) -> None:
+        """In the writer's thread."""
+        try:
+            self._write(rows)
+        except Exception:
+            if not self._make_room():
+                raise
+            self._write(rows)
+
+    def _write(self, rows: list[_Row]) -> None:
+        received = rows[0][2]
         try:
             self._undo()
             today = day_of(received)
@@ -176,8 +223,14 @@ class Journal:
                 self._day = day
             if today < day:
                 self._db.execute("INSERT OR IGNORE INTO about VALUES('earlier', ?)", (today,))
-            self._doubt = (day, first, received, body)
-            self._db.execute("INSERT INTO batch VALUES(?,?,?,?,?)", (first, count, received, rare, body))
+            self._doubt = (day, rows)
+            if len(rows) == 1:
+                # One statement in autocommit mode is one transaction: one hand-over of the interpreter's lock.
+                self._db.execute(_INSERT, rows[0])
+            else:
+                self._db.execute("BEGIN")
+                self._db.executemany(_INSERT, rows)
+                self._db.execute("COMMIT")
             self._doubt = None
         except BaseException:
             # A handle that met a full disk may keep the error; the next commit opens the file anew.
@@ -188,43 +241,62 @@ class Journal:
         """Take out what a failed commit may have left: when only its sync failed, opening the file brings it back."""
         if self._doubt is None:
             return
-        day, *row = self._doubt
+        day, rows = self._doubt
         db = _open(self._folder / f"{day}.db", self.id)
         try:
-            db.execute("DELETE FROM batch WHERE first=? AND received=? AND body=?", row)
+            # All or none, or a kill in between would leave a gap in the numbers.
+            db.execute("BEGIN")
+            left = [(first, received, body) for first, _, received, _, body in rows]
+            db.executemany("DELETE FROM batch WHERE first=? AND received=? AND body=?", left)
+            db.execute("COMMIT")
         finally:
             db.close()
         self._doubt = None
 
-    def _committed(self, _: None, batch: Batch, dones: list[tuple[int, Done]]) -> None:
-        self.last = batch.last
+    def _committed(self, _: None, groups: list[_Group]) -> None:
+        self._written = groups[-1].batch.last
         self.commits += 1
-        self._under_way = 0
         if self.failing_since is not None:
             self._log.info("the journal's disk answers again", failed_ms=self._wall() - self.failing_since)
             self.failing_since, self.failure = None, ""
-        # The next group starts before this one is told, so that the disk works while we do.
-        if self._calls:
-            self._flush()
-        for listener in self._listeners:
-            try:
-                listener(batch)
-            except Exception:
-                self._log.failure("a listener of the journal failed")
-        for offset, done in dones:
-            self._tell(done, batch.first + offset)
-        self._close_if_idle()
+        self._ended(groups)
 
-    def _failed(self, failure: Failure, dones: list[tuple[int, Done]]) -> None:
-        self._under_way = 0
+    def _failed(self, failure: Failure, groups: list[_Group]) -> None:
         if self.failing_since is None:
             self.failing_since = self._wall()
             self._log.error("the journal cannot write: {reason}", reason=failure.getErrorMessage())
         self.failure = failure.getErrorMessage()
+        for group in groups:
+            group.failed = True
+        self._ended(groups)
+
+    def _ended(self, groups: list[_Group]) -> None:
+        self._untold_records += self._under_way
+        self._under_way = 0
+        # The next groups start before these are told, so that the disk works while we do.
         if self._calls:
             self._flush()
-        for _, done in dones:
-            self._tell(done, None)
+        self._untold.extend(groups)
+        if not self._telling:
+            self._tell_next()
+
+    def _tell_next(self) -> None:
+        """Tell of one group; the others follow in the reactor's next turns, for each takes some milliseconds."""
+        group = self._untold.popleft()
+        batch = group.batch
+        self._untold_records -= len(batch.records)
+        if not group.failed:
+            self.last = batch.last
+            for listener in self._listeners:
+                try:
+                    listener(batch)
+                except Exception:
+                    self._log.failure("a listener of the journal failed")
+        for offset, done in group.dones:
+            self._tell(done, None if group.failed else batch.first + offset)
+        self._telling = bool(self._untold)
+        if self._telling:
+            self._reactor.callLater(0, self._tell_next)
         self._close_if_idle()
 
     def _tell(self, done: Done, first: int | None) -> None:
@@ -340,18 +412,29 @@ class _reading:
         self._path = path
 
     def __enter__(self) -> sqlite3.Connection:
-        # mode=rw: a file that was deleted a moment ago must not come back empty.
-        self._db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", isolation_level=None, uri=True)
         try:
-            self._db.execute("PRAGMA busy_timeout=2000")
-            self._db.execute("PRAGMA query_only=1")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            self._db = self._connect("mode=rw")  # and not rwc: a file that was deleted a moment ago must not come back
+        except sqlite3.OperationalError:
+            # Even a reader writes an index beside the log, for which a full disk has no room. A file without a log is
+            # whole and nobody writes to it: it is read as it lies there.
+            log = self._path.with_name(self._path.name + "-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            self._db = self._connect("mode=ro&immutable=1")
+        return self._db
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", isolation_level=None, uri=True)
+        try:
+            db.execute("PRAGMA busy_timeout=2000")
+            db.execute("PRAGMA query_only=1")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise RuntimeError(f"{self._path.name} was written by a newer version of Gridbeat")
         except BaseException:
-            self._db.close()
+            db.close()
             raise
-        return self._db
+        return db
 
     def __exit__(self, *_: object) -> None:
         self._db.close()

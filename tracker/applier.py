@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from storage.bridge import as_future
-from storage.client import HOT_SECONDS, Unavailable
+from storage.client import HOT_SECONDS, Unavailable, refuses_writes
 from storage.journal import Batch, Journal
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, REPORT
@@ -112,7 +112,10 @@ class Applier:
             except Unavailable as error:
                 if not self.problem:
                     self._log.warn("the store is away: {reason}", reason=type(error).__name__)
-                self.problem = f"the store does not answer ({type(error).__name__})"
+                if refuses_writes(error):
+                    self.problem = "the store takes no writes: its disk is full, or it has no memory left"
+                else:
+                    self.problem = f"the store does not answer ({type(error).__name__})"
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except Exception:

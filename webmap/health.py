@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from storage.space import MEGABYTE, Level
 from webmap.services import Services
 
 BEHIND_MS = 5000
@@ -34,6 +35,26 @@ def health(services: Services) -> dict[str, Any]:
             f"The disk is slow: {journal.waiting} records wait for it.",
             f"磁盘缓慢：有 {journal.waiting} 条记录等待写入。",
         )
+    space = services.space
+    left = f"{space.free // MEGABYTE} MB"
+    if space.level is Level.LOW:
+        problem(
+            "space",
+            f"The disk of the data folder is filling up: {left} are left. Reports and the map go on; photos are no "
+            "longer stored. Make room, or move the data folder to a larger disk.",
+            f"数据目录所在磁盘空间不足：剩余 {left}。上报与地图照常，不再保存照片。"
+            "请清理空间，或将数据目录迁至更大的磁盘。",
+        )
+    elif space.level is Level.CRITICAL:
+        needed = f"{-(-space.regain // MEGABYTE)} MB"
+        why, zh = (f" ({space.failure})", f"（{space.failure}）") if space.failure else ("", "")
+        problem(
+            "reserve",
+            f"The disk of the data folder is nearly full: {left} are left{why}, and no reserve. When that is gone no "
+            f"report is acknowledged any more. Make room now: with {needed} free the reserve is made again by itself.",
+            f"数据目录所在磁盘即将写满：剩余 {left}{zh}，预留空间已用完。写满后将不再确认任何上报。"
+            f"请立即清理空间：剩余达到 {needed} 后自动恢复预留。",
+        )
     if applier.problem:
         problem(
             "live",
@@ -60,6 +81,7 @@ def health(services: Services) -> dict[str, Any]:
         "units": len(services.intake.roster.units),
         "devices_connected": len(services.links),
         "journal": {"last": journal.last, "waiting": journal.waiting},
+        "disk": {"free_bytes": space.free, "reserve_bytes": space.reserve if space.held else 0},
         "live": {"stored": applier.stored, "behind_ms": behind},
         "viewers": len(services.feed.viewers),
     }

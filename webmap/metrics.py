@@ -37,6 +37,10 @@ class _Collector:
         yield GaugeMetricFamily(
             "gridbeat_journal_waiting_records", "Records that wait for disk", intake.journal.waiting
         )
+        space = services.space
+        yield GaugeMetricFamily("gridbeat_disk_free_bytes", "Free on the data folder's disk", space.free)
+        yield GaugeMetricFamily("gridbeat_disk_reserve_bytes", "Kept free", space.reserve if space.held else 0)
+        yield CounterMetricFamily("gridbeat_disk_reserve_released", "Times the reserve was given up", space.released)
         yield GaugeMetricFamily("gridbeat_live_stored_record", "Newest record in live state", applier.stored)
         behind = applier.behind(services.wall()) / 1000
         yield GaugeMetricFamily("gridbeat_live_behind_seconds", "Age of the oldest record not in live state", behind)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from twisted.python.threadpool import ThreadPool
 
+from storage.space import Space
 from tracker.applier import Applier
 from tracker.intake import Intake
 from tracker.links import Links
@@ -46,3 +47,4 @@ class Services:
     pool: ThreadPool
     wall: Callable[[], int]
     version: str
+    space: Space

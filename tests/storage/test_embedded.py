@@ -232,7 +232,7 @@ def test_the_watch_goes_on_when_a_start_fails(folder: Path) -> None:
         reactor.pump([0.5, 0.5])
         times += [second] * (reactor.tried - before)
     pauses = [later - earlier for earlier, later in pairwise(times)]
-    assert pauses[-1] in range(9, 12), "never given up"
+    assert 1 <= pauses[-1] <= 3, "never given up, and never long away"
     assert pauses == sorted(pauses), "at longer and longer intervals"
     reactor.able = True
     reactor.pump([0.5] * 21)
