@@ -7,36 +7,77 @@ Wire and choices for readers outside: docs/wire/jt808.md.
 
 from __future__ import annotations
 
+from protocols.jt808.areas import Box, Circle, Mode, Period, Polygon, Rules, Shape
 from protocols.jt808.client import Terminal
+from protocols.jt808.downlinks import (
+    DeleteAreas,
+    Downlink,
+    Follow,
+    Locate,
+    Photo,
+    QueryParameters,
+    SetCircles,
+    SetParameters,
+    SetPolygon,
+    SetRectangles,
+    Text,
+)
 from protocols.jt808.events import (
     Answer,
     Authentication,
     Event,
     Heartbeat,
     Logout,
+    Media,
+    ParametersAnswer,
+    PhotoTaken,
     Positions,
     Refused,
     Registration,
     TimeRequest,
 )
 from protocols.jt808.messages import MessageId, RegistrationResult, Result
+from protocols.jt808.parameters import PARAMETERS, Forbidden
 from protocols.jt808.positions import Position
 from protocols.jt808.session import Connection
 
 __all__ = [
+    "PARAMETERS",
     "Answer",
     "Authentication",
+    "Box",
+    "Circle",
     "Connection",
+    "DeleteAreas",
+    "Downlink",
     "Event",
+    "Follow",
+    "Forbidden",
     "Heartbeat",
+    "Locate",
     "Logout",
+    "Media",
     "MessageId",
+    "Mode",
+    "ParametersAnswer",
+    "Period",
+    "Photo",
+    "PhotoTaken",
+    "Polygon",
     "Position",
     "Positions",
+    "QueryParameters",
     "Refused",
     "Registration",
     "RegistrationResult",
     "Result",
+    "Rules",
+    "SetCircles",
+    "SetParameters",
+    "SetPolygon",
+    "SetRectangles",
+    "Shape",
     "Terminal",
+    "Text",
     "TimeRequest",
 ]

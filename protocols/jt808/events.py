@@ -82,13 +82,57 @@ class TimeRequest:
 
 @dataclass(slots=True)
 class Answer:
-    """0x0001: how the terminal took our message ``serial`` of ``message_id``; ``result`` is a Result or unknown."""
+    """0x0001: how the terminal took our message ``serial`` of ``message_id``; ``result`` is a Result or unknown.
+
+    ``serial`` is what ``send`` returned, whichever fragment of a long message the terminal named.
+    """
 
     header: Header = field(repr=False)
     phone: str
     serial: int
     message_id: int
     result: int
+
+
+@dataclass(slots=True)
+class ParametersAnswer:
+    """0x0104: the terminal's parameters by id (parameters.py); ``answers`` is the serial of the question."""
+
+    header: Header = field(repr=False)
+    phone: str
+    answers: int
+    values: dict[int, int | str | bytes] = field(repr=False)
+
+
+@dataclass(slots=True)
+class PhotoTaken:
+    """0x0805: how the terminal took our 0x8801; ``result`` 0 taken, 1 failed, 2 no such camera. The photos follow."""
+
+    header: Header = field(repr=False)
+    phone: str
+    answers: int
+    result: int
+    media_ids: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Media:
+    """0x0801: a photo, sound or film, whole. Next, when it is on disk: :meth:`Connection.acknowledge_media`.
+
+    ``kind`` 0 photo, 1 sound, 2 film; ``format`` 0 JPEG, 1 TIF, 2 MP3, 3 WAV, 4 WMV; ``event`` why: 0 asked for, 1
+    timed, others alarms and doors; ``channel`` the camera. ``report`` is where it was taken: ``None`` from terminals of
+    2011, which do not say, and where it cannot be read. The same may come again until it is acknowledged.
+    """
+
+    media_id: int
+    kind: int
+    format: int
+    event: int
+    channel: int
+    report: Report | None
+    data: bytes = field(repr=False)
+    header: Header = field(repr=False)
+    phone: str
 
 
 @dataclass(slots=True)
@@ -103,4 +147,16 @@ class Refused:
     message_id: int | None = None
 
 
-Event: TypeAlias = Registration | Authentication | Positions | Heartbeat | Logout | TimeRequest | Answer | Refused
+Event: TypeAlias = (
+    Registration
+    | Authentication
+    | Positions
+    | Heartbeat
+    | Logout
+    | TimeRequest
+    | Answer
+    | ParametersAnswer
+    | PhotoTaken
+    | Media
+    | Refused
+)

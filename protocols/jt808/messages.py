@@ -14,25 +14,33 @@ from typing import Final, Protocol
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.jt808.bcd import GMT8_MS, decode_time, encode_time
+from protocols.jt808.media import MediaAnswer, MediaBody, PhotoAnswer, ResendRequest
+from protocols.jt808.parameters import ParametersBody
 from protocols.jt808.positions import Batch, LocationAnswer, Position
 
 
 class MessageId(IntEnum):
-    """The messages that this package reads or writes."""
+    """The messages that this package reads or writes, but for what a platform asks: that is in downlinks.py."""
 
     TERMINAL_ANSWER = 0x0001
     HEARTBEAT = 0x0002
     LOGOUT = 0x0003
     TIME_REQUEST = 0x0004
+    RESEND_REQUEST = 0x0005
     REGISTRATION = 0x0100
     AUTHENTICATION = 0x0102
+    PARAMETERS_ANSWER = 0x0104
     POSITION = 0x0200
     LOCATION_ANSWER = 0x0201
     BATCH = 0x0704
+    MEDIA = 0x0801
+    PHOTO_ANSWER = 0x0805
     PLATFORM_ANSWER = 0x8001
+    RESEND = 0x8003
     TIME_ANSWER = 0x8004
     REGISTRATION_ANSWER = 0x8100
     LOCATE = 0x8201
+    MEDIA_ANSWER = 0x8800
 
 
 class Result(IntEnum):
@@ -269,6 +277,9 @@ class TimeAnswer:
 _LAYOUTS: Final[dict[int, Callable[[bytes, bool], Body]]] = {
     MessageId.REGISTRATION: RegistrationBody.decode,
     MessageId.AUTHENTICATION: AuthenticationBody.decode,
+    MessageId.MEDIA: MediaBody.decode,
+    MessageId.RESEND: ResendRequest.decode,
+    MessageId.RESEND_REQUEST: ResendRequest.decode,
 }
 _BODIES: Final[dict[int, Callable[[bytes], Body]]] = {
     MessageId.TERMINAL_ANSWER: GeneralAnswer.decode,
@@ -282,6 +293,9 @@ _BODIES: Final[dict[int, Callable[[bytes], Body]]] = {
     MessageId.LOGOUT: Plain,
     MessageId.TIME_REQUEST: Plain,
     MessageId.LOCATE: Plain,
+    MessageId.PARAMETERS_ANSWER: ParametersBody.decode,
+    MessageId.PHOTO_ANSWER: PhotoAnswer.decode,
+    MessageId.MEDIA_ANSWER: MediaAnswer.decode,
 }
 
 

@@ -16,42 +16,37 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.jt808 import fragments
 from protocols.jt808.bcd import GMT8_MS
+from protocols.jt808.downlinks import DOWNLINKS, Downlink, Locate
 from protocols.jt808.events import (
     Answer,
     Authentication,
     Event,
     Heartbeat,
     Logout,
+    Media,
+    ParametersAnswer,
+    PhotoTaken,
     Positions,
     Refused,
     Registration,
     TimeRequest,
 )
+from protocols.jt808.fragments import BYTES_LIMIT, MESSAGES_LIMIT, TIMEOUT_MS, Reassembler
 from protocols.jt808.framing import FRAME_LIMIT, BadFrame, Framer, frame, split_datagram
 from protocols.jt808.header import ENCRYPTION_MASK, FRAGMENT_BIT, Header, decode_header, phone_text
-from protocols.jt808.messages import (
-    AuthenticationBody,
-    GeneralAnswer,
-    MessageId,
-    RegistrationAnswer,
-    RegistrationBody,
-    Result,
-    TimeAnswer,
-    text,
-)
-from protocols.jt808.positions import Batch, LocationAnswer, decode_report
+from protocols.jt808.media import MediaAnswer, ResendRequest
+from protocols.jt808.messages import MessageId, RegistrationAnswer, Result, TimeAnswer
+from protocols.jt808.outbox import LongMessages, fragments
+from protocols.jt808.readers import READERS, Reader
 from protocols.jt808.states import TABLE, Input, State
 
 _PLATFORM_IDS: Final = 0x8000
 """From here on ids are those of messages that a platform sends."""
 _SHORT_ANSWER: Final = struct.Struct(">HH6sHHHB")
 _LONG_ANSWER: Final = struct.Struct(">HHB10sHHHB")
-_BAD_RESULT: Final = {"unsupported": 3, "encrypted": 3, "not_authenticated": 1, "foreign_phone": 1}
+_BAD_RESULT: Final = {"unsupported": 3, "encrypted": 3, "not_authenticated": 1, "foreign_phone": 1, "fragments_gone": 1}
 """Reason -> result of the general answer; 2 (message has errors) for all others."""
-
-_Reader = Callable[["Connection", Header, str, int, bytes, list[Event]], None]
 
 
 class Connection:
@@ -67,15 +62,15 @@ class Connection:
         misflagged: Container[str] = (),
         clock_offset: int = GMT8_MS,
         frame_limit: int = FRAME_LIMIT,
-        max_messages: int = fragments.MESSAGES_LIMIT,
-        max_bytes: int = fragments.BYTES_LIMIT,
-        fragment_timeout: int = fragments.TIMEOUT_MS,
+        max_messages: int = MESSAGES_LIMIT,
+        max_bytes: int = BYTES_LIMIT,
+        fragment_timeout: int = TIMEOUT_MS,
     ) -> None:
         """``version`` and ``misflagged``: see :func:`~protocols.jt808.header.decode_header`.
 
         ``clock_offset``: milliseconds by which the clock told in 0x8004 is ahead of UTC. Positions are always GMT+8; on
         this message sources differ, some say UTC (0).
-        ``frame_limit``: bytes of an unfinished frame. The other three: see :class:`fragments.Reassembler`.
+        ``frame_limit``: bytes of an unfinished frame. The other three: see fragments.py.
         """
         self.closing = False
         self.phone: str | None = None
@@ -85,9 +80,8 @@ class Connection:
         self._clock_offset = clock_offset
         self._frame_limit = frame_limit
         self._framer = Framer(limit=frame_limit)
-        self._fragments = fragments.Reassembler(
-            max_messages=max_messages, max_bytes=max_bytes, timeout=fragment_timeout
-        )
+        self._fragments = Reassembler(max_messages=max_messages, max_bytes=max_bytes, timeout=fragment_timeout)
+        self._long = LongMessages()
         self._peer: Header | None = None  # header of the authentication: how the terminal is to be addressed
         self._serial = 0
         # Grows by at most one answer for each frame, and by what the shell sends: it drains it after each read.
@@ -166,11 +160,31 @@ class Connection:
         """Queues 0x8004 with the time ``now``, UTC milliseconds."""
         self._send(event.header, MessageId.TIME_ANSWER, TimeAnswer.of(now, self._clock_offset).encode())
 
-    def send_locate(self) -> int:
-        """Queues 0x8201, asking where the terminal is; returns our serial, to be found in ``Positions.answers``."""
-        if self._peer is None or not self.authenticated:
+    def acknowledge_media(self, event: Media) -> None:
+        """Queues 0x8800: all of it is safe on disk, the terminal may forget it."""
+        self._send(event.header, MessageId.MEDIA_ANSWER, MediaAnswer(event.media_id).encode())
+
+    def send(self, downlink: Downlink) -> int:
+        """Queues a downlink, in fragments when it does not fit a frame, and returns the serial that answers name.
+
+        The answer is an :class:`Answer` with that ``serial``, or what the downlink's class says (downlinks.py).
+        Raises :class:`LocalProtocolError` when no terminal is authenticated, and for anything but those classes.
+        """
+        if type(downlink) not in DOWNLINKS:
+            raise LocalProtocolError("no_downlink", type(downlink).__name__)
+        peer = self._peer
+        if peer is None or not self.authenticated:
             raise LocalProtocolError("not_authenticated", "nobody to ask")
-        return self._send(self._peer, MessageId.LOCATE, b"")
+        serial = self._serial
+        frames = fragments(downlink.message_id, peer.phone, peer.version, serial, downlink.encode(peer.version))
+        self._serial = (serial + len(frames)) & 0xFFFF
+        self._long.remember(serial, frames)
+        self._output += frames
+        return serial
+
+    def send_locate(self) -> int:
+        """As ``send(Locate())``."""
+        return self.send(Locate())
 
     def data_to_send(self) -> list[bytes]:
         """All queued frames, in order: one datagram each, or joined for TCP. Empties the queue."""
@@ -200,7 +214,9 @@ class Connection:
                 if whole is None:
                     return
                 serial, body = whole
-            _READERS[message_id][1](self, header, phone, serial, body, events)
+            _READERS[message_id][1](header, phone, serial, body, events)
+            if message_id in _DEEDS:
+                _DEEDS[message_id](self, body, header.version is not None, events)
         except RemoteProtocolError as error:
             self._tell_dropped(events)
             events.append(Refused(error.reason, phone, message_id))
@@ -247,79 +263,33 @@ class Connection:
             payload = _LONG_ANSWER.pack(0x8001, 0x4005, version, phone, serial, answered, message_id, result)
         self._output.append(frame(payload))
 
-    # -- readers: a body into events --
+    # -- what some messages do besides being told --
 
-    def _registration(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        read = RegistrationBody.decode(body, header.version is not None)
-        events.append(
-            Registration(
-                header,
-                phone,
-                read.province,
-                read.city,
-                text(read.maker_raw),
-                text(read.model_raw),
-                text(read.terminal_raw),
-                read.colour,
-                text(read.plate_raw),
-            )
-        )
-
-    def _authentication(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        read = AuthenticationBody.decode(body, header.version is not None)
-        imei = None if read.imei_raw is None else text(read.imei_raw)
-        software = None if read.software_raw is None else text(read.software_raw)
-        events.append(Authentication(header, phone, text(read.token_raw), imei, software))
-
-    def _position(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        events.append(Positions([decode_report(body, True)], header, phone, serial, header.message_id))
-
-    def _location_answer(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        read = LocationAnswer.decode(body)
-        report = decode_report(read.position, True)
-        events.append(Positions([report], header, phone, serial, header.message_id, read.serial))
-
-    def _batch(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        """What can be read is taken and acknowledged, what cannot is counted: it would not get better when resent."""
-        batch = Batch.decode(body)
-        reports = []
-        bad = ["bad_body"] if batch.tail or len(batch.bodies) < batch.count else []
-        for position in batch.bodies:
-            try:
-                reports.append(decode_report(position, False))
-            except RemoteProtocolError as error:
-                bad.append(error.reason)
-        if not reports:
-            raise RemoteProtocolError(bad[0] if bad else "bad_body", "no position in the batch")
-        events += [Refused(reason, phone, header.message_id) for reason in bad]
-        events.append(Positions(reports, header, phone, serial, header.message_id))
-
-    def _heartbeat(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        events.append(Heartbeat(header, phone))
-
-    def _logout(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
+    def _logged_out(self, body: bytes, long: bool, events: list[Event]) -> None:
         self._state = TABLE[self._state][Input.LOGOUT]
         self.phone = self._peer = None
-        events.append(Logout(header, phone))
 
-    def _time_request(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        events.append(TimeRequest(header, phone))
+    def _name_ours(self, body: bytes, long: bool, events: list[Event]) -> None:
+        """An answer may name any fragment of what it answers; we know it by the first."""
+        event = events[-1]
+        if isinstance(event, Answer):
+            event.serial = self._long.original(event.serial)
+        elif isinstance(event, ParametersAnswer | PhotoTaken):
+            event.answers = self._long.original(event.answers)
 
-    def _terminal_answer(self, header: Header, phone: str, serial: int, body: bytes, events: list[Event]) -> None:
-        read = GeneralAnswer.decode(body)
-        if read.serial is None or read.message_id is None or read.result is None:
-            raise RemoteProtocolError("bad_body", "an empty answer")
-        events.append(Answer(header, phone, read.serial, read.message_id, read.result))
+    def _resend(self, body: bytes, long: bool, events: list[Event]) -> None:
+        asked = ResendRequest.decode(body, long)
+        self._output += self._long.again(asked.serial, asked.indices)
 
 
-_READERS: Final[dict[int, tuple[Input, _Reader]]] = {
-    MessageId.REGISTRATION: (Input.REGISTRATION, Connection._registration),
-    MessageId.AUTHENTICATION: (Input.AUTHENTICATION, Connection._authentication),
-    MessageId.POSITION: (Input.POSITIONS, Connection._position),
-    MessageId.LOCATION_ANSWER: (Input.POSITIONS, Connection._location_answer),
-    MessageId.BATCH: (Input.POSITIONS, Connection._batch),
-    MessageId.HEARTBEAT: (Input.HEARTBEAT, Connection._heartbeat),
-    MessageId.LOGOUT: (Input.LOGOUT, Connection._logout),
-    MessageId.TIME_REQUEST: (Input.TIME_REQUEST, Connection._time_request),
-    MessageId.TERMINAL_ANSWER: (Input.ANSWER, Connection._terminal_answer),
+_READERS: Final[dict[int, tuple[Input, Reader]]] = {
+    **READERS,
+    MessageId.RESEND_REQUEST: (Input.RESEND, lambda *_: None),  # answered by the core alone
+}
+_DEEDS: Final[dict[int, Callable[[Connection, bytes, bool, list[Event]], None]]] = {
+    MessageId.LOGOUT: Connection._logged_out,
+    MessageId.TERMINAL_ANSWER: Connection._name_ours,
+    MessageId.PARAMETERS_ANSWER: Connection._name_ours,
+    MessageId.PHOTO_ANSWER: Connection._name_ours,
+    MessageId.RESEND_REQUEST: Connection._resend,
 }

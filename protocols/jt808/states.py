@@ -33,8 +33,12 @@ class Input(IntEnum):
     LOGOUT = 4
     TIME_REQUEST = 5
     ANSWER = 6
-    ACCEPTED = 7
-    REJECTED = 8
+    PARAMETERS = 7
+    PHOTO_TAKEN = 8
+    MEDIA = 9
+    RESEND = 10
+    ACCEPTED = 11
+    REJECTED = 12
 
 
 TABLE: Final[dict[State, dict[Input, State]]] = {
@@ -53,6 +57,10 @@ TABLE: Final[dict[State, dict[Input, State]]] = {
         Input.LOGOUT: State.CONNECTED,
         Input.TIME_REQUEST: State.AUTHENTICATED,
         Input.ANSWER: State.AUTHENTICATED,
+        Input.PARAMETERS: State.AUTHENTICATED,
+        Input.PHOTO_TAKEN: State.AUTHENTICATED,
+        Input.MEDIA: State.AUTHENTICATED,
+        Input.RESEND: State.AUTHENTICATED,
         Input.ACCEPTED: State.AUTHENTICATED,
         Input.REJECTED: State.CLOSING,
     },

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from protocols.jt808.downlinks import Locate
 from protocols.jt808.events import Authentication, Heartbeat, Positions, Registration
 from protocols.jt808.session import Connection
 from protocols.report import Report
@@ -125,7 +126,7 @@ def test_it_answers_where_it_is(city: City) -> None:
     world, server = World(city), Server()
     world.connect(server)
     world.ticks(1, server)
-    serial = server.connection.send_locate()
+    serial = server.connection.send(Locate())
     world.notes += world.client.receive(b"".join(server.connection.data_to_send()), world.now)
     world.exchange(server)
     assert server.located == [serial]

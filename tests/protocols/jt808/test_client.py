@@ -12,6 +12,7 @@ from protocols.jt808 import (
     Connection,
     Event,
     Heartbeat,
+    Locate,
     Logout,
     Position,
     Positions,
@@ -140,7 +141,7 @@ def test_a_locate_is_answered_with_the_newest_position() -> None:
     pair = joined()
     pair.terminal.position(NOW, 10, 20)
     pair.pump()
-    serial = pair.connection.send_locate()
+    serial = pair.connection.send(Locate())
     pair.pump()
     assert pair.client[-1] == Located(serial)
     event = pair.server[-1]
@@ -151,7 +152,7 @@ def test_a_locate_is_answered_with_the_newest_position() -> None:
 
 def test_a_locate_before_any_position_is_answered_without_fix() -> None:
     pair = joined()
-    pair.connection.send_locate()
+    pair.connection.send(Locate())
     pair.pump()
     event = pair.server[-1]
     assert isinstance(event, Positions)
