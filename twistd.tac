@@ -50,10 +50,12 @@ from tracker.store import RedisLiveStore
 from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
 from tracker.tracks import Tracks
+from webmap.basemaps import choices
 from webmap.feed import Feed
 from webmap.service import make_console, make_field, make_phones
 from webmap.services import CityInfo, Services
 from webmap.sessions import Account, Sessions, secret_of
+from webmap.tiles import open_all
 from webmap.views import RosterText, feed_row
 from webmap.websocket import FeedSockets
 
@@ -69,8 +71,9 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, tiles):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
+        self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
         data.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -131,9 +134,9 @@ class Gridbeat(Service):
         settings, zone = self.settings, ZoneInfo(self.settings.city.zone)
         if self.town:
             basemap = json.dumps(self.town.basemap, ensure_ascii=False, separators=(",", ":")).encode()
-            return CityInfo(self.town.name.zh, self.town.centre, zone, basemap, demo=True)
+            return CityInfo(self.town.name.zh, self.town.centre, zone, basemap, True, *self.basemaps)
         center = settings.city.center or self.intake.areas().center() or (35.0, 105.0)
-        return CityInfo(settings.city.name, center, zone, NO_BASEMAP)
+        return CityInfo(settings.city.name, center, zone, NO_BASEMAP, False, *self.basemaps)
 
     def startService(self):
         super().startService()
@@ -233,9 +236,10 @@ class Gridbeat(Service):
 try:
     given = os.environ.get("GRIDBEAT_CONFIG")
     settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
+    tiles = open_all(settings.basemaps)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings).setServiceParent(application)
+Gridbeat(settings, tiles).setServiceParent(application)

@@ -4,8 +4,11 @@ folium links its scripts from other hosts and writes scripts and styles into the
 browser here: the console works without the internet and under a Content-Security-Policy without
 ``unsafe-inline``. So the page is rendered, read once, and written anew: every link becomes a local file found
 by its file name (a link that has none stops the start), every inline script and style becomes a file named by
-its digest. The caller serves ``Page.html`` at ``/``, ``Page.files`` at their paths (they never change, cache
-them for ever) and the folder :data:`STATIC` under ``/static/``, all with :data:`CONTENT_SECURITY_POLICY`.
+its digest. The caller serves ``Page.html`` at ``/`` with ``Page.policy``, and ``Page.files`` at their paths (they never
+change, cache them for ever) and the folder :data:`STATIC` under ``/static/`` with :data:`CONTENT_SECURITY_POLICY`.
+
+The base maps of the settings travel in the page as JSON, an attribute of ``<html>``: the map is right from its first
+moment, and who may see the page may see them. Their hosts, and no others, are where the page may fetch pictures.
 
 Nothing that a person typed enters a folium element: names travel as JSON and are set as text.
 """
@@ -13,8 +16,9 @@ Nothing that a person typed enters a folium element: names travel as JSON and ar
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
@@ -25,6 +29,8 @@ import folium
 from branca.element import Element, Figure
 from xstatic.pkg import jquery, leaflet
 
+from webmap.basemaps import Choice, hosts
+
 STATIC = Path(__file__).with_name("static")
 
 CONTENT_SECURITY_POLICY = (
@@ -32,6 +38,12 @@ CONTENT_SECURITY_POLICY = (
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """No ``unsafe-inline`` anywhere. Leaflet sets its styles through the object model, which this allows."""
+
+
+def policy(hosts: Sequence[str]) -> str:
+    """The same, with pictures from ``hosts`` (``https://tiles.example``) besides our own: the page with base maps."""
+    return CONTENT_SECURITY_POLICY.replace("img-src 'self'", " ".join(("img-src 'self'", *hosts)))
+
 
 MAP_VARIABLE = "map_console"
 """The global name of the L.map that folium makes; the page states it as ``data-map`` on ``<html>``."""
@@ -58,22 +70,25 @@ class PageSettings:
     zoom: float = 14
     min_zoom: int = 9
     max_zoom: int = 19
+    basemaps: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``html`` for ``/`` and ``files``: path on the server -> (content, content type)."""
+    """``html`` for ``/`` with its ``policy``, and ``files``: path on the server -> (content, content type)."""
 
     html: bytes
+    policy: str
     files: Mapping[str, tuple[bytes, str]]
 
 
 def build_page(settings: PageSettings) -> Page:
     """Render the page with folium and bring everything home. Raises :class:`PageError` on a link we do not have."""
-    writer = _Writer(_library_files())
+    basemaps = json.dumps([choice.view() for choice in settings.basemaps], ensure_ascii=False)
+    writer = _Writer(_library_files(), basemaps)
     writer.feed(_render(settings))
     writer.close()
-    return Page("".join(writer.out).encode(), writer.files)
+    return Page("".join(writer.out).encode(), policy(hosts(settings.basemaps)), writer.files)
 
 
 def _render(settings: PageSettings) -> str:
@@ -126,9 +141,10 @@ def _hashed(name: str, content: bytes) -> str:
 class _Writer(HTMLParser):
     """Reads folium's page and writes ours: the same tags, but nothing inline and nothing from elsewhere."""
 
-    def __init__(self, library: Mapping[str, tuple[str, bytes]]) -> None:
+    def __init__(self, library: Mapping[str, tuple[str, bytes]], basemaps: str) -> None:
         super().__init__(convert_charrefs=False)
         self._library = library
+        self._basemaps = basemaps
         self._inline: list[str] | None = None
         self.out: list[str] = []
         self.files: dict[str, tuple[bytes, str]] = {}
@@ -159,7 +175,8 @@ class _Writer(HTMLParser):
             if name == "style" or name.startswith("on"):
                 raise PageError(f"<{tag}> carries an inline {name}, which the policy forbids")
         if tag == "html":
-            self.out.append(f'<html lang="zh-CN" data-map="{MAP_VARIABLE}">')
+            shown = escape(self._basemaps)
+            self.out.append(f'<html lang="zh-CN" data-map="{MAP_VARIABLE}" data-basemaps="{shown}">')
         elif tag == "meta" and given.get("name") == "viewport":
             self.out.append(_VIEWPORT)  # folium forbids the reader to enlarge the page
         elif tag == "script" and (source := given.get("src")):

@@ -18,6 +18,7 @@ from tracker.websocket import HandheldSockets
 from webmap.api import add_api
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.services import Services
+from webmap.tiles import Tiles
 from webmap.websocket import FeedSockets
 
 _HEADERS = {
@@ -29,6 +30,11 @@ _HEADERS = {
 COMPRESS_FROM = 1024
 
 
+def _protect(request: Any) -> None:
+    for name, value in _HEADERS.items():
+        request.setHeader(name, value)
+
+
 class _File:
     """A file as it is served: its bytes, compressed once, and its digest."""
 
@@ -37,9 +43,9 @@ class _File:
         self.compressed = gzip.compress(content, 6) if len(content) > COMPRESS_FROM and kind != "image/png" else None
         self.tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
 
-    def send(self, request: Any, cache: str) -> bytes:
-        for name, value in _HEADERS.items():
-            request.setHeader(name, value)
+    def send(self, request: Any, cache: str, policy: str = CONTENT_SECURITY_POLICY) -> bytes:
+        _protect(request)
+        request.setHeader("content-security-policy", policy)
         request.setHeader("content-type", self.kind)
         request.setHeader("cache-control", cache)
         request.setHeader("vary", "accept-encoding")
@@ -68,7 +74,7 @@ def _static_files() -> dict[str, _File]:
 def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> BoundedSite:
     """The intranet's site: pages, feed, API."""
     app = Klein()
-    page = build_page(PageSettings(center=services.city.center))
+    page = build_page(PageSettings(center=services.city.center, basemaps=services.city.basemaps))
     html = _File(page.html, "text/html; charset=utf-8")
     assets = {path: _File(content, kind) for path, (content, kind) in page.files.items()}
     static = _static_files()
@@ -83,7 +89,7 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
         if not known(request):
             request.redirect(b"/login")
             return b""
-        return html.send(request, revalidate)
+        return html.send(request, revalidate, page.policy)
 
     @app.route("/login")
     def login(request: Any) -> bytes:
@@ -107,6 +113,16 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
     @app.route("/feed")
     def feed(request: Any) -> Any:
         return sockets.as_resource()
+
+    tiles = Tiles(services.city.tiles, services.reactor, services.pool)
+
+    @app.route("/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>")
+    async def tile(request: Any, number: int, zoom: int, x: int, y: int) -> bytes:
+        _protect(request)
+        if not known(request):
+            request.setResponseCode(401)
+            return b""
+        return await tiles.answer(request, number, zoom, x, y)
 
     add_api(app, services)
     return BoundedSite(app.resource(), reactor, body_limit=UPLOAD_LIMIT)

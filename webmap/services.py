@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from twisted.python.threadpool import ThreadPool
 
 from storage.space import Space
+from storage.tile_files import TileFile
 from tracker.applier import Applier
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
 from tracker.tracks import Tracks
+from webmap.basemaps import Choice
 from webmap.feed import Feed
 from webmap.sessions import Account, Sessions
 
@@ -28,6 +30,9 @@ class CityInfo:
     zone: ZoneInfo
     basemap: bytes
     demo: bool = False
+    basemaps: tuple[Choice, ...] = ()
+    """Base maps of pictures that the page can show, and the files behind those that lie here, by their number."""
+    tiles: Mapping[int, TileFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import folium
 import pytest
 
+from storage.basemaps import Basemap
+from webmap.basemaps import choices
 from webmap.page import CONTENT_SECURITY_POLICY, MAP_VARIABLE, STATIC, Page, PageError, PageSettings, build_page
 
 SETTINGS = PageSettings(center=(30.66, 117.49))
@@ -89,6 +93,35 @@ def test_an_unknown_link_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(folium.Map, "default_js", links)
     with pytest.raises(PageError, match="leaflet-next"):
         build_page(SETTINGS)
+
+
+def test_pictures_may_come_from_the_base_maps_hosts_and_from_nowhere_else() -> None:
+    assert build_page(SETTINGS).policy == CONTENT_SECURITY_POLICY
+    shown = choices(
+        [
+            Basemap("xyz", url="https://{s}.tiles.example:8443/{z}/{x}/{y}.png?key=1;2", subdomains="ab"),
+            Basemap("wms", url="http://10.0.0.5/wms?map=a", layers="b"),
+            Basemap("xyz", url="/osm/{z}/{x}/{y}.png"),
+        ],
+        {},
+    )
+    page = build_page(replace(SETTINGS, basemaps=shown))
+    before, after = (
+        dict(part.split(" ", 1) for part in one.split("; ")) for one in (CONTENT_SECURITY_POLICY, page.policy)
+    )
+    hosts = "https://a.tiles.example:8443 https://b.tiles.example:8443 http://10.0.0.5"
+    assert after == before | {"img-src": f"'self' {hosts}"}
+
+
+def test_base_maps_travel_in_the_page_as_text() -> None:
+    hostile = "<img src=x onerror=alert(1)>\"'&"
+    shown = choices([Basemap("xyz", url="/{z}/{x}/{y}", name=hostile, attribution=hostile)], {})
+    html = build_page(replace(SETTINGS, basemaps=shown)).html
+    assert b"<img src=x" not in html
+    tags = Tags(html)
+    (given,) = [attributes for tag, attributes in tags.found if tag == "html"]
+    assert json.loads(given["data-basemaps"] or "")[0]["attribution"] == hostile
+    assert tags.inline == []
 
 
 # Words that are built from a code: t(`state_${n}`) and their like.
