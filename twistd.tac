@@ -111,7 +111,7 @@ class Gridbeat(Service):
         tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
-                            reactor, self.threads, wall, VERSION, self.space)  # fmt: skip
+                            reactor, self.threads, wall, VERSION, self.space, self.phone_door)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         self.listeners = make_listeners(intake, links, link_limits, reactor)
@@ -184,6 +184,9 @@ class Gridbeat(Service):
                 port = reactor.listenUDP(number, parts.udp[name], interface=door.bind, maxPacketSize=2048)
                 self.ports.append(port)
                 self.numbers.setdefault(name, port.getHost().port)
+
+    def phone_door(self):
+        return self.settings.phones.bind, self.numbers["phones"]
 
     def died(self, failure, name):
         if self.running:

@@ -22,6 +22,7 @@ from tracker.roster import Change
 from webmap import metrics
 from webmap.device_api import add_devices
 from webmap.health import health
+from webmap.phone_api import add_phones
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, time_of, told
 from webmap.services import Services
 from webmap.views import areas_geojson, unit_view
@@ -38,6 +39,7 @@ def add_api(app: Klein, services: Services) -> None:
     intake, roster, gate = services.intake, services.intake.roster, Gate(services)
     route = make_route(app, gate)
     add_devices(route, services)
+    add_phones(route, services)
 
     async def login(request: Any) -> bytes:
         given = body_of(request)

@@ -91,6 +91,13 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
             return b""
         return html.send(request, revalidate, page.policy)
 
+    @app.route("/phones")
+    def phones(request: Any) -> bytes:
+        if not known(request):
+            request.redirect(b"/login?to=phones")
+            return b""
+        return static["phones.html"].send(request, revalidate)
+
     @app.route("/login")
     def login(request: Any) -> bytes:
         return static["login.html"].send(request, revalidate)

@@ -53,3 +53,5 @@ class Services:
     wall: Callable[[], int]
     version: str
     space: Space
+    phones: Callable[[], tuple[str, int]]
+    """Where the phone apps' own door is: the address that it is bound to, and its port."""

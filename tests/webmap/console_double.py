@@ -2,7 +2,7 @@
 
 Run as ``python -m tests.webmap.console_double``: prints its port on the first line, stops when its standard input
 closes. ``POST /double/<verb>`` breaks things on purpose: ``cut``, ``mend``, ``restart``, ``silence``, ``behind``,
-``unit`` and ``freeze``; each takes a JSON object.
+``unit`` and ``freeze``; each takes a JSON object. What happens to devices goes to double_devices.py.
 """
 
 # twisted.web, klein and autobahn carry no types to check this file against.
@@ -25,6 +25,7 @@ from twisted.internet.protocol import Protocol
 from twisted.web.server import Site
 
 from tests.webmap.double_city import Town
+from tests.webmap.double_devices import Devices
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 
 reactor: Any = running_reactor  # its interface is the union of many
@@ -81,7 +82,7 @@ class Double:
         self.watches: list[dict[str, Any]] = []
         self.instance, self.seq, self.behind = "double-1", 0, 0
         self.cut = self.silent = self.frozen = False
-        self.commands = 0
+        self.devices = Devices(self.roster(), now_ms())
 
     def greet(self, viewer: Feed) -> None:
         city = self.town.city
@@ -113,6 +114,7 @@ class Double:
 
     def tick(self) -> None:
         self.seq += 1
+        self.devices.tick(now_ms())
         if not self.frozen:
             self.town.step(now_ms(), TICK)
         if not self.silent:
@@ -138,8 +140,10 @@ class Double:
         elif verb == "mend":
             self.cut = self.silent = False
             self.behind = 0
-        else:
+        elif verb in ("freeze", "silence", "behind"):
             self.__dict__.update(given)
+        else:
+            self.devices.switch(verb, given)
 
 
 def make_app(double: Double, socket: WebSocketResource) -> Klein:
@@ -167,6 +171,13 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             request.redirect(b"/login")
             return b""
         return content(request, page.html, "text/html; charset=utf-8")
+
+    @app.route("/phones")
+    def phones(request: Any) -> bytes:
+        if guest(request):
+            request.redirect(b"/login?to=phones")
+            return b""
+        return content(request, (STATIC / "phones.html").read_bytes(), "text/html; charset=utf-8")
 
     @app.route("/login")
     def login_page(request: Any) -> bytes:
@@ -199,7 +210,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         request.addCookie("session", "", path="/", max_age="0")
         return answer(request, {})
 
-    @app.route("/api/v1/<path:name>", methods=["GET", "POST"])
+    @app.route("/api/v1/<path:name>", methods=["GET", "POST", "PATCH", "DELETE"])
     def api(request: Any, name: str) -> bytes:
         if guest(request):
             return answer(request, {"error": {"code": "session", "text": "Log in first", "zh": "请先登录"}}, 401)
@@ -208,21 +219,23 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return answer(request, double.town.geojson())
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
-        if parts[0] == "units" and parts[2:] == ["track"]:
-            trail = double.town.walkers[parts[1]].trail
-            points = [{"fix_time": t, "lat": lat, "lon": lon, "flags": []} for t, lat, lon in trail]
-            return answer(request, {"unit": parts[1], "points": points})
-        if parts[0] == "units":
-            return answer(request, {"id": parts[1], "device": f"handheld:{parts[1]}"})
-        if parts[0] == "devices":
-            double.commands += 1
-            return answer(request, {"id": f"c{double.commands}", "state": "queued"}, 202)
-        return answer(request, {"id": parts[1], "state": "done"})
+        body = request.content.read()
+        query = request.uri.decode().partition("?")[2]
+        found = double.devices.answer(request.method.decode(), parts, query, json.loads(body) if body else None)
+        if isinstance(found, bytes):
+            return content(request, found, "image/png")
+        if found is not None:
+            return answer(request, found[1], found[0])
+        trail = double.town.walkers[parts[1]].trail
+        points = [{"fix_time": t, "lat": lat, "lon": lon, "flags": []} for t, lat, lon in trail]
+        return answer(request, {"unit": parts[1], "points": points})
 
     @app.route("/double/<verb>", methods=["POST"])
     def switch(request: Any, verb: str) -> bytes:
         double.switch(verb, json.loads(request.content.read() or b"{}"))
-        return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq})
+        return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq,
+                                "devices": list(double.devices.devices.values()),
+                                "commands": list(double.devices.commands.values())})  # fmt: skip
 
     return app
 

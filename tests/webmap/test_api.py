@@ -20,7 +20,7 @@ from tests.webmap.devices import Handheld, Vehicle, now_ms, phone_report
 from webmap.api import add_api
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_text("utf-8"))
-PAGES = {"/", "/login", "/favicon.ico", "/assets/<path:name>", "/static/<string:name>", "/feed"}
+PAGES = {"/", "/phones", "/login", "/favicon.ico", "/assets/<path:name>", "/static/<string:name>", "/feed"}
 DAY = 86_400_000
 
 

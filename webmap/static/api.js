@@ -34,7 +34,7 @@ async function call(method, path, body) {
 }
 
 export function toLogin() {
-  location.assign("/login");
+  location.assign(location.pathname === "/phones" ? `/login?to=phones${location.hash}` : "/login");
 }
 
 const id = encodeURIComponent;
@@ -42,9 +42,14 @@ const id = encodeURIComponent;
 export const api = {
   grids: () => call("GET", "/api/v1/grids"),
   basemap: () => call("GET", "/api/v1/basemap"),
+  units: () => call("GET", "/api/v1/units"),
   unit: (unit) => call("GET", `/api/v1/units/${id(unit)}`),
   track: (unit, from) => call("GET", `/api/v1/units/${id(unit)}/track?from=${Math.round(from)}`),
   locate: (device) => call("POST", `/api/v1/devices/${id(device)}/commands`, { kind: "locate" }),
   command: (command) => call("GET", `/api/v1/commands/${id(command)}`),
+  phones: () => call("GET", "/api/v1/phones"),
+  addDevice: (device) => call("POST", "/api/v1/devices", device),
+  setup: (device, base) => call("GET", `/api/v1/devices/${id(device)}/setup?base=${id(base)}`),
+  renewToken: (device) => call("POST", `/api/v1/devices/${id(device)}/token`),
   logout: () => call("POST", "/api/v1/logout", {}),
 };

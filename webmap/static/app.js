@@ -4,6 +4,7 @@ import { api, toLogin } from "./api.js";
 import { BasemapLayer } from "./basemap_layer.js";
 import { Card } from "./card.js";
 import { Chrome } from "./chrome.js";
+import { copyText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { CELLS_FROM, Grids, GridsLayer } from "./grids.js";
 import { HaloLayer } from "./halo_layer.js";
@@ -51,6 +52,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     units.roster(message.units ?? {});
     chrome.selects();
     refresh();
+    pickFromLink();
   },
   frame: (message) => {
     clock.heard(message.now);
@@ -128,6 +130,14 @@ function callsForHelp() {
   calling = now;
 }
 
+/** A link of ours may name the unit to show; once it is shown, the address is the plain one again. */
+function pickFromLink() {
+  const id = new URLSearchParams(location.hash.slice(1)).get("unit");
+  if (id === null || !units.all.has(id)) return;
+  history.replaceState(null, "", location.pathname);
+  pick(id, true);
+}
+
 function linkChanged() {
   if (feed.link === "broken") wasBroken = true;
   if (wasBroken && feed.live) {
@@ -163,12 +173,8 @@ function toggleFollow() {
 async function copyPosition() {
   const { unit } = view;
   if (!unit || unit.lat === null) return;
-  try {
-    await navigator.clipboard.writeText(`${unit.lat.toFixed(6)}, ${unit.lon.toFixed(6)}`);
-    chrome.notice(t("copied"));
-  } catch {
-    // without the right to write there, the numbers stay on the card and can be marked by hand
-  }
+  // Where that is forbidden, the numbers stay on the card and can be marked by hand.
+  if (await copyText(`${unit.lat.toFixed(6)}, ${unit.lon.toFixed(6)}`)) chrome.notice(t("copied"));
 }
 
 view.onChange((what) => {
@@ -246,6 +252,7 @@ const actions = {
   language: () => prefs.set("language", language() === "zh" ? "en" : "zh"),
   theme: () => theme.toggle(),
   wall: () => toggle("wall"),
+  phones: () => location.assign("/phones"),
   help: () => chrome.help(),
   zoomIn: () => map.zoomIn(1),
   zoomOut: () => map.zoomOut(1),

@@ -21,6 +21,8 @@ const WORDS = {
   close: ["关闭", "Close"],
   help: ["快捷键（?）", "Keyboard (?)"],
   logout: ["退出登录", "Log out"],
+  phones: ["手机接入", "Phones"],
+  phones_key: ["手机接入（P）", "Phones (P)"],
   switch_language: ["切换语言（L）", "Language (L)"],
   switch_theme: ["切换明暗（D）", "Light or dark (D)"],
   other_language: ["EN", "中"],
@@ -126,6 +128,7 @@ const WORDS = {
   key_language: ["中文 / English", "中文 / English"],
   key_theme: ["明暗切换", "Light or dark"],
   key_escape: ["取消选中、关闭", "Deselect, close"],
+  key_phones: ["手机接入", "Phones"],
   key_wall: ["大屏模式", "Wall mode"],
   wall_on: ["大屏模式，按 W 返回", "Wall mode: press W to return"],
   key_help: ["显示本页", "Show this page"],
@@ -135,6 +138,11 @@ const WORDS = {
   what_basemap: ["底图", "the base map"],
   what_track: ["轨迹", "the trail"],
 };
+
+/** A page's own words join the others. */
+export function learn(words) {
+  Object.assign(WORDS, words);
+}
 
 let index = document.documentElement.lang.startsWith("zh") ? 0 : 1;
 const listeners = [];

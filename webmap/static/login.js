@@ -69,7 +69,8 @@ $("login").addEventListener("submit", async (event) => {
   busy(true);
   problem = await enter(name, password);
   if (problem === null) {
-    location.replace("/");
+    // Back to the page that sent us here; only pages of ours are known by name.
+    location.replace(new URLSearchParams(location.search).get("to") === "phones" ? `/phones${location.hash}` : "/");
     return;
   }
   busy(false);

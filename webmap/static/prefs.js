@@ -1,7 +1,8 @@
-// What a person chose, kept in this browser only: theme, language, layers, the last view of the map.
+// What a person chose, kept in this browser only: theme, language, layers, the last view of the map, and what phones are
+// set up with.
 
 const KEY = "gridbeat";
-const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, wall: false, view: null };
+const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, wall: false, view: null, phoneAddress: null, phoneApp: null, phoneSystem: "android", phoneLast: null };
 
 export class Preferences {
   #values;
