@@ -118,8 +118,11 @@ class Connection:
         return self._fragments.get_timer()
 
     def handle_timer(self, now: int) -> list[Event]:
-        """Forgets fragments whose missing ones did not come; one ``fragments_timeout`` for each message."""
-        self._fragments.expire(now)
+        """Asks for fragments that did not come, three times, then forgets the message: one ``fragments_timeout``."""
+        self._fragments.handle_timer(now)
+        for missing in self._fragments.wanted:
+            self._send(missing.header, *missing.question())
+        self._fragments.wanted.clear()
         events: list[Event] = []
         self._tell_dropped(events)
         return events
@@ -143,6 +146,7 @@ class Connection:
         self._state = TABLE[self._state][Input.REJECTED if result else Input.ACCEPTED]
         if self._state is State.AUTHENTICATED:
             self.phone, self._peer = event.phone, event.header
+            self._fragments.clear()
         self.closing = self._state is State.CLOSING
         self._answer(event.header, event.header.serial, result)
 
@@ -212,6 +216,8 @@ class Connection:
                 whole = self._fragments.receive(header, body, now, ordered=ordered)
                 self._tell_dropped(events)
                 if whole is None:
+                    if message_id == MessageId.MEDIA:
+                        self._answer(header, serial, Result.OK)
                     return
                 serial, body = whole
             _READERS[message_id][1](header, phone, serial, body, events)

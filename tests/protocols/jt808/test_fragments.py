@@ -55,9 +55,9 @@ def test_a_missing_fragment_times_out() -> None:
     reassembler.receive(part(3, 3, 3), b"c", 500, ordered=True)
     reassembler.receive(part(3, 3, 3), b"c", 900, ordered=True)  # a copy buys no time
     assert reassembler.get_timer() == 1500
-    reassembler.expire(1499)
+    reassembler.handle_timer(1499)
     assert len(reassembler) == 1
-    reassembler.expire(1500)
+    reassembler.handle_timer(1500)
     assert (len(reassembler), reassembler.dropped, reassembler.get_timer()) == (0, ["fragments_timeout"], None)
     assert reassembler.receive(part(2, 3, 2), b"b", 1600, ordered=True) is None
 
@@ -67,7 +67,7 @@ def test_a_late_copy_is_a_leftover_that_times_out() -> None:
     for header, body in message(0, 2, b"a"):
         reassembler.receive(header, body, 0, ordered=True)
     assert reassembler.receive(part(2, 2, 2), b"a\x02", 1, ordered=True) is None
-    reassembler.expire(2000)
+    reassembler.handle_timer(2000)
     assert reassembler.dropped == ["fragments_timeout"]
 
 
