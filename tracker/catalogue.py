@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from protocols.dialogue import Peer, TrackerCore
+from protocols.nmea import IDS as NMEA_IDS
+from protocols.nmea import NmeaCore
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class DeviceProtocol:
     """``secret``: a device proves who it is with a token of ours; without one its id is issued by us or bound to
     networks, and its points are marked. ``kind``: what carries it unless said otherwise. ``ids``: the whole of an
     external id as a regular expression, told to people as ``ids_told``. ``strip``: characters that do not count at
-    the front of an id. ``issued``: an id can be typed into the device, so we make one if none is given."""
+    the front of an id. ``issued``: an id can be typed into the device, so we make one if none is given.
+    ``addressed``: a device that never says its id has the address that it sends from for one."""
 
     name: str
     title: str
@@ -39,16 +43,27 @@ class DeviceProtocol:
     ids_told: tuple[str, str] = ("external_id must be 1 to 64 characters", "external_id 须为 1 至 64 个字符")
     strip: str = ""
     issued: bool = False
+    addressed: bool = False
     aliases: tuple[str, ...] = ()
     door: Door | None = None
 
     def normal(self, external_id: str) -> str:
         """The form in which an external id is compared."""
+        if self.addressed and (address := address_of(external_id)):
+            return str(address)
         return external_id.lstrip(self.strip) or self.strip if self.strip else external_id
 
     def names(self, external_id: str) -> bool:
         """Whether this can be the id of such a device."""
         return external_id.isprintable() and re.fullmatch(self.ids, external_id) is not None
+
+
+def address_of(external_id: str) -> IPv4Address | IPv6Address | None:
+    """The network address that an id is, if it is one."""
+    try:
+        return ip_address(external_id)
+    except ValueError:
+        return None
 
 
 _ENTRIES = (
@@ -64,6 +79,20 @@ _ENTRIES = (
         aliases=("jt/t808", "jtt808"),
     ),
     DeviceProtocol("traccar", "Traccar Client", False, issued=True, aliases=("osmand",)),
+    DeviceProtocol(
+        "nmea",
+        "NMEA 0183",
+        False,
+        ids=NMEA_IDS,
+        ids_told=(
+            "an NMEA id has up to 64 letters, digits, spaces or . _ : - and begins with a letter or a digit",
+            "NMEA 设备号至多 64 位，可含字母、数字、空格与 . _ : -，以字母或数字开头",
+        ),
+        issued=True,
+        addressed=True,
+        aliases=("nmea0183",),
+        door=Door(5005, ("tcp", "udp"), NmeaCore),
+    ),
 )
 
 CATALOGUE: dict[str, DeviceProtocol] = {entry.name: entry for entry in _ENTRIES}

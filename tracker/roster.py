@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from protocols.report import CoordinateSystem
-from tracker.catalogue import ALIASES, CATALOGUE
+from tracker.catalogue import ALIASES, CATALOGUE, address_of
 from tracker.model import FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
 
 PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -181,7 +181,8 @@ class Roster:
         given = str(wanted.get("external_id") or "").strip()
         networks = _networks(wanted.get("networks"))
         if given and not entry.secret and not networks:
-            networks = PRIVATE_NETWORKS
+            address = address_of(given) if entry.addressed else None
+            networks = PRIVATE_NETWORKS if address is None else (str(ipaddress.ip_network(address)),)
         if entry.issued and not given:
             # 60 bits: nobody guesses it, and a thumb can still type it.
             given = secrets.token_hex(8)[:15]
@@ -203,7 +204,8 @@ class Roster:
         if not unit:
             fields = {k: wanted.get(k) for k in ("team", "street", "grid")}
             # An id that is a secret is nobody's name: names are shown to everybody.
-            default = f"Phone {plan.highest['d'] + 1}" if not entry.secret else given
+            kind = "Phone" if entry.door is None else entry.title
+            default = f"{kind} {plan.highest['d'] + 1}" if not entry.secret else given
             changes = self._plan_unit(
                 {"kind": wanted.get("kind", entry.kind), "name": wanted.get("name") or default, **fields}, plan.highest
             )

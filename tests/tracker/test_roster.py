@@ -197,6 +197,19 @@ def test_a_phone_whose_id_a_person_chose_is_taken_from_named_or_private_networks
     assert device(roster, protocol="handheld", external_id="h", networks=["192.0.2.7"]).networks == ("192.0.2.7/32",)
 
 
+def test_a_device_whose_id_is_its_address_is_taken_from_there_only() -> None:
+    roster = Roster()
+    here = device(roster, protocol="nmea", external_id="203.0.113.7")
+    assert here.networks == ("203.0.113.7/32",)
+    assert device(roster, protocol="nmea", external_id="2001:DB8::7").networks == ("2001:db8::7/128",)
+    assert roster.find("nmea", "2001:db8::7") is roster.find("nmea", "2001:DB8:0::7") is not None
+    named = device(roster, protocol="nmea", external_id="203.0.113.8", networks="203.0.113.0/24")
+    assert named.networks == ("203.0.113.0/24",)
+    assert device(roster, protocol="nmea", external_id="crane-2").networks == PRIVATE_NETWORKS
+    assert device(roster, protocol="traccar", external_id="203.0.113.7").networks == PRIVATE_NETWORKS
+    assert roster.units[here.unit].name == "NMEA 0183 1"
+
+
 @pytest.mark.parametrize(
     ("networks", "address", "admitted"),
     [
