@@ -140,6 +140,11 @@ class Server:
             time.sleep(0.1)
 
     @property
+    def session(self) -> str:
+        """What a viewer's cookie says."""
+        return self._token
+
+    @property
     def pid(self) -> int:
         """The server's own process."""
         assert self._process is not None

@@ -53,6 +53,25 @@ class LinkSession(Protocol):
     def ended(self) -> None: ...
 
 
+def write_now(transport: Any, data: bytes) -> None:
+    """Write to a socket at once if nothing waits before it.
+
+    Handed to the reactor, each message would cost two changes to its poll and one more round: a quarter of all
+    that a report costs. What the kernel does not take, and a link that is lost, stay the transport's business.
+    """
+    if (
+        isinstance(transport, tcp.Connection)
+        and transport.connected
+        and not (transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting)
+    ):
+        sent = transport.writeSomeData(data)
+        if sent == len(data):
+            return
+        if type(sent) is int:
+            data = data[sent:]
+    transport.write(data)
+
+
 @implementer(IPushProducer)
 class DeviceLink(protocol.Protocol, ABC):
     """One device's connection. Subclasses turn bytes into what their session receives."""
@@ -66,7 +85,6 @@ class DeviceLink(protocol.Protocol, ABC):
         self.active = self.opened = self.factory.now()
         self._paused = self._held = False
         self.used = 0
-        self._prompt = isinstance(self.transport, tcp.Connection)
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         # Told when the peer does not read our answers: then we do not read it either.
@@ -116,25 +134,9 @@ class DeviceLink(protocol.Protocol, ABC):
         pass
 
     def write(self, data: bytes) -> None:
-        """To the peer, at once if nothing waits before it.
-
-        Handed to the reactor, each answer would cost two changes to its poll and one more round: a quarter of all
-        that a report costs. What the kernel does not take, and a link that is lost, stay the transport's business.
-        """
-        transport = self.transport
-        if transport is None:
-            return
-        if (
-            self._prompt
-            and transport.connected
-            and not (transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting)
-        ):
-            sent = transport.writeSomeData(data)
-            if sent == len(data):
-                return
-            if type(sent) is int:
-                data = data[sent:]
-        transport.write(data)
+        """To the peer, at once if nothing waits before it."""
+        if self.transport is not None:
+            write_now(self.transport, data)
 
     def close(self) -> None:
         """After what is queued has been written. A peer that never reads it is cut off by the sweep."""

@@ -1,7 +1,8 @@
 """Who is shown what: the newest state per unit, coalesced, only for the area that a viewer looks at.
 
-Pure: rows come in, frames go out. A unit's row is encoded once per change, whoever sees it. A viewer that does
-not read costs a set of unit ids: what changed meanwhile goes out as one frame when it reads again.
+Pure: rows come in, frames go out. A unit's row is encoded once per change, whoever sees it, and viewers who see all
+that has changed get the very same bytes. A viewer that does not read costs nothing but a sequence number: what changed
+meanwhile goes out as one frame when it reads again.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any
+
+import numpy as np
 
 Box = tuple[float, float, float, float]
 """South, west, north, east in degrees."""
@@ -26,27 +30,67 @@ FIX_TIME = 6
 """The place of the fix time among a row's values."""
 RECENT = 64
 """Changes remembered by sequence number; who is further behind is compared with every row."""
+FEW = 24
+"""So many changed units are looked at one by one; more are compared with a box all at once."""
+_NOWHERE = (float("nan"), float("nan"))
 
 
-@dataclass(slots=True)
 class Row:
-    """A unit as viewers see it: ``text`` is its JSON array, ``fix`` the time of its last fix; ``changed`` and
-    ``turned`` are the sequence numbers of its last change and of its last change of presence."""
+    """A unit as viewers see it: ``values`` are those of its JSON array; ``changed`` and ``turned`` are the sequence
+    numbers of its last change and of its last change of presence."""
 
-    latitude: float | None
-    longitude: float | None
-    state: int
-    fix: int | None
-    text: str
-    changed: int
-    turned: int
+    def __init__(
+        self, latitude: float | None, longitude: float | None, state: int, values: list[Any], changed: int, turned: int
+    ) -> None:
+        self.latitude = latitude
+        self.longitude = longitude
+        self.state = state
+        self.values = values
+        self.changed = changed
+        self.turned = turned
+
+    @cached_property
+    def text(self) -> str:
+        """The JSON array; made when somebody needs this row alone."""
+        return _json(self.values)
+
+
+class Changes:
+    """What one sequence number has changed, made once for all viewers."""
+
+    def __init__(self, units: list[str], rows: list[Row], before: list[Row | None]) -> None:
+        self.units, self.rows = units, rows
+        self._places = [_place(row) for row in rows]
+        self._before = [_place(row) for row in before]
+
+    @cached_property
+    def bounds(self) -> Box | None:
+        """The smallest box around all of them; ``None`` if one is nowhere."""
+        if any(row.latitude is None or row.longitude is None for row in self.rows):
+            return None
+        latitudes, longitudes = zip(*self._places, strict=True)
+        return min(latitudes), min(longitudes), max(latitudes), max(longitudes)
+
+    @cached_property
+    def text(self) -> str:
+        """All rows as they stand in a frame."""
+        return _json([row.values for row in self.rows])[1:-1]
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, Any]:
+        return np.array(self._places).T, np.array(self._before).T
+
+    def seen(self, box: Box) -> tuple[list[int], list[int]]:
+        """Places in the list of those that are in the box, and of those that were and are no more."""
+        now, before = (_within(box, *array) for array in self._arrays)
+        return np.flatnonzero(now).tolist(), np.flatnonzero(before & ~now).tolist()
 
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """One browser. ``send`` writes a text; the shell sets ``paused`` while the browser does not read."""
+    """One browser. ``send`` writes a message; the shell sets ``paused`` while the browser does not read."""
 
-    send: Callable[[str], None]
+    send: Callable[[bytes], None]
     box: Box | None = None
     follow: str | None = None
     watching: bool = False
@@ -57,8 +101,6 @@ class Viewer:
     """The roster's version that it has."""
     seq: int = 0
     sent_at: int = 0
-    shown: set[str] | None = None
-    """Units that it has on its map; ``None`` after a resume: any of them."""
 
 
 class Feed:
@@ -81,6 +123,8 @@ class Feed:
         self._dirty: set[str] = set()
         self._recent: deque[frozenset[str]] = deque(maxlen=RECENT)
         """The units changed by the last sequence numbers, the newest last."""
+        self._changes = Changes([], [], [])
+        """Those of the newest."""
 
     # -- what changes
 
@@ -93,7 +137,7 @@ class Feed:
     def join(self, viewer: Viewer, now: int) -> None:
         """A browser has come; it is told who we are and who there is. It says next what it looks at."""
         self.viewers.add(viewer)
-        viewer.send(_json({**self._hello(now), "op": "hello", "instance": self.instance, "now": now}))
+        viewer.send(_json({**self._hello(now), "op": "hello", "instance": self.instance, "now": now}).encode())
         self._send_roster(viewer)
 
     def leave(self, viewer: Viewer) -> None:
@@ -125,7 +169,7 @@ class Feed:
         viewer.box = None if box is None else (box[0], box[1], box[2], box[3])
         viewer.follow, viewer.watching = follow, True
         if same and type(since) is int and 0 <= since <= self.seq:
-            viewer.seq, viewer.sent_at, viewer.shown = since, 0, None
+            viewer.seq, viewer.sent_at = since, 0
         else:
             viewer.whole = True
         return True
@@ -134,20 +178,41 @@ class Feed:
         """Send every viewer what it does not have yet. ``behind``: ms that the live state is behind the devices."""
         if self._dirty and self.viewers:  # rows that nobody sees are made when somebody comes
             self.seq += 1
-            for unit in self._dirty:
-                self._change(unit)
+            units = list(self._dirty)
+            before = [self._rows.get(unit) for unit in units]
+            rows = [self._change(unit, row) for unit, row in zip(units, before, strict=True)]
+            self._changes = Changes(units, rows, before)
             self._recent.append(frozenset(self._dirty))
             self._dirty.clear()
+        shared = None
         for viewer in list(self.viewers):
-            if viewer.watching and not viewer.paused:
-                self._send_roster(viewer)
+            if not viewer.watching or viewer.paused:
+                continue
+            self._send_roster(viewer)
+            if self._sees_all(viewer):
+                if shared is None:
+                    shared = _frame({"op": "delta"}, self.seq, now, behind, self._changes.text, [], [])
+                viewer.seq, viewer.sent_at = self.seq, now
+                viewer.send(shared)
+            else:
                 self._send_frame(viewer, now, behind)
 
-    def _change(self, unit: str) -> None:
+    def _change(self, unit: str, before: Row | None) -> Row:
         latitude, longitude, state, values = self._row(unit)
-        before = self._rows.get(unit)
         turned = self.seq if before is None or before.state != state else before.turned
-        self._rows[unit] = Row(latitude, longitude, state, values[FIX_TIME], _json(values), self.seq, turned)
+        row = self._rows[unit] = Row(latitude, longitude, state, values, self.seq, turned)
+        return row
+
+    def _sees_all(self, viewer: Viewer) -> bool:
+        """Whether what it lacks is the newest number's changes, and all of those are within its box."""
+        if viewer.whole or viewer.seq != self.seq - 1 or viewer.box is None:
+            return False
+        bounds, box = self._changes.bounds, viewer.box
+        return (
+            bounds is not None
+            and box[0] <= bounds[0] <= bounds[2] <= box[2]
+            and box[1] <= bounds[1] <= bounds[3] <= box[3]
+        )
 
     def _changed_since(self, since: int) -> Iterable[str]:
         """The units that may have changed after ``since``."""
@@ -164,56 +229,91 @@ class Feed:
         version, text = self._roster()
         if viewer.roster != version:
             viewer.roster = version
-            viewer.send('{"op":"roster","units":' + text + "}")
+            viewer.send(b'{"op":"roster","units":' + text.encode() + b"}")
 
     def _send_frame(self, viewer: Viewer, now: int, behind: int) -> None:
-        inside: list[str] = []
-        states: list[list[Any]] = []
-        gone: list[str] = []
-        since = -1 if viewer.whole else viewer.seq
-        if viewer.whole:
-            viewer.shown = set()
+        whole = viewer.whole
+        if not whole and viewer.seq == self.seq - 1 and len(self._changes.units) > FEW and viewer.box is not None:
+            inside, states, gone = self._newest(viewer, viewer.box)
+        else:
+            inside, states, gone = self._since(viewer, -1 if whole else viewer.seq)
+        pause = BEHIND_HEARTBEAT_MS if behind else HEARTBEAT_MS
+        if not whole and not inside and not states and not gone and now - viewer.sent_at < pause:
+            viewer.seq = self.seq
+            return
+        head = {"op": "full", "box": viewer.box, "follow": viewer.follow} if whole else {"op": "delta"}
+        viewer.whole, viewer.seq, viewer.sent_at = False, self.seq, now
+        viewer.send(_frame(head, self.seq, now, behind, ",".join(inside), states, gone))
+
+    def _since(self, viewer: Viewer, since: int) -> tuple[list[str], list[list[Any]], list[str]]:
+        """What has changed after a sequence number: rows in sight, presences out of sight, and who may be out of
+        sight since then: all that changed and cannot be seen, unless it is the newest number and we know better."""
+        inside, states, gone = [], [], []
+        known = {}
+        if since == self.seq - 1:
+            known = dict(zip(self._changes.units, self._changes._before, strict=True))
         for unit in self._changed_since(since):
             row = self._rows.get(unit)
             if row is None or row.changed <= since:
                 continue
-            if _sees(viewer, unit, row):
+            if _sees(viewer, unit, row.latitude, row.longitude):
                 inside.append(row.text)
-                if viewer.shown is not None:
-                    viewer.shown.add(unit)
                 continue
-            if viewer.shown is None:
-                gone.append(unit)
-            elif unit in viewer.shown:
-                viewer.shown.discard(unit)
+            if since >= 0 and (unit not in known or _sees(viewer, unit, *known[unit])):
                 gone.append(unit)
             if row.turned > since:
                 # With the fix: it stays the last one until the next turn, unless all is well.
-                states.append([unit, row.state, row.fix])
-        pause = BEHIND_HEARTBEAT_MS if behind else HEARTBEAT_MS
-        if not viewer.whole and not inside and not states and not gone and now - viewer.sent_at < pause:
-            viewer.seq = self.seq
-            return
-        head = {"op": "delta"} if not viewer.whole else {"op": "full", "box": viewer.box, "follow": viewer.follow}
-        viewer.whole, viewer.seq, viewer.sent_at = False, self.seq, now
-        about = _json(head | {"seq": self.seq, "now": now, "behind": behind})
-        viewer.send(f'{about[:-1]},"units":[{",".join(inside)}],"states":{_json(states)},"gone":{_json(gone)}}}')
+                states.append([unit, row.state, row.values[FIX_TIME]])
+        return inside, states, gone
+
+    def _newest(self, viewer: Viewer, box: Box) -> tuple[list[str], list[list[Any]], list[str]]:
+        """The same for who lacks the newest changes only, and there are many of them."""
+        changes = self._changes
+        seen, left = changes.seen(box)
+        inside = set(seen)
+        states = [
+            [changes.units[n], row.state, row.values[FIX_TIME]]
+            for n, row in enumerate(changes.rows)
+            if row.turned == self.seq and n not in inside and changes.units[n] != viewer.follow
+        ]
+        gone = [changes.units[n] for n in left if changes.units[n] != viewer.follow]
+        if viewer.follow in changes.units and (followed := changes.units.index(viewer.follow)) not in inside:
+            seen.append(followed)
+        return [changes.rows[n].text for n in seen], states, gone
 
 
-def _sees(viewer: Viewer, unit: str, row: Row) -> bool:
+def _frame(
+    head: dict[str, Any], seq: int, now: int, behind: int, units: str, states: list[list[Any]], gone: list[str]
+) -> bytes:
+    about = _json(head | {"seq": seq, "now": now, "behind": behind})
+    return f'{about[:-1]},"units":[{units}],"states":{_json(states)},"gone":{_json(gone)}}}'.encode()
+
+
+def _place(row: Row | None) -> tuple[float, float]:
+    if row is None or row.latitude is None or row.longitude is None:
+        return _NOWHERE
+    return row.latitude, row.longitude
+
+
+def _within(box: Box, latitudes: Any, longitudes: Any) -> Any:
+    """Which places are in a box. Nowhere is in none: comparisons with it are all false."""
+    south, west, north, east = box
+    across = (
+        (longitudes >= west) & (longitudes <= east) if west <= east else (longitudes >= west) | (longitudes <= east)
+    )
+    return across & (latitudes >= south) & (latitudes <= north)
+
+
+def _sees(viewer: Viewer, unit: str, latitude: float | None, longitude: float | None) -> bool:
     if unit == viewer.follow:
         return True
-    box = viewer.box
-    if box is None:
+    if viewer.box is None or latitude is None or longitude is None:
         return False
-    if row.latitude is None or row.longitude is None:
-        return False
-    if not box[0] <= row.latitude <= box[2]:
-        return False
-    if box[1] <= box[3]:
-        return box[1] <= row.longitude <= box[3]
-    return row.longitude >= box[1] or row.longitude <= box[3]  # the box crosses the date line
+    return bool(_within(viewer.box, latitude, longitude))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)

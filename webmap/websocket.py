@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,16 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from tracker.tcp import write_now
 from webmap.feed import Feed, Viewer
 
 VIEWERS = 2000
 MESSAGE_LIMIT = 4096
 """Bytes of a viewer's message: it names a box and a unit."""
-FLUSH_SECONDS = 0.2
+FLUSH_SECONDS = 0.1
+"""A browser draws 5,000 units in 15 ms: more often would be seen by nobody and felt by the map."""
+FRAMES_A_SECOND = 500
+"""To all viewers together. With more than 50 of them each hears less often: what they cost has a bound."""
 SESSION_ENDED = 4401
 TRY_LATER = 4013
 
@@ -41,6 +46,8 @@ class FeedSocket(WebSocketServerProtocol):
         if len(factory.feed.viewers) >= VIEWERS:
             self.sendClose(TRY_LATER, "too many viewers")
             return
+        # Under the site's bounds is the socket itself.
+        self.link = getattr(self.transport, "transport", self.transport)
         # A browser that does not read pauses us. twisted.web's channel has registered itself there before.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
@@ -58,11 +65,11 @@ class FeedSocket(WebSocketServerProtocol):
         if not self.factory.feed.watch(self.viewer, message):
             self.sendClose(3003, "not understood")
 
-    def _send(self, text: str) -> None:
+    def _send(self, message: bytes) -> None:
         # One that is closing is told nothing more: an error here would cost the others their frame.
         if self.state == self.STATE_OPEN:
-            # Prepared, because sendMessage takes the limit on a browser's messages for one on ours.
-            self.sendPreparedMessage(self.factory.prepareMessage(text.encode(), isBinary=False))
+            # Not the library's way, which takes 60 to 80 us for each viewer, most of it for what is the same for all.
+            write_now(self.link, self.factory.frame(message))
 
     def pauseProducing(self) -> None:
         if self.viewer is not None:
@@ -109,6 +116,9 @@ class FeedSockets(WebSocketServerFactory):
             closeHandshakeTimeout=2, autoPingInterval=30, autoPingTimeout=20, tcpNoDelay=True, failByDrop=True,
             webStatus=False,
         )  # fmt: skip
+        self._framed = (b"", b"")
+        self._flushed = 0.0
+        self._now: Callable[[], float] = reactor.seconds
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._log = Logger(namespace="gridbeat.feed")
@@ -141,7 +151,25 @@ class FeedSockets(WebSocketServerFactory):
                 return value
         return None
 
+    def frame(self, message: bytes) -> bytes:
+        """A text message as it goes over the wire (RFC 6455, 5.2), made once for viewers who get the same."""
+        if self._framed[0] is not message:
+            size = len(message)
+            if size < 126:
+                head = struct.pack(">BB", 0x81, size)
+            elif size < 1 << 16:
+                head = struct.pack(">BBH", 0x81, 126, size)
+            else:
+                head = struct.pack(">BBQ", 0x81, 127, size)
+            self._framed = (message, head + message)
+        return self._framed[1]
+
     def _tick(self) -> None:
+        now = self._now()
+        # Half a tick is what the clock may be early.
+        if now - self._flushed < len(self.sockets) / FRAMES_A_SECOND - FLUSH_SECONDS / 2:
+            return
+        self._flushed = now
         try:
             self.feed.flush(self.wall(), self._behind())
             for socket in list(self.sockets):

@@ -63,7 +63,7 @@ class Browser:
         self.heard: list[str] = []
         self.viewer = Viewer(self.receive)
 
-    def receive(self, text: str) -> None:
+    def receive(self, text: bytes) -> None:
         message = json.loads(text)
         self.heard.append(message["op"])
         if message["op"] == "hello":
@@ -180,6 +180,21 @@ class Watching(RuleBasedStateMachine):
 
 
 TestWatching = Watching.TestCase
+
+
+class WatchingMany(Watching):
+    """The same as if many units had changed: those are compared with a box all at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("webmap.feed.FEW", 0)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+TestWatchingMany = WatchingMany.TestCase
 
 
 # What is said, one thing at a time.
@@ -360,9 +375,7 @@ def test_a_viewer_that_does_not_read_costs_no_memory() -> None:
     stuck.viewer.paused = True
 
     def held() -> int:
-        shown = stuck.viewer.shown
-        assert shown is not None
-        return sys.getsizeof(shown) + sum(sys.getsizeof(getattr(stuck.viewer, name)) for name in ("box", "follow"))
+        return sum(sys.getsizeof(getattr(stuck.viewer, name)) for name in Viewer.__slots__ if name != "send")
 
     before = held()
     for turn in range(1000):
