@@ -14,17 +14,20 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from protocols.dialogue import Peer, TrackerCore
+from protocols.gt06 import Gt06
 from protocols.nmea import IDS as NMEA_IDS
 from protocols.nmea import NmeaCore
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a simple tracker comes in. ``port`` is what settings have until the operator says otherwise."""
+    """Where a simple tracker comes in. ``port`` is what settings have until the operator says otherwise. ``quiet_s``:
+    seconds for which its devices are silent though all is well; a shorter limit of the settings does not cut them."""
 
     port: int
     transports: tuple[Literal["tcp", "udp"], ...]
     core: Callable[[Peer], TrackerCore]
+    quiet_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ _ENTRIES = (
         addressed=True,
         aliases=("nmea0183",),
         door=Door(5005, ("tcp", "udp"), NmeaCore),
+    ),
+    DeviceProtocol(
+        "gt06",
+        "GT06",
+        False,
+        ids=r"[0-9]{15,16}",
+        ids_told=("a GT06 tracker is named by its IMEI, 15 digits", "GT06 定位器以 15 位 IMEI 标识"),
+        strip="0",
+        door=Door(5023, ("tcp",), Gt06, quiet_s=600),
     ),
 )
 

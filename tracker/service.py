@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocols.dialogue import Peer
@@ -62,8 +62,9 @@ def make_listeners(
     }
     udp = {"jt808": DeviceDatagrams("jt808", jt808, counters, limits, reactor)}
     for name, door in doors.items():
+        patient = replace(limits, idle_s=max(limits.idle_s, door.quiet_s))
         if "tcp" in door.transports:
-            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, limits, reactor)
+            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, patient, reactor)
         if "udp" in door.transports:
-            udp[name] = DeviceDatagrams(name, tracker(name, door), counters, limits, reactor)
+            udp[name] = DeviceDatagrams(name, tracker(name, door), counters, patient, reactor)
     return Listeners(tcp, udp, HandheldSockets(handheld, counters, limits, reactor))
