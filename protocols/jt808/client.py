@@ -2,20 +2,37 @@
 
 A :class:`Terminal` outlives its connections. Positions that were not acknowledged, or were made while there
 was no authenticated connection, are kept in a bounded queue; after the next authentication they go out again as
-0x0704 of type 1 (blind area), oldest first, a frame full at a time. Whoever drives it calls :meth:`Terminal.connect`
-for every new connection, feeds :meth:`Terminal.receive_data` and writes :meth:`Terminal.data_to_send`.
+0x0704 of type 1 (blind area), oldest first, a frame full at a time; photos that were not acknowledged follow.
+Whoever drives it calls :meth:`Terminal.connect` for every new connection, feeds :meth:`Terminal.receive_data` and
+writes :meth:`Terminal.data_to_send`. What a platform asks is done and answered at once (duties.py), but for photos:
+those are answered with :meth:`Terminal.photos`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Final
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.jt808.framing import BadFrame, Framer, frame
-from protocols.jt808.header import BODY_LIMIT, Header, decode_header, phone_bytes
+from protocols.jt808.client_events import (
+    Acknowledged,
+    Authenticated,
+    Broken,
+    ClientEvent,
+    Located,
+    MediaTaken,
+    Registered,
+    Resent,
+    TimeTold,
+    Unsupported,
+)
+from protocols.jt808.downlinks import decode_downlink
+from protocols.jt808.duties import Duties, PhotoAsked
+from protocols.jt808.fragments import Reassembler
+from protocols.jt808.framing import BadFrame, Framer
+from protocols.jt808.header import BODY_LIMIT, FRAGMENT_BIT, Header, decode_header, phone_bytes
+from protocols.jt808.media import MediaAnswer, MediaBody, PhotoAnswer, ResendRequest
 from protocols.jt808.messages import (
     AuthenticationBody,
     GeneralAnswer,
@@ -27,73 +44,36 @@ from protocols.jt808.messages import (
     padded,
     text,
 )
-from protocols.jt808.positions import Batch, LocationAnswer, Position
+from protocols.jt808.outbox import LongMessages, fragments
+from protocols.jt808.positions import BASE_SIZE, Batch, LocationAnswer, Position
+
+__all__ = [
+    "Acknowledged",
+    "Authenticated",
+    "Broken",
+    "ClientEvent",
+    "Located",
+    "MediaTaken",
+    "PhotoAsked",
+    "Registered",
+    "Resent",
+    "Terminal",
+    "TimeTold",
+    "Unsupported",
+]
 
 _HEADER_VERSION: Final[dict[int, int | None]] = {2011: None, 2013: None, 2019: 1}
 QUEUE_LIMIT: Final = 10_000
-FRAGMENT_SIZE: Final = 1000
-
-
-@dataclass(slots=True)
-class Registered:
-    """0x8100. With result 0 the token is kept for :meth:`Terminal.authenticate`."""
-
-    result: int
-    token: str = field(repr=False)
-
-
-@dataclass(slots=True)
-class Authenticated:
-    """The answer to 0x0102; with result 0 the unacknowledged positions have been queued again."""
-
-    result: int
-
-
-@dataclass(slots=True)
-class Acknowledged:
-    """0x8001 for our message ``serial``; ``positions`` of ours are settled by it (0 when it was refused)."""
-
-    serial: int
-    message_id: int
-    result: int
-    positions: int
-
-
-@dataclass(slots=True)
-class Located:
-    """0x8201 came; the answer 0x0201 with the newest position is queued already."""
-
-    serial: int
-
-
-@dataclass(slots=True)
-class TimeTold:
-    """0x8004: the platform's time in UTC milliseconds."""
-
-    time: int
-
-
-@dataclass(slots=True)
-class Unsupported:
-    """A message that this terminal does not know; answered 0x0001 with result 3."""
-
-    message_id: int
-    serial: int
-
-
-@dataclass(slots=True)
-class Broken:
-    """What came is no message, or one for somebody else."""
-
-    reason: str
-
-
-ClientEvent: TypeAlias = Registered | Authenticated | Acknowledged | Located | TimeTold | Unsupported | Broken
+MEDIA_LIMIT: Final = 8
+"""Media that wait for their acknowledgement; beyond it the oldest is lost. What was sent can be asked for again."""
+_LONG_BYTES: Final = 4 * 1024 * 1024
+_RESENDS: Final = 50
 
 
 class Terminal:
     """One terminal. Public state: ``token``, ``authenticated``, ``dropped`` (positions lost to the queue's limit),
-    ``refused`` (positions that the platform will never take)."""
+    ``refused`` (positions that the platform will never take), ``duties`` (settings), and for tests ``lose``: indices
+    of fragments that get lost the first time that they are sent."""
 
     def __init__(
         self,
@@ -115,6 +95,8 @@ class Terminal:
         self.authenticated = False
         self.dropped = 0
         self.refused = 0
+        self.duties = Duties()
+        self.lose: Container[int] = ()
         self._layout = version
         self._version = _HEADER_VERSION[version]
         self._phone = phone_bytes(phone, self._version)
@@ -123,6 +105,11 @@ class Terminal:
         self._queue_limit = queue_limit
         self._serial = 0
         self._framer = Framer()
+        self._inbox = Reassembler()
+        self._long = LongMessages(max_messages=MEDIA_LIMIT, max_bytes=_LONG_BYTES, max_resends=_RESENDS)
+        self._media: dict[int, bytes] = {}  # body by id, oldest first
+        self._media_sent: dict[int, int] = {}  # id -> serial of the first fragment
+        self._media_id = 0
         self._output: list[bytes] = []
         self._sent: dict[int, tuple[bytes, ...]] = {}  # serial -> positions on their way, oldest first
         self._waiting: deque[bytes] = deque()  # positions for the next batch
@@ -134,6 +121,8 @@ class Terminal:
     def connect(self) -> None:
         """A new connection has been made: nothing of the old one can be answered any more."""
         self._framer = Framer()
+        self._inbox.clear()
+        self._media_sent.clear()
         self._output.clear()
         self.authenticated = False
         self._requeue(list(self._sent))
@@ -226,6 +215,33 @@ class Terminal:
         """0x0004; returns its serial."""
         return self._send(MessageId.TIME_REQUEST, b"")
 
+    def photos(self, asked: PhotoAsked, pictures: Sequence[bytes]) -> list[int]:
+        """The pictures that a camera took when it was asked, one or none: 0x0805 and 0x0801 each. Returns their ids.
+
+        A terminal of 2011 has no 0x0805 and says 0x0001 instead.
+        """
+        ids = [self._next_media() for _ in pictures]
+        if self._layout == 2011:
+            answer = GeneralAnswer(asked.serial, asked.photo.message_id, Result.OK if ids else Result.FAILED)
+            self._send(MessageId.TERMINAL_ANSWER, answer.encode())
+        else:
+            result, told = (Result.OK, tuple(ids)) if ids else (Result.FAILED, None)
+            self._send(MessageId.PHOTO_ANSWER, PhotoAnswer(asked.serial, result, told).encode())
+        for ident, picture in zip(ids, pictures, strict=True):
+            self._keep_media(MediaBody(ident, 0, 0, 0, asked.photo.channel, self._place(), picture))
+        return ids
+
+    def medium(self, data: bytes, *, kind: int = 0, format: int = 0, event: int = 1, channel: int = 1) -> int:
+        """0x0801 that nobody asked for, such as a photo at an alarm; waits for a connection. Returns its id."""
+        ident = self._next_media()
+        self._keep_media(MediaBody(ident, kind, format, event, channel, self._place(), data))
+        return ident
+
+    @property
+    def media(self) -> frozenset[int]:
+        """Ids of the media that the platform has not acknowledged."""
+        return frozenset(self._media)
+
     @property
     def unacknowledged(self) -> int:
         """Positions that are not known to be safe."""
@@ -241,8 +257,8 @@ class Terminal:
         output, self._output = self._output, []
         return output
 
-    def receive_data(self, data: bytes) -> list[ClientEvent]:
-        """Bytes from the platform, cut anywhere; never raises."""
+    def receive_data(self, data: bytes, now: int = 0) -> list[ClientEvent]:
+        """Bytes from the platform, cut anywhere; never raises. ``now`` in ms counts for 0x8202 and for fragments."""
         events: list[ClientEvent] = []
         for payload in self._framer.receive_data(data):
             if isinstance(payload, BadFrame):
@@ -252,20 +268,72 @@ class Terminal:
                 header, body = decode_header(payload, self._layout)
                 if header.phone != self._phone:
                     raise RemoteProtocolError("foreign_phone")
-                events.append(self._read(header, body))
+                if header.attributes & FRAGMENT_BIT:
+                    whole = self._inbox.receive(header, body, now, ordered=True)
+                    if whole is None:
+                        continue
+                    header.serial, body = whole
+                events.append(self._read(header, body, now))
             except RemoteProtocolError as error:
                 events.append(Broken(error.reason))
         return events
 
     # -- inside --
 
-    def _read(self, header: Header, body: bytes) -> ClientEvent:
+    def _read(self, header: Header, body: bytes, now: int) -> ClientEvent:
         reader = _READERS.get(header.message_id)
         if reader is not None:
             return reader(self, header, body)
-        answer = GeneralAnswer(header.serial, header.message_id, Result.UNSUPPORTED)
-        self._send(MessageId.TERMINAL_ANSWER, answer.encode())
-        return Unsupported(header.message_id, header.serial)
+        try:
+            downlink = decode_downlink(header.message_id, body, header.version)
+        except RemoteProtocolError as error:
+            unknown = error.reason == "unsupported"
+            result = Result.UNSUPPORTED if unknown else Result.BAD_MESSAGE
+            self._send(MessageId.TERMINAL_ANSWER, GeneralAnswer(header.serial, header.message_id, result).encode())
+            if unknown:
+                return Unsupported(header.message_id, header.serial)
+            raise
+        event, answer = self.duties.obey(downlink, header.serial, now)
+        if answer is not None:
+            self._send(*answer)
+        return event
+
+    def _asked_again(self, header: Header, body: bytes) -> ClientEvent:
+        asked = ResendRequest.decode(body, header.version is not None)
+        return self._resend_fragments(asked.serial, asked.indices)
+
+    def _media_answered(self, header: Header, body: bytes) -> ClientEvent:
+        read = MediaAnswer.decode(body)
+        if read.missing:
+            if read.ident not in self._media_sent:
+                raise RemoteProtocolError("fragments_gone")
+            return self._resend_fragments(self._media_sent[read.ident], read.missing)
+        self._media.pop(read.ident, None)
+        self._media_sent.pop(read.ident, None)
+        return MediaTaken(read.ident)
+
+    def _resend_fragments(self, serial: int, indices: Sequence[int]) -> ClientEvent:
+        frames = self._long.again(serial, indices)
+        self._output += frames
+        return Resent(len(frames))
+
+    def _place(self) -> bytes:
+        return b"" if self._layout == 2011 else self._newest[:BASE_SIZE]
+
+    def _next_media(self) -> int:
+        self._media_id += 1
+        return self._media_id
+
+    def _keep_media(self, body: MediaBody) -> None:
+        self._media[body.ident] = body.encode()
+        while len(self._media) > MEDIA_LIMIT:
+            del self._media[next(iter(self._media))]
+        if self.authenticated:
+            self._send_media(body.ident)
+
+    def _send_media(self, ident: int) -> None:
+        self._media_sent[ident] = self._serial
+        self._send(MessageId.MEDIA, self._media[ident])
 
     def _registered(self, header: Header, body: bytes) -> ClientEvent:
         read = RegistrationAnswer.decode(body)
@@ -305,17 +373,12 @@ class Terminal:
 
     def _send(self, message_id: int, body: bytes) -> int:
         """One message, in fragments when it does not fit a frame; returns the last serial used."""
-        pieces = [body]
-        if len(body) > BODY_LIMIT:
-            pieces = [body[at : at + FRAGMENT_SIZE] for at in range(0, len(body), FRAGMENT_SIZE)]
-        total = len(pieces) if len(pieces) > 1 else 0
-        serial = self._serial
-        for index, piece in enumerate(pieces, 1):
-            serial = self._serial
-            self._serial = (serial + 1) & 0xFFFF
-            ours = Header.of(message_id, self._phone, serial, self._version, total, index if total else 0)
-            self._output.append(frame(ours.encode(piece)))
-        return serial
+        first = self._serial
+        frames = fragments(message_id, self._phone, self._version, first, body)
+        self._serial = (first + len(frames)) & 0xFFFF
+        self._long.remember(first, frames)
+        self._output += [data for index, data in enumerate(frames, 1) if len(frames) == 1 or index not in self.lose]
+        return (self._serial - 1) & 0xFFFF
 
     def _send_batch(self, bodies: tuple[bytes, ...], kind: int) -> int:
         return self._track(self._send(MessageId.BATCH, Batch(len(bodies), kind, bodies).encode()), bodies)
@@ -327,7 +390,7 @@ class Terminal:
         return serial
 
     def _resend(self) -> None:
-        """All that waits, in batches that fit one frame each."""
+        """All that waits: positions in batches that fit one frame each, then media."""
         while self._waiting:
             bodies: list[bytes] = []
             size = 3
@@ -335,6 +398,8 @@ class Terminal:
                 size += 2 + len(self._waiting[0])
                 bodies.append(self._waiting.popleft())
             self._send_batch(tuple(bodies), 1)
+        for ident in self._media:
+            self._send_media(ident)
 
     def _requeue(self, serials: list[int]) -> None:
         """Positions on their way become positions that wait, before the younger ones."""
@@ -363,4 +428,6 @@ _READERS: Final[dict[int, Callable[[Terminal, Header, bytes], ClientEvent]]] = {
     MessageId.PLATFORM_ANSWER: Terminal._answered,
     MessageId.LOCATE: Terminal._asked_where,
     MessageId.TIME_ANSWER: Terminal._told_time,
+    MessageId.RESEND: Terminal._asked_again,
+    MessageId.MEDIA_ANSWER: Terminal._media_answered,
 }

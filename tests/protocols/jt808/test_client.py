@@ -234,11 +234,11 @@ def test_serials_that_go_round_lose_nothing() -> None:
 
 def test_an_unknown_command_is_answered_3() -> None:
     pair = joined()
-    assert pair.terminal.receive_data(message(0x8103, b"\0", serial=9)) == [Unsupported(0x8103, 9)]
+    assert pair.terminal.receive_data(message(0x8500, b"\0", serial=9)) == [Unsupported(0x8500, 9)]
     pair.pump()
     event = pair.server[-1]
     assert isinstance(event, Answer)
-    assert (event.serial, event.message_id, event.result) == (9, 0x8103, 3)
+    assert (event.serial, event.message_id, event.result) == (9, 0x8500, 3)
 
 
 @pytest.mark.parametrize(
