@@ -63,11 +63,14 @@ class TrackerSession:
 
     def ended(self) -> None:
         """The link is gone. What the core still held back was whole: it is taken."""
+        self._take_held()
+        self._leave()
+
+    def _take_held(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._handle(self._core.handle_timer(self._core.get_timer() or 0))
-        self._leave()
 
     # -- the Session of tracker.links
 
@@ -75,6 +78,7 @@ class TrackerSession:
         return False
 
     def take_over(self) -> None:
+        self._take_held()
         self._carrier, self.authenticated = None, False
         self._close()
 

@@ -160,6 +160,18 @@ def test_what_is_held_back_is_taken_when_the_link_ends(link: Link) -> None:
     assert not len(link.links)
 
 
+def test_what_is_held_back_is_taken_when_the_device_logs_in_elsewhere(link: Link) -> None:
+    link.say("a;held")
+    other = Link(link.house)
+    other.links = other.session._links = link.links
+    other.say("a;beat")
+    link.house.settle()
+    assert link.closed
+    assert len(link.house.records) == 1
+    assert not link.house.hands.clock.getDelayedCalls()
+    assert link.house.refused("tk") == {}
+
+
 def test_too_much_waiting_is_seen(link: Link) -> None:
     link.house.hands.hold()
     drained = []
