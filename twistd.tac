@@ -40,6 +40,7 @@ from storage.journal import Journal
 from storage.space import MEGABYTE, Space
 from tracker.applier import Applier
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
+from tracker.http import PhoneReports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
@@ -119,8 +120,9 @@ class Gridbeat(Service):
             feed, sessions.read, lambda: applier.behind(wall()), wall, settings.origins, reactor
         )
         self.console = make_console(services, self.feed_sockets, reactor)
-        self.field = make_field(intake, self.listeners.handheld_sockets, reactor)
-        self.phones = make_phones(intake, reactor)
+        phones = PhoneReports(intake)
+        self.field = make_field(phones, self.listeners.handheld_sockets, reactor)
+        self.phones = make_phones(phones, reactor)
         self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run}
         self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
         self.tasks, self.ports, self.simulator = [], [], None

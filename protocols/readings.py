@@ -38,6 +38,26 @@ def number_of(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def scaled(value: object, unit: float, low: int, high: int) -> int | None:
+    """A number times its unit, rounded, if that lies between ``low`` and ``high``."""
+    number = number_of(value)
+    if number is None:
+        return None
+    product = number * unit
+    # Tested before it is rounded: a number times its unit may be infinite.
+    return round(product) if low <= product <= high else None
+
+
+def position_of(latitude: object, longitude: object) -> tuple[int, int]:
+    """Degrees in 1e-7 degrees; ``bad_position`` if one is no number or outside the Earth."""
+    numbers = number_of(latitude), number_of(longitude)
+    if numbers[0] is None or numbers[1] is None:
+        raise RemoteProtocolError("bad_position", "latitude and longitude are two numbers")
+    if abs(numbers[0]) > 90 or abs(numbers[1]) > 180:
+        raise RemoteProtocolError("bad_position", "latitude or longitude out of range")
+    return round(numbers[0] * 1e7), round(numbers[1] * 1e7)
+
+
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:(Z)|([+ -])(\d\d):?(\d\d)?)?",
     re.ASCII | re.I,

@@ -15,16 +15,15 @@ from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
+from protocols.delivery import FIELD_LIMIT, NAME_LIMIT, json_of, mapping_of, name_of
 from protocols.errors import RemoteProtocolError
-from protocols.readings import EPOCH, attributes_of, clean, flag_of, number_of, time_of, typed
+from protocols.readings import EPOCH, attributes_of, clean, flag_of, number_of, position_of, scaled, time_of, typed
 from protocols.report import ALARM_SOS, Report
 
 Form = Literal["query", "json"]
 
 REQUEST_LIMIT = 64 * 1024
 """Bytes of query and body. A request is some 300 bytes; a form with many extras stays far below this."""
-FIELD_LIMIT = 100
-"""Fields of a query or form: more is no app."""
 CMS_PER_KNOT = 185_200 / 3_600
 
 
@@ -49,20 +48,25 @@ class DeliveryError(RemoteProtocolError):
         self.device_id = device_id
 
 
+def form_of(query: bytes, body: bytes, content_type: str) -> Form:
+    """Which of the two forms a request has."""
+    kind = content_type.partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (not kind and not query and body.lstrip()[:1] == b"{")
+    return "json" if is_json else "query"
+
+
 def decode(query: bytes, body: bytes, content_type: str, *, now: int | None = None) -> Delivery:
     """What a request says. ``query`` is the part after ``?``, still percent-encoded.
 
     ``now``, the time of receipt in ms, stands in for a position without a timestamp; when it is not given
     such a position is refused. Raises :class:`DeliveryError` and nothing else.
     """
-    kind = content_type.partition(";")[0].strip().lower()
-    is_json = kind == "application/json" or (not kind and not query and body.lstrip()[:1] == b"{")
-    form: Form = "json" if is_json else "query"
+    form = form_of(query, body, content_type)
     device_id = ""
     try:
         if len(query) + len(body) > REQUEST_LIMIT:
             raise RemoteProtocolError("too_long", f"{len(query) + len(body)} bytes, {REQUEST_LIMIT} allowed")
-        fields = _json_fields(body) if is_json else _query_fields(query, body)
+        fields = _json_fields(body) if form == "json" else _query_fields(query, body)
         device_id = _device(fields)
         return Delivery(device_id, _report(fields, now), form)
     except RemoteProtocolError as error:
@@ -110,15 +114,11 @@ def _query_fields(query: bytes, body: bytes) -> _Fields:
 
 
 def _json_fields(body: bytes) -> _Fields:
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RemoteProtocolError("malformed", "the body is not JSON") from None
-    location = _object(message, "a request").get("location")
+    location = _object(message := json_of(body), "a request").get("location")
     location = {} if location is None else _object(location, "location")
     coords = location.get("coords")
     coords = {} if coords is None else _object(coords, "coords")
-    battery, activity, extras = (_mapping(location.get(name)) for name in ("battery", "activity", "extras"))
+    battery, activity, extras = (mapping_of(location.get(name)) for name in ("battery", "activity", "extras"))
     told = {
         "device": message.get("device_id"),
         "lat": coords.get("latitude"),
@@ -138,17 +138,13 @@ def _object(value: object, name: str) -> dict[str, Any]:
     return value
 
 
-def _mapping(value: object) -> dict[str, Any]:
-    return value if type(value) is dict else {}
-
-
 def _device(fields: _Fields) -> str:
     value = fields.values.get("device")
-    name = str(value) if type(value) is int and abs(value) < 1 << 63 else value
-    if type(name) is not str or not name:
+    if value is None or value == "":
         raise RemoteProtocolError("no_device", "the request does not say whose it is")
-    if len(name) > 64 or not name.isprintable():
-        raise RemoteProtocolError("no_device", "a device id has up to 64 printable characters")
+    name = name_of(value)
+    if not name:
+        raise RemoteProtocolError("no_device", f"a device id has up to {NAME_LIMIT} printable characters")
     return name
 
 
@@ -200,21 +196,14 @@ def _coordinates(fields: _Fields) -> tuple[int | None, int | None]:
         told = [part.strip() for part in both.split(",", 2)]
     if all(value is None or value == "" for value in told):
         return None, None
-    numbers = [number_of(value) for value in told]
-    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+    if len(told) != 2:
         raise RemoteProtocolError("bad_position", "latitude and longitude are two numbers")
-    if abs(numbers[0]) > 90 or abs(numbers[1]) > 180:
-        raise RemoteProtocolError("bad_position", "latitude or longitude out of range")
-    return round(numbers[0] * 1e7), round(numbers[1] * 1e7)
+    return position_of(*told)
 
 
 def _reading(fields: _Fields, name: str, unit: float, low: int, high: int) -> int | None:
-    number = number_of(fields.values.get(name))
-    if number is None or number == fields.unknown:
-        return None
-    value = number * unit
-    # Tested before it is rounded: a number times its unit may be infinite.
-    return round(value) if low <= value <= high else None
+    value = fields.values.get(name)
+    return None if number_of(value) == fields.unknown else scaled(value, unit, low, high)
 
 
 def _text(fields: _Fields, value: object) -> str | None:

@@ -82,6 +82,10 @@ _ENTRIES = (
         aliases=("jt/t808", "jtt808"),
     ),
     DeviceProtocol("traccar", "Traccar Client", False, issued=True, aliases=("osmand",)),
+    DeviceProtocol("owntracks", "OwnTracks", True, issued=True),
+    DeviceProtocol("gpslogger", "GPSLogger", True, issued=True),
+    DeviceProtocol("overland", "Overland", True, issued=True),
+    DeviceProtocol("batch", "Batch", True, issued=True),
     DeviceProtocol(
         "nmea",
         "NMEA 0183",

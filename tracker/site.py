@@ -19,8 +19,13 @@ REQUEST_SECONDS = 30
 IDLE_SECONDS = 75
 """Between the requests of one connection: a browser comes back within a minute or not at all."""
 CONNECTIONS = 5000
+FORM_LIMIT = 64 * 1024
+"""Bytes of a form: twisted.web takes it apart by itself, all in one go, before anybody has asked for it."""
 UPLOAD_LIMIT = 64 << 20
 """Bytes of a body on the console: 100,000 cells are some 40 MB of GeoJSON."""
+
+
+_FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 
 class BoundedRequest(Request):
@@ -33,7 +38,8 @@ class BoundedRequest(Request):
 
     def _limit(self) -> int:
         limit: int = self.channel.site.body_limit  # type: ignore[attr-defined]
-        return limit
+        kind = (self.getHeader(b"content-type") or b"").lower()
+        return min(limit, FORM_LIMIT) if kind.startswith(_FORMS) else limit
 
     def handleContentChunk(self, data: bytes) -> None:
         self._taken += len(data)

@@ -12,7 +12,6 @@ from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 
 from tracker.http import BODY_LIMIT, PhoneReports
-from tracker.intake import Intake
 from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
@@ -135,23 +134,23 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
     return BoundedSite(app.resource(), reactor, body_limit=UPLOAD_LIMIT)
 
 
-def make_phones(intake: Intake, reactor: Any) -> BoundedSite:
+def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:
     """The phone apps' own port."""
-    return BoundedSite(PhoneReports(intake), reactor, body_limit=BODY_LIMIT)
+    return BoundedSite(phones, reactor, body_limit=BODY_LIMIT)
 
 
-def make_field(intake: Intake, sockets: HandheldSockets, reactor: Any) -> BoundedSite:
+def make_field(phones: PhoneReports, sockets: HandheldSockets, reactor: Any) -> BoundedSite:
     """What is reached from the street: handhelds' WebSocket and phone apps. No route of the console exists here."""
-    root = _Field(intake)
+    root = _Field(phones)
     root.putChild(b"handheld", sockets.as_resource())
     # As many as on the other doors of devices: a handheld keeps its WebSocket.
     return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections)
 
 
 class _Field(Resource):
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, phones: PhoneReports) -> None:
         super().__init__()
-        self._phones = PhoneReports(intake)
+        self._phones = phones
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        return self._phones if path == b"" else notFound()
+        return self._phones.getChildWithDefault(path, request)

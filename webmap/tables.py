@@ -45,6 +45,7 @@ KINDS = {
 PROTOCOL_WORDS = {
     "手持": "handheld", "手持机": "handheld", "手持终端": "handheld", "部标": "jt808", "部标808": "jt808",
     "808": "jt808", "jt/t 808": "jt808", "traccar client": "traccar", "手机": "traccar", "手机app": "traccar",
+    "gps logger": "gpslogger", "批量": "batch", "批量接口": "batch",
 }  # fmt: skip
 LABEL_LIMIT = 100
 _LOST = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")

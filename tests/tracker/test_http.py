@@ -14,10 +14,11 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from protocols import traccar
 from protocols.traccar import encode_json, encode_query
 from tests.tracker.helpers import LAT, LON, NOON, House, report
-from tracker import http
-from tracker.http import BODY_LIMIT, PhoneReports
+from tracker import phone_limits
+from tracker.http import PhoneReports
 from tracker.model import Mark
 
 
@@ -203,7 +204,7 @@ def test_other_methods_and_paths(place: Place) -> None:
 
 def test_a_body_that_is_too_long(place: Place) -> None:
     phone = place.phone()
-    phone.ask("POST", "/phones", b"x" * (BODY_LIMIT + 1), "application/json")
+    phone.ask("POST", "/phones", b"x" * (traccar.REQUEST_LIMIT + 1), "application/json")
     assert code(phone) == 413
     assert place.house.refused("traccar") == {"too_long": 1}
 
@@ -217,8 +218,8 @@ def test_a_phone_that_has_gone_meanwhile_is_no_trouble(place: Place) -> None:
 
 
 def test_a_phone_that_asks_too_often_is_told_to_come_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BURST", 5)
-    monkeypatch.setattr(http, "RATE", 2)
+    monkeypatch.setattr(phone_limits, "BURST", 5)
+    monkeypatch.setattr(phone_limits, "RATE", 2)
     codes = []
     for i in range(7):
         phone = place.ask("get", what=report(NOON + i * 1000))

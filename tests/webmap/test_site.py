@@ -182,10 +182,13 @@ def test_terminals_that_do_not_log_in_are_refused(server: Server, kind: socket.S
 
 
 def test_bodies_that_are_too_large(server: Server) -> None:
-    head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {}\r\n"
-    for port, limit in (("console", 64 << 20), ("field", 64 << 10), ("phones", 64 << 10)):
+    head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: {}\r\nAuthorization: Bearer {}\r\n"
+    form = "application/x-www-form-urlencoded"
+    limits = {"console": 64 << 20, "field": 1 << 20, "phones": 1 << 20}
+    doors = [(port, limit, "application/json") for port, limit in limits.items()]
+    for port, limit, kind in [*doors, *((port, 64 << 10, form) for port in limits)]:
         path = "/api/v1/units" if port == "console" else "/"
-        start = head.format(path, server.session)
+        start = head.format(path, kind, server.session)
         link = raw(server, port, f"{start}Content-Length: {limit + 1}\r\n\r\n".encode())
         link.sendall(bytes(limit + 1))
         assert rest(link).startswith(b"HTTP/1.1 413 "), port
