@@ -33,6 +33,7 @@ from twisted.python.threadpool import ThreadPool
 import demo
 from simulator.city import make_city
 from storage import config, log
+from storage.blobs import Blobs
 from storage.bridge import as_deferred
 from storage.client import Client
 from storage.embedded import EmbeddedServer
@@ -44,6 +45,7 @@ from tracker.http import PhoneReports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
+from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
 from tracker.service import make_listeners
@@ -94,14 +96,15 @@ class Gridbeat(Service):
         secret = secret_of(data)
         journal = Journal(data / "journal", reactor, self.writer, wall, make_room=self.space.make_room)
         self.intake = intake = Intake(journal, Tokens(secret), wall)
-        intake.replay()
+        photos = Photos(intake, Blobs(data / "media", reactor, self.threads, self.space.may_store_extras))
+        self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
+        intake.replay(links.replay)
         store = RedisLiveStore(self.client)
         applier = Applier(journal, Pipeline(intake.areas), store, reactor, self.threads, wall, self.entities)
         online, offline = settings.presence.online_s, settings.presence.offline_s
         on_duty = lambda unit, at: intake.roster.on_duty(unit, at) is not None  # noqa: E731
         mirror = Mirror(store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000))
         intake.heard = lambda carrier: mirror.heard(carrier.unit.id)
-        links = Links(wall, lambda: secrets.token_urlsafe(9))
         city = self.city()
         about = {"city": {"name": city.name, "center": city.center, "zone": str(city.zone)}, "demo": city.demo,
                  "limits": {"online_s": online, "offline_s": offline}}  # fmt: skip
@@ -158,6 +161,7 @@ class Gridbeat(Service):
         self.threads.start()
         self.space.start()
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
+        self.links.start()
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
@@ -223,6 +227,7 @@ class Gridbeat(Service):
         self.listeners.handheld_sockets.stop()
         for port in self.ports:
             await defer.maybeDeferred(port.stopListening)
+        self.links.stop()
         self.space.stop()
         await self.intake.journal.close()
         for loop in self.tasks:

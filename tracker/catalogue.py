@@ -17,6 +17,7 @@ from protocols.dialogue import Peer, TrackerCore
 from protocols.gt06 import Gt06
 from protocols.nmea import IDS as NMEA_IDS
 from protocols.nmea import NmeaCore
+from tracker.commands_model import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class DeviceProtocol:
     networks, and its points are marked. ``kind``: what carries it unless said otherwise. ``ids``: the whole of an
     external id as a regular expression, told to people as ``ids_told``. ``strip``: characters that do not count at
     the front of an id. ``issued``: an id can be typed into the device, so we make one if none is given.
-    ``addressed``: a device that never says its id has the address that it sends from for one."""
+    ``addressed``: a device that never says its id has the address that it sends from for one. ``commands``: the kinds
+    of tracker/commands_model.py that it can do."""
 
     name: str
     title: str
@@ -48,6 +50,7 @@ class DeviceProtocol:
     issued: bool = False
     addressed: bool = False
     aliases: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
     door: Door | None = None
 
     def normal(self, external_id: str) -> str:
@@ -70,7 +73,7 @@ def address_of(external_id: str) -> IPv4Address | IPv6Address | None:
 
 
 _ENTRIES = (
-    DeviceProtocol("handheld", "Handheld", True, aliases=("msgpack",)),
+    DeviceProtocol("handheld", "Handheld", True, aliases=("msgpack",), commands=("locate",)),
     DeviceProtocol(
         "jt808",
         "JT/T 808",
@@ -80,6 +83,7 @@ _ENTRIES = (
         ids_told=("a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"),
         strip="0",
         aliases=("jt/t808", "jtt808"),
+        commands=tuple(KINDS),
     ),
     DeviceProtocol("traccar", "Traccar Client", False, issued=True, aliases=("osmand",)),
     DeviceProtocol("owntracks", "OwnTracks", True, issued=True),

@@ -11,6 +11,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.handheld import Batch, Bye, Conversation, Done, Health, Hello, Ping, Refused
 from protocols.report import Report
 from storage.journal import JournalFull
+from tracker.commands_model import Command
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.roster import Carrier
@@ -92,10 +93,10 @@ class HandheldSession:
 
     # -- the Session of tracker.links
 
-    def locate(self, command: str) -> bool:
+    def carry_out(self, command: Command) -> bool:
         if self._core.closing or self._carrier is None:
             return False
-        self._core.command(command, "locate")
+        self._core.command(command.id, command.kind)
         self._flush()
         return True
 
@@ -173,11 +174,11 @@ class HandheldSession:
             self._refuse("app_too_old", f"version {self._versions.minimum} or later is needed")
         else:
             self._carrier, self.authenticated = carrier, True
-            self._links.login(carrier.device.id, self)
             self._core.welcome(
                 self._intake.wall(), carrier.unit.name, heartbeat=HEARTBEAT_SECONDS,
                 app_min=self._versions.minimum, app_latest=self._versions.latest,
             )  # fmt: skip
+            self._links.login(carrier.device.id, self)  # commands that waited go out behind the welcome
 
     def _ping(self, event: Ping) -> None:
         self._core.pong(self._intake.wall())
@@ -186,7 +187,7 @@ class HandheldSession:
 
     def _done(self, event: Done) -> None:
         if self._carrier is not None:
-            self._links.answered(event.id, self._carrier.device.id, event.ok, event.text)
+            self._links.answered(event.id, self._carrier.device.id, event.ok, event.text, event.text)
 
     def _bye(self, event: Bye) -> None:
         pass

@@ -13,7 +13,7 @@ from storage.journal import Done, Journal, JournalFull
 from tracker.admission import admit
 from tracker.areas import AreaIndex
 from tracker.counters import Counters
-from tracker.record import ENTITY
+from tracker.record import ENTITY, EVENT
 from tracker.roster import Carrier, Change, Refusal, Roster, admits
 from tracker.tokens import Tokens
 
@@ -48,14 +48,16 @@ class Intake:
         self._index = AreaIndex()
         self._index_version = 0
 
-    def replay(self) -> None:
-        """Build the roster from the journal. At start, before anything listens."""
+    def replay(self, happened: Callable[[Change], None] = lambda event: None) -> None:
+        """Build the roster from the journal, and tell ``happened`` of each event. At start, before anything listens."""
         first = 1
         while batches := self.journal.read(first, 20_000, rare=True):
             for batch in batches:
                 for record in batch.records:
                     if record[0] == ENTITY:
                         self.roster.apply((record[2], record[3], record[4]))
+                    elif record[0] == EVENT:
+                        happened((record[2], record[3], record[4]))
             first = batches[-1].last + 1
 
     def areas(self) -> AreaIndex:
@@ -139,11 +141,25 @@ class Intake:
         finally:
             self._lock.release()
 
+    async def keep(self, events: Sequence[Change]) -> None:
+        """Journal what has happened; raises like :meth:`change`."""
+        await self._commit(EVENT, events)
+
+    def note(self, events: Sequence[Change], done: Done) -> None:
+        """The same for those who wait for nothing. Raises :class:`~storage.journal.JournalFull`."""
+        now = self.wall()
+        self.journal.append([(EVENT, now, *event) for event in events], done, rare=True)
+
     async def _write(self, changes: Sequence[Change]) -> None:
+        await self._commit(ENTITY, changes)
+        for change in changes:
+            self.roster.apply(change)
+
+    async def _commit(self, what: int, changes: Sequence[Change]) -> None:
         written: Deferred[int | None] = Deferred()
         now = self.wall()
         try:
-            records = [(ENTITY, now, kind, identity, fields) for kind, identity, fields in changes]
+            records = [(what, now, kind, identity, fields) for kind, identity, fields in changes]
             self.journal.append(records, written.callback, rare=True)
         except JournalFull as error:
             raise StoreFailed(str(error)) from None
@@ -152,5 +168,3 @@ class Intake:
             raise Refusal("bad_value", text, "其中的文字或数字无法保存") from None
         if await written is None:
             raise StoreFailed(self.journal.failure)
-        for change in changes:
-            self.roster.apply(change)

@@ -12,6 +12,9 @@ from protocols.jt808 import (
     Event,
     Heartbeat,
     Logout,
+    Media,
+    ParametersAnswer,
+    PhotoTaken,
     Positions,
     Refused,
     Registration,
@@ -20,18 +23,24 @@ from protocols.jt808 import (
     TimeRequest,
 )
 from storage.journal import JournalFull
+from tracker.commands_jt808 import ANSWERS, PHOTO_ANSWERS, downlink, readable, told
+from tracker.commands_model import Command
 from tracker.intake import Intake
 from tracker.links import Links
+from tracker.media import Taken
 from tracker.roster import Carrier
 
 PROTOCOL = "jt808"
 WAITING_LIMIT = 64
 """Messages of one terminal that wait for the disk before its link is read no further: a batch of backlog is one."""
-LOCATES_LIMIT = 16
+MEDIA_WEIGHT = 16
+"""What a photo that waits for the disk counts: four of them, of up to 2 MB, are as much as one terminal may have."""
+ASKED_LIMIT = 64
+"""Messages of ours whose answers are known as such. Four commands are unanswered at a time; photos come later."""
 
 
 class JT808Session:
-    """``send`` writes frames, ``close`` ends the link after what was written."""
+    """``send`` writes frames, ``close`` ends the link after what was written, ``clock`` calls later."""
 
     def __init__(
         self,
@@ -40,16 +49,19 @@ class JT808Session:
         address: str,
         send: Callable[[list[bytes]], None],
         close: Callable[[], None],
+        clock: Any,
     ) -> None:
         self._intake = intake
         self._links = links
         self._address = address
         self._send = send
         self._close = close
+        self._clock = clock
+        self._timer: Any = None
         self._core = Connection(misflagged=intake.roster.misflagged)
         self._carrier: Carrier | None = None
         self._arrived: list[Positions] = []
-        self._locates: dict[int, str] = {}
+        self._asked: dict[int, str] = {}
         self.waiting = 0
         self.authenticated = False
         self.on_drained: Callable[[], None] = lambda: None
@@ -66,13 +78,16 @@ class JT808Session:
         self._handle(core.receive_datagram(data, now) if datagram else core.receive_data(data, now))
 
     def tick(self) -> None:
-        """Called now and then: lets fragments that never became whole go."""
-        due = self._core.get_timer()
-        if due is not None and due <= self._intake.wall():
-            self._handle(self._core.handle_timer(self._intake.wall()))
+        """Called now and then. What the core waits for has a timer of its own."""
 
     def ended(self) -> None:
         """The link is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._leave()
+
+    def _leave(self) -> None:
         if self._carrier is not None:
             self._links.logout(self._carrier.device.id, self)
             self._carrier = None
@@ -80,12 +95,14 @@ class JT808Session:
 
     # -- the Session of tracker.links
 
-    def locate(self, command: str) -> bool:
+    def carry_out(self, command: Command) -> bool:
         if not self._core.authenticated:
             return False
-        if len(self._locates) >= LOCATES_LIMIT:
-            self._locates.pop(next(iter(self._locates)))
-        self._locates[self._core.send_locate()] = command
+        serial = self._core.send(downlink(command.kind, command.arguments))
+        self._asked.pop(serial, None)  # serials go round
+        self._asked[serial] = command.id
+        if len(self._asked) > ASKED_LIMIT:
+            self._asked.pop(next(iter(self._asked)))
         self._flush()
         return True
 
@@ -101,6 +118,13 @@ class JT808Session:
             _HANDLERS[type(event)](self, event)
         self._store_arrived()
         self._flush()
+        due = self._core.get_timer()
+        if due is not None and self._timer is None:
+            self._timer = self._clock.callLater(max(0, due - self._intake.wall()) / 1000, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._handle(self._core.handle_timer(self._intake.wall()))
 
     def _flush(self) -> None:
         out = self._core.data_to_send()
@@ -123,9 +147,10 @@ class JT808Session:
             if first is not None:  # else no answer: the terminal sends it again
                 for event in arrived:
                     self._core.acknowledge(event)
-                    if event.answers is not None and event.answers in self._locates:
-                        self._links.answered(self._locates.pop(event.answers), carrier.device.id, True)
                 self._flush()
+                for event in arrived:
+                    if event.answers is not None and event.answers in self._asked:
+                        self._located(self._asked[event.answers], carrier, event, first)
             self.on_drained()
 
         self.waiting += len(arrived)
@@ -133,6 +158,15 @@ class JT808Session:
             self._intake.submit(carrier, reports, stored)
         except JournalFull:
             self.waiting -= len(arrived)
+
+    def _located(self, command: str, carrier: Carrier, event: Positions, first: int) -> None:
+        """What a terminal answered to a locate is on disk, or (``first`` 0) was not to be kept."""
+        text, zh = "", ""
+        if not first:
+            text, zh = "the position is not kept: off duty, or impossible", "位置未保存：不在岗或数值不合理"
+        elif all(report.latitude is None for report in event.reports):
+            text, zh = "the terminal has no fix", "终端未定位"
+        self._links.answered(command, carrier.device.id, bool(first), text, zh)
 
     def _positions(self, event: Positions) -> None:
         self._arrived.append(event)
@@ -166,16 +200,53 @@ class JT808Session:
     def _logout(self, event: Logout) -> None:
         self._store_arrived()
         self._core.acknowledge(event)
-        self.ended()
+        self._leave()
 
     def _time_request(self, event: TimeRequest) -> None:
         self._core.answer_time(event, self._intake.wall())
 
     def _answer(self, event: Answer) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
-        command = self._locates.pop(event.serial, None) if event.result != Result.OK else None
-        if command is not None and self._carrier is not None:
-            self._links.answered(command, self._carrier.device.id, False, f"the terminal answered {event.result}")
+        command, carrier = self._asked.get(event.serial), self._carrier
+        if command is None or carrier is None:
+            return
+        if event.result == Result.OK:
+            self._links.accepted(command, carrier.device.id)
+        else:
+            self._links.answered(command, carrier.device.id, False, *told(ANSWERS, event.result))
+
+    def _parameters(self, event: ParametersAnswer) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        command, carrier = self._asked.get(event.answers), self._carrier
+        if command is not None and carrier is not None:
+            result = {"parameters": readable(event.values)}
+            self._links.answered(command, carrier.device.id, True, result=result)
+
+    def _photo_taken(self, event: PhotoTaken) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        command, carrier = self._asked.get(event.answers), self._carrier
+        if command is None or carrier is None:
+            return
+        if event.result == Result.OK:
+            self._links.photos_taken(command, carrier.device.id, event.media_ids)
+        else:
+            self._links.answered(command, carrier.device.id, False, *told(PHOTO_ANSWERS, event.result))
+
+    def _media(self, event: Media) -> None:
+        self._intake.counters.messages[PROTOCOL] += 1
+        if self._carrier is None:
+            return  # the device has logged in elsewhere meanwhile: it sends it again there
+        taken = Taken(event.media_id, event.kind, event.event, event.channel, event.report, event.data)
+
+        def done(kept: bool) -> None:
+            self.waiting -= MEDIA_WEIGHT
+            if kept:  # else no answer: the terminal has it still
+                self._core.acknowledge_media(event)
+                self._flush()
+            self.on_drained()
+
+        self.waiting += MEDIA_WEIGHT
+        self._links.photo(self._carrier, taken, done)
 
     def _refused(self, event: Refused) -> None:
         self._intake.counters.refuse(PROTOCOL, event.reason)
@@ -189,6 +260,9 @@ _HANDLERS: dict[type, Callable[[JT808Session, Any], None]] = {
     Logout: JT808Session._logout,
     TimeRequest: JT808Session._time_request,
     Answer: JT808Session._answer,
+    ParametersAnswer: JT808Session._parameters,
+    PhotoTaken: JT808Session._photo_taken,
+    Media: JT808Session._media,
     Refused: JT808Session._refused,
 }
 """What is done about each event of the core."""

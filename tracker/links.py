@@ -1,105 +1,192 @@
-"""Who is connected, and what was asked of whom.
+"""Who is connected, what is asked of whom, and what comes back.
 
-One session a device: a second login takes over, the first link is closed. A command goes out over the link
-that is there now; its state is kept for a while so that whoever asked can look.
+One session a device: a second login takes over, the first link is closed. Commands are in the journal before
+anybody is told of them (tracker/commands.py), go out over the link that is there or at the next login, and end when
+that is in the journal too.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tracker.model import DeviceId
+from twisted.internet.defer import DeferredLock
 
-COMMANDS_KEPT = 1000
-COMMAND_TIMEOUT = 60_000
-"""ms after which an answer is no longer waited for: a device locates itself within 20 s or not at all."""
+from tracker.commands import CommandBook
+from tracker.commands_model import Command, Moment
+from tracker.commands_writer import OutcomeWriter
+from tracker.intake import Intake
+from tracker.media import Photo, Taken
+from tracker.model import DeviceId
+from tracker.photos import Photos
+from tracker.roster import Carrier, Change
 
 
 class Session(Protocol):
     """A device's conversation over some transport."""
 
-    def locate(self, command: str) -> bool:
-        """Ask for the position now; the answer is told to :meth:`Links.answered`. False if it cannot be asked."""
+    def carry_out(self, command: Command) -> bool:
+        """Say it to the device now; what comes of it is told to :class:`Links`. False if this link cannot say it."""
 
     def take_over(self) -> None:
         """The device has logged in elsewhere: say so and close."""
 
 
-@dataclass(slots=True)
-class Command:
-    """``state``: sent, done, failed, expired. Times in ms."""
-
-    id: str
-    device: DeviceId
-    kind: str
-    created: int
-    state: str = "sent"
-    answered: int | None = None
-    text: str = ""
-
-
 class Links:
-    """The sessions by device, and the commands by id. ``new_id`` makes ids that nobody can guess."""
+    """The sessions by device, and the commands. ``clock`` gives seconds that only go forward, and calls later;
+    ``new_id`` makes ids that nobody can guess."""
 
-    def __init__(self, wall: Callable[[], int], new_id: Callable[[], str]) -> None:
-        self._wall = wall
+    def __init__(self, intake: Intake, photos: Photos, clock: Any, new_id: Callable[[], str]) -> None:
+        self._intake = intake
+        self._clock = clock
         self._new_id = new_id
         self._sessions: dict[DeviceId, Session] = {}
-        self._commands: OrderedDict[str, Command] = OrderedDict()
+        self._planning = DeferredLock()
+        self._timer: Any = None
+        self.commands = CommandBook()
+        self._outcomes = OutcomeWriter(self.commands, intake, clock)
+        self.photos = photos
 
     def __len__(self) -> int:
         return len(self._sessions)
 
+    # -- starting and stopping
+
+    def replay(self, event: Change) -> None:
+        """Take in what the journal holds, at start."""
+        kind, identity, fields = event
+        assert fields is not None
+        if kind == "command":
+            self.commands.replay(identity, fields, self._now())
+        elif kind == "photo":
+            photo = self.photos.index.replay(identity, fields)
+            if photo.command is not None:
+                self.commands.photographed(photo.command, photo.told(), self._now())
+
+    def start(self) -> None:
+        """Go on with what was open. After the replay."""
+        self._go_on()
+
+    def stop(self) -> None:
+        """Nothing more is sent or written."""
+        self._sessions.clear()
+        self._outcomes.stop()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    # -- sessions
+
     def login(self, device: DeviceId, session: Session) -> None:
-        """The device speaks over this session from now on."""
+        """The device speaks over this session from now on; what waits for it goes out."""
         before = self._sessions.get(device)
+        if before is session:
+            return
         self._sessions[device] = session
-        if before is not None and before is not session:
+        if before is not None:
+            self.commands.logout(device)
             before.take_over()
+        self.commands.login(device)
+        self._go_on(device)
 
     def logout(self, device: DeviceId, session: Session) -> None:
         """The session ended; a newer one of the same device stays."""
         if self._sessions.get(device) is session:
             del self._sessions[device]
+            self.commands.logout(device)
+            self._go_on()
 
     def connected(self, device: DeviceId) -> bool:
         return device in self._sessions
 
-    def locate(self, device: DeviceId) -> Command | None:
-        """Ask a device for its position; ``None`` if it is not connected."""
+    # -- what is asked
+
+    async def ask(self, device: DeviceId, kind: str, arguments: Mapping[str, Any], expires_s: int) -> Command:
+        """A new command; it is in the journal, and sent if the device is there. Raises Refusal and StoreFailed."""
+        # One at a time, so that none is judged against a queue that another is about to fill.
+        await self._planning.acquire()
+        try:
+            command = self.commands.plan(self._new_id(), device, kind, arguments, expires_s, self._now())
+            await self._intake.keep([("command", command.id, command.created_fields())])
+            self.commands.add(command, self._now())
+        finally:
+            self._planning.release()
+        self._go_on(device)
+        return command
+
+    async def cancel(self, id: str) -> Command:
+        """End an open command; that is in the journal. Raises Refusal and StoreFailed."""
+        command = self.commands.cancel(id)
+        try:
+            await self._intake.keep([("command", command.id, command.outcome_fields())])
+        except Exception:
+            self.commands.withdraw(command)
+            self._go_on(command.device)
+            raise
+        self.commands.written(command)
+        self._go_on(command.device)
+        return command
+
+    # -- what comes back
+
+    def accepted(self, id: str, device: DeviceId) -> None:
+        """The device has taken a command and, if more is to come of it, will send that."""
+        self.commands.accepted(id, device, self._now())
+        self._go_on(device)
+
+    def answered(
+        self, id: str, device: DeviceId, ok: bool, text: str = "", zh: str = "", result: dict[str, Any] | None = None
+    ) -> None:
+        """The device has carried a command out, or will not."""
+        self.commands.answered(id, device, ok, self._now(), text, zh, result)
+        self._go_on(device)
+
+    def photos_taken(self, id: str, device: DeviceId, media_ids: tuple[int, ...]) -> None:
+        """The terminal has taken the photos that a command asked for; they come, or have come."""
+        self.commands.taken(id, device, media_ids, self._now())
+        self._go_on(device)
+
+    def photo(self, carrier: Carrier, taken: Taken, done: Callable[[bool], None]) -> None:
+        """A photo came. ``done`` is told whether the terminal may forget it."""
+        device = carrier.device.id
+        command = self.commands.photographer(device, taken.media_id, taken.channel, taken.event)
+
+        def told(acknowledge: bool, photo: Photo | None) -> None:
+            done(acknowledge)
+            if photo is not None and command is not None:
+                self.commands.photographed(command, photo.told(), self._now())
+                self._go_on(device)
+
+        self.photos.keep(carrier, taken, command, told)
+
+    # -- going on
+
+    def _now(self) -> Moment:
+        return Moment(self._intake.wall(), round(self._clock.seconds() * 1000))
+
+    def _go_on(self, device: DeviceId | None = None) -> None:
+        """Something has happened: send what may be sent, write what has ended, wait for what is next."""
+        if device is not None:
+            self._send(device)
+        self._outcomes.write()
+        due = self.commands.get_timer()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = (
+            None if due is None else self._clock.callLater(max(0, due / 1000 - self._clock.seconds()), self._due)
+        )
+
+    def _due(self) -> None:
+        for device in self.commands.handle_timer(self._now()):
+            self._send(device)
+        self._go_on()
+
+    def _send(self, device: DeviceId) -> None:
         session = self._sessions.get(device)
         if session is None:
-            return None
-        command = Command(self._new_id(), device, "locate", self._wall())
-        self._commands[command.id] = command
-        if len(self._commands) > COMMANDS_KEPT:
-            self._commands.popitem(last=False)
-        if not session.locate(command.id):
-            command.state, command.answered = "failed", self._wall()
-            command.text = "the device cannot be asked over this link"
-        return command
-
-    def answered(self, id: str, device: DeviceId, ok: bool, text: str = "") -> None:
-        """A device answered. Answers to what is not open, or of another device, are nothing."""
-        command = self._commands.get(id)
-        if command is not None and command.device == device and self._current(command).state == "sent":
-            command.state, command.answered, command.text = ("done" if ok else "failed"), self._wall(), text
-
-    def command(self, id: str) -> Command | None:
-        command = self._commands.get(id)
-        return None if command is None else self._current(command)
-
-    def _current(self, command: Command) -> Command:
-        if command.state == "sent" and self._wall() - command.created > COMMAND_TIMEOUT:
-            command.state = "expired"
-        return command
-
-    def view(self, command: Command) -> dict[str, Any]:
-        """A command as the API shows it."""
-        return {
-            "id": command.id, "device": command.device, "kind": command.kind, "state": command.state,
-            "created": command.created, "answered": command.answered, "text": command.text,
-        }  # fmt: skip
+            return
+        for command in self.commands.commands_to_send(device, self._now()):
+            if self._sessions.get(device) is not session:
+                return  # writing has ended the link: the others are back in the queue
+            if not session.carry_out(command):
+                text, zh = "this cannot be said over the device's link", "该设备的连接无法传达此指令"
+                self.commands.answered(command.id, device, False, self._now(), text, zh)

@@ -2,7 +2,8 @@
 
 A report's record is ``(REPORT, device, unit, duty, server_time, device_time, fix_time, latitude, longitude,
 altitude, speed, course, accuracy, status, alarm, marks, items, original)`` in the units of
-:mod:`protocols.report`; an entity's is ``(ENTITY, server_time, type, id, fields or None)``.
+:mod:`protocols.report`; an entity's is ``(ENTITY, server_time, type, id, fields or None)``. An event's has the same
+form under ``EVENT``: what was asked of devices and what came of it, which is nothing that live state carries.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgpack
 
 REPORT = 1
 ENTITY = 2
+EVENT = 3
 
 
 class ReportRecord(NamedTuple):

@@ -47,7 +47,7 @@ def make_listeners(
         return HandheldSession(intake, links, address, send, close, app)
 
     def jt808(address: str, send: Send, close: Close) -> JT808Session:
-        return JT808Session(intake, links, address, send, close)
+        return JT808Session(intake, links, address, send, close, reactor)
 
     def tracker(name: str, door: Door) -> Callable[[str, Send, Close], TrackerSession]:
         def make(address: str, send: Send, close: Close) -> TrackerSession:

@@ -7,6 +7,7 @@ from typing import Any
 
 from protocols.dialogue import Event, Heartbeat, Login, Refused, Reported, TrackerCore
 from storage.journal import JournalFull
+from tracker.commands_model import Command
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.roster import Carrier
@@ -74,7 +75,7 @@ class TrackerSession:
 
     # -- the Session of tracker.links
 
-    def locate(self, command: str) -> bool:
+    def carry_out(self, command: Command) -> bool:
         return False
 
     def take_over(self) -> None:

@@ -20,6 +20,7 @@ from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
 from webmap import metrics
+from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.health import health
 from webmap.phone_api import add_phones
@@ -39,6 +40,7 @@ def add_api(app: Klein, services: Services) -> None:
     intake, roster, gate = services.intake, services.intake.roster, Gate(services)
     route = make_route(app, gate)
     add_devices(route, services)
+    add_commands(route, services)
     add_phones(route, services)
 
     async def login(request: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The routes of devices and of the commands to them."""
+"""The routes of devices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tracker.catalogue import CATALOGUE
 from tracker.model import Device, DeviceId
 from tracker.roster import Refusal
-from webmap.routes import ApiError, Route, answer, body_of, error_view, missing
+from webmap.routes import ApiError, Route, answer, body_of, error_view
 from webmap.services import Services
 
 DEVICES_AT_ONCE = 1000
@@ -22,6 +22,7 @@ def add_devices(route: Route, services: Services) -> None:
     def device_view(device: DeviceId) -> dict[str, Any]:
         held = roster.devices[device]
         view = asdict(held) | {"networks": list(held.networks), "connected": services.links.connected(device)}
+        view |= {"commands": list(CATALOGUE[held.protocol].commands)}
         view.pop("token_serial")
         return view
 
@@ -53,6 +54,12 @@ def add_devices(route: Route, services: Services) -> None:
         token = intake.tokens.token(device) if CATALOGUE[device.protocol].secret else None
         return device_view(device.id) | {"token": token}
 
+    @route("GET", "/api/v1/devices/<string:device>")
+    def one(request: Any, device: str) -> bytes:
+        if device not in roster.devices:
+            raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
+        return answer(request, device_view(DeviceId(device)))
+
     @route("PATCH", "/api/v1/devices/<string:device>")
     async def amend(request: Any, device: str) -> bytes:
         given = body_of(request)
@@ -65,23 +72,3 @@ def add_devices(route: Route, services: Services) -> None:
     async def renew(request: Any, device: str) -> bytes:
         renewed = await intake.change(lambda: roster.plan_token(DeviceId(device)))
         return answer(request, device_view(renewed.id) | {"token": intake.tokens.token(renewed)})
-
-    @route("POST", "/api/v1/devices/<string:device>/commands")
-    def command(request: Any, device: str) -> bytes:
-        if device not in roster.devices:
-            raise missing("device", "设备")
-        given = body_of(request)
-        if not isinstance(given, dict) or given.get("kind") != "locate":
-            raise ApiError(422, "bad_command", 'kind must be "locate"', "kind 须为 locate")
-        sent = services.links.locate(DeviceId(device))
-        if sent is None:
-            text = "the device is not connected; try again when it is online"
-            raise ApiError(409, "not_connected", text, "设备未连接，请在其上线后重试")
-        return answer(request, services.links.view(sent), 202)
-
-    @route("GET", "/api/v1/commands/<string:command>")
-    def command_state(request: Any, command: str) -> bytes:
-        sent = services.links.command(command)
-        if sent is None:
-            raise missing("command", "指令")
-        return answer(request, services.links.view(sent))

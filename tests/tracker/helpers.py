@@ -11,10 +11,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from protocols.report import Report
+from storage.blobs import Blobs
 from storage.journal import Batch, Journal
 from tracker.areas import AreaIndex
 from tracker.intake import Intake
+from tracker.links import Links
 from tracker.model import Area, AreaId, Device
+from tracker.photos import Photos
 from tracker.record import REPORT, ReportRecord
 from tracker.roster import Change, Roster
 from tracker.tokens import Tokens
@@ -116,6 +119,12 @@ class House:
         self.journal.listen(self.batches.append)
         self.intake = Intake(self.journal, Tokens(b"k" * 32), lambda: self.now)
         self.roster = self.intake.roster
+
+    def make_links(self, **blobs: Any) -> Links:
+        """The links over this intake; commands have the ids c0, c1, ... A second time: as after a restart."""
+        hands: Any = self.hands
+        photos = Photos(self.intake, Blobs(self.folder.parent / "media", hands, hands, **blobs))
+        return Links(self.intake, photos, hands, iter(f"c{i}" for i in range(100_000)).__next__)
 
     def register(self, protocol: str, external_id: str = "", **fields: Any) -> Device:
         device, changes = self.roster.plan_device({"protocol": protocol, "external_id": external_id, **fields})

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from protocols.errors import RemoteProtocolError
 from protocols.handheld import Client
 from protocols.handheld.events import Acknowledged, Busy, Command, Pong, Rejected, Welcome
 from protocols.handheld.messages import decode, encode
 from tests.tracker.helpers import LAT, LON, NOON, House
+from tracker.commands_model import Command as CommandAsked
 from tracker.handheld_session import AppVersions, HandheldSession, _older
 from tracker.links import Links
 from tracker.model import DeviceId
@@ -62,7 +64,7 @@ class Handheld:
 class Place:
     def __init__(self, house: House) -> None:
         self.house = house
-        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.links = house.make_links()
         self.device = house.register("handheld", "h1", name="张三")
         self.token = house.token(self.device)
 
@@ -322,16 +324,46 @@ def test_what_was_on_its_way_at_a_take_over_is_kept_once_acknowledged_or_sent_ag
     assert second.acknowledged == []
 
 
+def ask(place: Place, kind: str = "locate", expires_s: int = 60) -> CommandAsked:
+    """A command that is in the journal."""
+    asked = Deferred.fromCoroutine(place.links.ask(DeviceId("d1"), kind, {}, expires_s))
+    place.house.settle()
+    assert isinstance(asked.result, CommandAsked)
+    return asked.result
+
+
 @pytest.mark.parametrize(("ok", "state"), [(True, "done"), (False, "failed")])
 def test_a_locate_command_is_answered(place: Place, ok: bool, state: str) -> None:
     handheld = place.log_in()
-    command = place.links.locate(DeviceId("d1"))
-    assert command is not None
+    command = ask(place)
     (asked,) = handheld.got(Command)
     assert (asked.id, asked.kind, command.state) == (command.id, "locate", "sent")
     handheld.client.done(asked.id, ok, "as asked")
     handheld.talk()
+    assert command.state == "sent", "it is not in the journal yet"
+    place.house.settle()
     assert (command.state, command.text, command.answered) == (state, "as asked", NOON)
+
+
+def test_a_command_that_waited_comes_behind_the_welcome(place: Place) -> None:
+    command = ask(place)
+    assert command.state == "queued"
+    handheld = place.log_in()
+    assert [type(event) for event in handheld.heard][-2:] == [Welcome, Command]
+    assert command.state == "sent"
+
+
+def test_a_handheld_that_is_away_when_it_has_done_says_so_later(place: Place) -> None:
+    handheld = place.log_in()
+    command = ask(place)
+    (asked,) = handheld.got(Command)
+    handheld.session.ended()
+    assert command.state == "queued"
+    again = place.log_in()
+    again.client.done(asked.id, True)
+    again.talk()
+    place.house.settle()
+    assert command.state == "done"
 
 
 def test_a_message_that_is_none_ends_the_conversation(place: Place) -> None:
@@ -340,7 +372,7 @@ def test_a_message_that_is_none_ends_the_conversation(place: Place) -> None:
     assert handheld.rejected == ["malformed"]
     assert handheld.closed
     assert place.house.refused("handheld") == {"malformed": 1}
-    assert place.links.locate(DeviceId("d1")) is not None
+    assert handheld.session.carry_out(ask(place)) is False
     assert not handheld.got(Command)
 
 

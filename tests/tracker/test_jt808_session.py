@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from protocols.jt808 import MessageId, Position, RegistrationResult, Result, Terminal
-from protocols.jt808.client import Acknowledged, Authenticated, Located, Registered, TimeTold
-from protocols.jt808.framing import frame
-from protocols.jt808.header import Header, phone_bytes
-from protocols.jt808.messages import GeneralAnswer
+from protocols.jt808.client import Acknowledged, Authenticated, Registered, TimeTold
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.jt808_session import WAITING_LIMIT, JT808Session
-from tracker.links import Links
 from tracker.model import DeviceId
 
 PHONE = "013912345678"
@@ -33,7 +29,8 @@ class Vehicle:
         self.connect()
 
     def connect(self) -> None:
-        self.session = JT808Session(self.place.house.intake, self.place.links, "192.0.2.1", self._send, self._close)
+        house = self.place.house
+        self.session = JT808Session(house.intake, self.place.links, "192.0.2.1", self._send, self._close, house.hands)
         self.session.on_drained = self._drained
         self.terminal.connect()
 
@@ -80,7 +77,7 @@ class Vehicle:
 class Place:
     def __init__(self, house: House) -> None:
         self.house = house
-        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.links = house.make_links()
         self.device = house.register("jt808", PHONE, name="Patrol 1")
 
     def vehicle(self, **options: Any) -> Vehicle:
@@ -271,39 +268,6 @@ def test_a_second_login_takes_over(place: Place) -> None:
     assert place.house.records == []
 
 
-def test_a_locate_command_is_answered_with_a_position_on_disk(place: Place) -> None:
-    vehicle = place.vehicle().log_in()
-    vehicle.position()
-    place.house.settle()
-    command = place.links.locate(DeviceId("d1"))
-    assert command is not None
-    assert vehicle.got(Located)
-    vehicle.say()
-    assert command.state == "sent"
-    place.house.now += 200
-    place.house.settle()
-    assert command.state == "done"
-    assert len(place.house.records) == 2
-
-
-def test_a_terminal_that_cannot_locate_says_so(place: Place) -> None:
-    vehicle = place.vehicle().log_in()
-    command = place.links.locate(DeviceId("d1"))
-    assert command is not None
-    asked = vehicle.got(Located)[0].serial
-    vehicle.terminal.data_to_send()  # its position is not sent
-    body = GeneralAnswer(asked, MessageId.LOCATE, Result.UNSUPPORTED).encode()
-    header = Header.of(MessageId.TERMINAL_ANSWER, phone_bytes(PHONE, None), 77, None)
-    vehicle.session.receive(frame(header.encode(body)))
-    assert command.state == "failed"
-    assert "3" in command.text
-
-
-def test_a_terminal_that_is_not_authenticated_cannot_be_asked(place: Place) -> None:
-    vehicle = place.vehicle()
-    assert vehicle.session.locate("c") is False
-
-
 def test_broken_frames_are_counted_by_their_reason(place: Place) -> None:
     vehicle = place.vehicle().log_in()
     vehicle.terminal.heartbeat()
@@ -320,10 +284,9 @@ def test_fragments_that_never_become_whole_are_let_go(place: Place) -> None:
     frames = vehicle.terminal.data_to_send()
     assert len(frames) > 2
     vehicle.session.receive(frames[0])
-    vehicle.session.tick()
     assert place.house.refused("jt808") == {}
     place.house.now += 10 * 60_000
-    vehicle.session.tick()
+    place.house.hands.clock.advance(600)
     assert place.house.refused("jt808") == {"fragments_timeout": 1}
 
 

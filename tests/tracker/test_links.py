@@ -1,101 +1,297 @@
-"""Who is connected, and what becomes of a command."""
+"""Who is connected; commands on their way from the journal to a link, and back."""
 
 from __future__ import annotations
 
-from tests.tracker.helpers import NOON
-from tracker.links import COMMAND_TIMEOUT, COMMANDS_KEPT, Links
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from tests.tracker.helpers import NOON, House
+from tracker.commands_model import Command
+from tracker.intake import Intake, StoreFailed
+from tracker.links import Links
 from tracker.model import DeviceId
+from tracker.record import EVENT
+from tracker.roster import Refusal
 
 D1, D2 = DeviceId("d1"), DeviceId("d2")
 
 
 class FakeSession:
-    def __init__(self, can: bool = True) -> None:
+    """Carries out what it is told, or cannot. ``then`` happens while it is told."""
+
+    def __init__(self, can: bool = True, then: Callable[[], None] = lambda: None) -> None:
         self.can = can
-        self.asked: list[str] = []
+        self.then = then
+        self.told: list[str] = []
         self.taken_over = 0
 
-    def locate(self, command: str) -> bool:
-        self.asked.append(command)
+    def carry_out(self, command: Command) -> bool:
+        self.told.append(command.id)
+        self.then()
         return self.can
 
     def take_over(self) -> None:
         self.taken_over += 1
 
 
-class Bench:
-    def __init__(self) -> None:
-        self.now = NOON
-        self.links = Links(lambda: self.now, iter(f"c{i}" for i in range(10_000)).__next__)
+class Desk:
+    """Links over a journal that is moved by hand."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.links = house.make_links()
+
+    def ask(self, device: DeviceId = D1, kind: str = "text", s: int = 3600) -> Command:
+        asked = self.begin(device, kind, s)
+        self.house.settle()
+        assert isinstance(asked.result, Command), asked
+        return asked.result
+
+    def begin(self, device: DeviceId = D1, kind: str = "text", s: int = 3600) -> Deferred[Command]:
+        return Deferred.fromCoroutine(self.links.ask(device, kind, {}, s))
+
+    def session(self, device: DeviceId = D1, **options: Any) -> FakeSession:
+        session = FakeSession(**options)
+        self.links.login(device, session)
+        return session
+
+    def later(self, ms: int) -> None:
+        self.house.now += ms
+        self.house.hands.clock.advance(ms / 1000)
+        self.house.settle()
+
+    def restarted(self) -> Links:
+        """The server was killed and has begun again over the same journal."""
+        self.links.stop()
+        self.house.intake = Intake(self.house.journal, self.house.intake.tokens, lambda: self.house.now)
+        self.links = self.house.make_links()
+        self.house.intake.replay(self.links.replay)
+        self.links.start()
+        return self.links
+
+    def journalled(self) -> list[tuple[str, str]]:
+        """Commands and states in the order in which they went to disk."""
+        found = []
+        for batch in self.house.journal.read(1, 1 << 30, rare=True):
+            found += [(r[3], r[4].get("state", "created")) for r in batch.records if r[0] == EVENT]
+        return found
 
 
-def test_the_newest_session_of_a_device_counts() -> None:
-    b, first, second = Bench(), FakeSession(), FakeSession()
-    b.links.login(D1, first)
-    b.links.login(D1, first)
+@pytest.fixture
+def desk(house: House) -> Desk:
+    return Desk(house)
+
+
+def failed(asked: Deferred[Command], kind: type[Exception]) -> Exception:
+    """What a question ended with."""
+    found: list[Failure] = []
+    asked.addErrback(found.append)
+    assert isinstance(found[0].value, kind)
+    return found[0].value
+
+
+def test_the_newest_session_of_a_device_counts(desk: Desk) -> None:
+    links, first, second = desk.links, FakeSession(), FakeSession()
+    links.login(D1, first)
+    links.login(D1, first)
     assert first.taken_over == 0
-    b.links.login(D1, second)
-    assert (first.taken_over, second.taken_over, len(b.links)) == (1, 0, 1)
-    b.links.logout(D1, first)
-    assert b.links.connected(D1)
-    b.links.logout(D1, second)
-    b.links.logout(D1, second)
-    assert not b.links.connected(D1)
+    links.login(D1, second)
+    assert (first.taken_over, second.taken_over, len(links)) == (1, 0, 1)
+    links.logout(D1, first)
+    assert links.connected(D1)
+    links.logout(D1, second)
+    links.logout(D1, second)
+    assert not links.connected(D1)
 
 
-def test_a_device_that_is_not_there_cannot_be_asked() -> None:
-    b = Bench()
-    assert b.links.locate(D1) is None
-    assert b.links.command("c0") is None
+def test_a_command_is_told_when_it_is_on_disk(desk: Desk) -> None:
+    session = desk.session()
+    asked = desk.begin()
+    assert session.told == []
+    desk.house.settle()
+    assert session.told == ["c0"]
+    assert desk.journalled() == [("c0", "created")]
+    assert isinstance(asked.result, Command)
+    assert asked.result.state == "sent"
 
 
-def test_a_command_over_a_link_that_cannot_ask_has_failed() -> None:
-    b = Bench()
-    b.links.login(D1, FakeSession(can=False))
-    command = b.links.locate(D1)
-    assert command is not None
-    assert (command.state, command.answered) == ("failed", NOON)
+def test_a_command_waits_for_its_device(desk: Desk) -> None:
+    commands = [desk.ask() for _ in range(3)]
+    assert {command.state for command in commands} == {"queued"}
+    other = desk.session(D2)
+    session = desk.session()
+    assert session.told == ["c0", "c1", "c2"]
+    assert other.told == []
 
 
-def test_a_command_is_answered_once_and_by_its_own_device() -> None:
-    b, session = Bench(), FakeSession()
-    b.links.login(D1, session)
-    command = b.links.locate(D1)
-    assert command is not None
-    assert session.asked == [command.id]
-    b.links.answered(command.id, D2, True)
-    b.links.answered("c99", D1, True)
+def test_it_ends_when_that_is_on_disk(desk: Desk) -> None:
+    desk.session()
+    command = desk.ask(kind="locate")
+    desk.links.accepted("c0", D1)
+    desk.links.answered("c0", D1, True, "here", "这里")
+    assert command.state == "accepted"
+    desk.house.settle()
+    assert (command.state, command.text, command.zh, command.answered) == ("done", "here", "这里", NOON)
+    assert desk.journalled() == [("c0", "created"), ("c0", "done")]
+
+
+def test_a_link_that_cannot_say_it(desk: Desk) -> None:
+    desk.session(can=False)
+    command = desk.ask()
+    desk.house.settle()
+    assert command.state == "failed"
+    assert "cannot be said" in command.text
+
+
+def test_a_link_that_is_lost_while_it_is_told(desk: Desk) -> None:
+    commands = [desk.ask() for _ in range(3)]
+    session = FakeSession(then=lambda: desk.links.logout(D1, session))
+    desk.links.login(D1, session)
+    assert session.told == ["c0"]
+    assert {command.state for command in commands} == {"queued"}
+    assert desk.session().told == ["c0", "c1", "c2"]
+
+
+def test_another_login_is_told_again(desk: Desk) -> None:
+    first = desk.session()
+    desk.ask()
+    second = desk.session()
+    assert (first.told, second.told) == (["c0"], ["c0"])
+
+
+def test_an_answer_lets_the_next_go(desk: Desk) -> None:
+    session = desk.session()
+    for _ in range(6):
+        desk.ask()
+    assert len(session.told) == 4
+    desk.links.accepted("c1", D1)
+    assert session.told[4:] == ["c4"]
+
+
+def test_it_is_told_again_while_there_is_no_answer_and_runs_out(desk: Desk) -> None:
+    session = desk.session()
+    command = desk.ask(s=50)
+    desk.later(20_000)
+    assert session.told == ["c0", "c0"]
+    desk.later(20_000)
+    assert len(session.told) == 3
+    desk.later(10_000)
+    assert (command.state, command.tries) == ("expired", 3)
+    desk.later(100_000)
+    assert len(session.told) == 3
+    assert desk.journalled() == [("c0", "created"), ("c0", "expired")]
+    assert not desk.house.hands.clock.getDelayedCalls()
+
+
+def test_a_cancelled_one_is_not_told(desk: Desk) -> None:
+    command = desk.ask()
+    cancelled = Deferred.fromCoroutine(desk.links.cancel("c0"))
+    session = desk.session()
+    desk.house.settle()
+    assert cancelled.result is command
+    assert (command.state, session.told) == ("cancelled", [])
+    assert isinstance(failed(Deferred.fromCoroutine(desk.links.cancel("c0")), Refusal), Refusal)
+
+
+def test_what_the_disk_does_not_take_is_not_promised(desk: Desk) -> None:
+    session = desk.session()
+    desk.house.hands.broken = True
+    asked = desk.begin()
+    desk.house.settle()
+    failed(asked, StoreFailed)
+    desk.house.hands.broken = False
+    desk.later(60_000)
+    assert session.told == []
+    assert len(desk.links.commands) == 0
+
+
+def test_an_end_that_the_disk_does_not_take_is_written_later(desk: Desk) -> None:
+    session = desk.session()
+    command = desk.ask()
+    desk.house.hands.broken = True
+    desk.links.answered("c0", D1, True)
+    desk.later(30_000)
     assert command.state == "sent"
-    b.now += 1500
-    b.links.answered(command.id, D1, True, "there")
-    b.links.answered(command.id, D1, False, "no")
-    assert b.links.view(command) == {
-        "id": "c0", "device": "d1", "kind": "locate", "state": "done", "created": NOON, "answered": NOON + 1500,
-        "text": "there",
-    }  # fmt: skip
+    assert session.told == ["c0"], "it was answered: it is not told again"
+    desk.house.hands.broken = False
+    desk.later(1_100)
+    assert command.state == "done"
+    assert desk.journalled() == [("c0", "created"), ("c0", "done")]
 
 
-def test_an_answer_is_not_waited_for_for_ever() -> None:
-    b = Bench()
-    b.links.login(D1, FakeSession())
-    command = b.links.locate(D1)
-    assert command is not None
-    b.now += COMMAND_TIMEOUT
-    found = b.links.command(command.id)
+def test_a_cancellation_that_the_disk_does_not_take(desk: Desk) -> None:
+    command = desk.ask()
+    desk.house.hands.broken = True
+    cancelled = Deferred.fromCoroutine(desk.links.cancel("c0"))
+    desk.house.settle()
+    failed(cancelled, StoreFailed)
+    desk.house.hands.broken = False
+    assert desk.session().told == ["c0"]
+    assert command.state == "sent"
+
+
+def test_a_journal_that_is_full(tmp_path: Any) -> None:
+    house = House(tmp_path / "journal", max_waiting=1)
+    desk = Desk(house)
+    desk.session()
+    desk.ask()
+    house.hands.hold()
+    waiting = desk.begin()
+    house.settle()
+    desk.links.answered("c0", D1, True)
+    assert isinstance(failed(Deferred.fromCoroutine(desk.links.cancel("c1")), Refusal), Refusal), "it is not there yet"
+    house.hands.release()
+    assert isinstance(waiting.result, Command)
+    desk.later(1_100)
+    found = desk.links.commands.get("c0")
     assert found is not None
-    assert found.state == "sent"
-    b.now += 1
-    b.links.answered(command.id, D1, True)
-    found = b.links.command(command.id)
-    assert found is not None
-    assert found.state == "expired"
+    assert found.state == "done"
+    house.close()
 
 
-def test_old_commands_are_forgotten() -> None:
-    b = Bench()
-    b.links.login(D1, FakeSession())
-    for _ in range(COMMANDS_KEPT + 1):
-        b.links.locate(D1)
-    assert b.links.command("c0") is None
-    assert b.links.command("c1") is not None
-    b.links.answered("c0", D1, True)
+def test_a_restart_forgets_nothing_that_was_promised(desk: Desk) -> None:
+    desk.session()
+    done, sent, out, cancelled = desk.ask(), desk.ask(), desk.ask(s=10), desk.ask()
+    desk.links.answered(done.id, D1, True)
+    Deferred.fromCoroutine(desk.links.cancel(cancelled.id))
+    desk.house.settle()
+    desk.house.now += 15_000
+    links = desk.restarted()
+    session = desk.session()
+    assert session.told == [sent.id]
+    desk.later(10)
+    states = {id: str(command.state) for id in ("c0", "c1", "c2", "c3") if (command := links.commands.get(id))}
+    assert states == {done.id: "done", sent.id: "sent", out.id: "expired", cancelled.id: "cancelled"}
+
+
+def test_many_that_run_out_at_once_are_written_in_parts(desk: Desk) -> None:
+    for device in range(12):
+        for _ in range(100):
+            desk.begin(DeviceId(f"d{device}"), s=60)
+    for _ in range(1300):
+        desk.house.settle()
+    assert len(desk.links.commands) == 1200
+    desk.house.batches.clear()
+    desk.later(60_000)
+    for _ in range(5):
+        desk.house.settle()
+    assert len(desk.links.commands) == 0
+    assert [len(batch.records) for batch in desk.house.batches] == [500, 500, 200]
+
+
+def test_after_the_stop_nothing_goes_on(desk: Desk) -> None:
+    session = desk.session()
+    desk.ask(s=30)
+    desk.house.hands.broken = True
+    desk.links.answered("c0", D1, True)
+    desk.house.settle()
+    desk.links.stop()
+    desk.house.hands.broken = False
+    desk.later(100_000)
+    assert session.told == ["c0"]
+    assert desk.journalled() == [("c0", "created")]
+    assert not desk.links.connected(D1)

@@ -17,7 +17,6 @@ from protocols.jt808 import Terminal
 from tests.reactor import reactor, run, until
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.jt808_session import WAITING_LIMIT
-from tracker.links import Links
 from tracker.model import DeviceId
 from tracker.service import Listeners, make_listeners
 from tracker.tcp import DeviceFactory, DeviceLink, LinkLimits
@@ -59,7 +58,7 @@ class Place:
     def __init__(self, house: House, **limits: Any) -> None:
         self.house = house
         self.clock = Clock()
-        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.links = house.make_links()
         self.listeners: Listeners = make_listeners(house.intake, self.links, LinkLimits(**limits), self.clock)
         for factory in (self.listeners.tcp["handheld"], self.listeners.tcp["jt808"]):
             factory.startFactory()

@@ -11,7 +11,6 @@ from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.report import Report
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.catalogue import ALIASES, CATALOGUE, PORTS, DeviceProtocol, Door
-from tracker.links import Links
 from tracker.tracker_session import WAITING_LIMIT, TrackerSession
 
 HELD_MS = 400
@@ -69,7 +68,7 @@ class Link:
         self.house = house
         self.sent: list[bytes] = []
         self.closed = 0
-        self.links = Links(lambda: house.now, lambda: "c1")
+        self.links = house.make_links()
         core: Any = Lines(Peer("10.0.0.1"))
         self.session = TrackerSession(
             "tk", core, house.intake, self.links, "10.0.0.1", self.sent.extend, self._close, house.hands.clock

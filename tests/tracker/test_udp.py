@@ -11,7 +11,6 @@ from twisted.internet.testing import FakeDatagramTransport
 from protocols.jt808 import Terminal
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.jt808_session import WAITING_LIMIT
-from tracker.links import Links
 from tracker.model import DeviceId
 from tracker.service import make_listeners
 from tracker.tcp import LinkLimits
@@ -25,7 +24,7 @@ class Place:
     def __init__(self, house: House, **limits: Any) -> None:
         self.house = house
         self.clock = Clock()
-        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.links = house.make_links()
         self.server = make_listeners(house.intake, self.links, LinkLimits(**limits), self.clock).udp["jt808"]
         self.transport = FakeDatagramTransport()  # type: ignore[no-untyped-call]
         self.server.makeConnection(self.transport)

@@ -17,7 +17,6 @@ from protocols.handheld import Client
 from protocols.handheld.events import Acknowledged, Rejected, Welcome
 from tests.reactor import reactor, run, until
 from tests.tracker.helpers import LAT, LON, NOON, House
-from tracker.links import Links
 from tracker.model import DeviceId
 from tracker.service import make_listeners
 from tracker.tcp import LinkLimits
@@ -50,7 +49,7 @@ class Place:
         self.house = house
         self.device = house.register("handheld", "h1")
         self.clock = Clock()
-        self.links = Links(lambda: house.now, iter(f"c{i}" for i in range(100)).__next__)
+        self.links = house.make_links()
         self.sockets = make_listeners(house.intake, self.links, LinkLimits(**limits), reactor()).handheld_sockets
         self.sockets.now = self.clock.seconds
         self.sockets._looked = 0.0

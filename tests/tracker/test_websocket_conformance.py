@@ -20,7 +20,6 @@ from twisted.web.resource import Resource
 
 from tests.reactor import reactor, run, run_deferred
 from tests.tracker.helpers import NOON, House
-from tracker.links import Links
 from tracker.service import make_listeners
 from tracker.site import BoundedSite
 from tracker.tcp import LinkLimits
@@ -61,7 +60,7 @@ class EchoFeed(FeedSocket):
 
 
 def handheld(house: House) -> WebSocketServerFactory:
-    sockets = make_listeners(house.intake, Links(lambda: NOON, lambda: "c"), LinkLimits(), reactor()).handheld_sockets
+    sockets = make_listeners(house.intake, house.make_links(), LinkLimits(), reactor()).handheld_sockets
     sockets.protocol = EchoHandheld
     return sockets
 

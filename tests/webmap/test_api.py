@@ -16,7 +16,7 @@ from klein import Klein
 from openapi_spec_validator import validate
 
 from tests.server import ROOT, Answer, Server, until
-from tests.webmap.devices import Handheld, Vehicle, now_ms, phone_report
+from tests.webmap.devices import Handheld, now_ms, phone_report
 from webmap.api import add_api
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_text("utf-8"))
@@ -399,44 +399,6 @@ def test_grids_that_cannot_be(call: Call) -> None:
     assert "feature 3: its coordinates are no longitude and latitude" in text
     assert error(call("POST", "/api/v1/grids", {"type": "Feature"}, status=422))[0] == "bad_geojson"
     assert call("GET", "/api/v1/grids") == before
-
-
-# Commands.
-
-
-def test_a_handheld_is_asked_where_it_is(call: Call, server: Server) -> None:
-    made = server.register("handheld", "asked")
-    path = f"/api/v1/devices/{made['id']}/commands"
-    assert error(call("POST", path, {"kind": "locate"}, status=409))[0] == "not_connected"
-    assert error(call("POST", path, {"kind": "explode"}, status=422))[0] == "bad_command"
-    assert error(call("POST", "/api/v1/devices/d0/commands", {"kind": "locate"}, status=404))[0] == "not_found"
-    with Handheld(server, "asked", made["token"]) as device:
-        device.log_in()
-        for ok, state in ((True, "done"), (False, "failed")):
-            sent = call("POST", path, {"kind": "locate"}, status=202)
-            assert (sent["state"], sent["answered"], sent["device"]) == ("sent", None, made["id"])
-            asked = device.command()
-            assert (asked.id, asked.kind) == (sent["id"], "locate")
-            device.done(asked.id, ok, "indoors")
-            answered = call("GET", f"/api/v1/commands/{sent['id']}")
-            assert (answered["state"], answered["text"]) == (state, "indoors")
-            assert answered["created"] <= answered["answered"]
-
-
-def test_a_vehicle_is_asked_where_it_is(call: Call, server: Server) -> None:
-    made = server.register("jt808", "013912345678")
-    with Vehicle(server, "13912345678") as vehicle:
-        assert vehicle.log_in() == made["token"], "JT/T 808 hands the token out at registration"
-        fix = now_ms() // 1000 * 1000 - 60_000
-        vehicle.report(fix, 311_500_000, 1_215_500_000, speed=1000)
-        sent = call("POST", f"/api/v1/devices/{made['id']}/commands", {"kind": "locate"}, status=202)
-        vehicle.terminal.position(fix + 30_000, 311_510_000, 1_215_500_000, speed=1000)
-        vehicle.be_located()
-        path = f"/api/v1/commands/{sent['id']}"
-        until("it is answered", lambda: call("GET", path)["state"] == "done")
-    until(
-        "it is on the map", lambda: call("GET", f"/api/v1/units/{made['unit']}")["position"]["fix_time"] == fix + 30_000
-    )
 
 
 # Numbers.

@@ -1,0 +1,125 @@
+"""Files of bytes that were promised to be kept: photos. Each is on disk, with its name, before its writer is told.
+
+A file is written under a name of its own, synced, renamed, and the folder's list of names synced: so there is never
+half a file under a name that counts. Names are ``<UTC day>/<name>``, so that keeping for so many days is deleting
+folders. What a killed server left half written goes away at the next start.
+
+A full store refuses; it does not delete the oldest to make room. Photos are evidence, and a camera that is set off
+again and again must not be able to push out what somebody asked for. An operator moves folders away or makes room.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+LIMIT = 2 << 30
+"""Bytes of all files: 40,000 photos of 50 kB."""
+MOST = 50_000
+"""Files: what is known of each is held in memory, some 40 MB."""
+WAITING = 64 << 20
+"""Bytes that wait for the disk. Beyond it writers are refused: they have their photo still."""
+_PART = ".part"
+
+
+class BlobsFull(Exception):
+    """There is no room. Nothing was taken."""
+
+
+class Blobs:
+    """One folder of files. ``may_store``: whether the disk has room for what the city can do without."""
+
+    def __init__(
+        self,
+        folder: Path,
+        reactor: Any,
+        pool: ThreadPool,
+        may_store: Callable[[], bool] = lambda: True,
+        *,
+        limit: int = LIMIT,
+        most: int = MOST,
+        waiting: int = WAITING,
+    ) -> None:
+        self._folder = folder
+        self._reactor = reactor
+        self._pool = pool
+        self._may_store = may_store
+        self._limit, self._most, self._most_waiting = limit, most, waiting
+        self._log = Logger(namespace="gridbeat.blobs")
+        self.used = self.count = self.waiting = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*/*"):
+            if path.suffix == _PART:
+                path.unlink()
+            else:
+                self.used += path.stat().st_size
+                self.count += 1
+
+    @property
+    def full(self) -> bool:
+        """Nothing more is taken for now."""
+        return self.used >= self._limit or self.count >= self._most or not self._may_store()
+
+    def write(self, name: str, data: bytes, done: Callable[[bool], None]) -> None:
+        """Put a file there. ``done`` is told, on the reactor's thread, whether it is on disk.
+
+        Raises :class:`BlobsFull`. The same name with the same bytes again is no trouble.
+        """
+        if self.full or self.used + len(data) > self._limit or self.waiting + len(data) > self._most_waiting:
+            raise BlobsFull(f"{self.used} bytes in {self.count} files, {self.waiting} waiting")
+        self.waiting += len(data)
+
+        def written(new: bool) -> None:
+            self.waiting -= len(data)
+            if new:
+                self.used += len(data)
+                self.count += 1
+            done(True)
+
+        def failed(failure: Failure) -> None:
+            self.waiting -= len(data)
+            self._log.error("a file could not be written: {reason}", reason=failure.getErrorMessage())
+            done(False)
+
+        d = deferToThreadPool(self._reactor, self._pool, self._write, self._folder / name, data)
+        d.addCallbacks(written, failed)
+        d.addErrback(lambda failure: self._log.failure("after a file was written", failure=failure))
+
+    def _write(self, path: Path, data: bytes) -> bool:
+        """In a thread; whether it is a new file."""
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True)
+            _sync(self._folder)
+        new = not path.exists()
+        part = path.with_name(path.name + _PART)
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+        return new
+
+    def read(self, name: str) -> Deferred[bytes]:
+        """The bytes of a file. Fails with OSError, FileNotFoundError when somebody has taken it away."""
+        return deferToThreadPool(self._reactor, self._pool, (self._folder / name).read_bytes)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,91 @@
+"""The way of a photo in: file, then journal, then the terminal is told. Nothing is acknowledged before both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from protocols.report import Report
+from storage.blobs import Blobs, BlobsFull
+from storage.journal import JournalFull, day_of
+from tracker.intake import Intake
+from tracker.media import IMAGE, Photo, PhotoIndex, Taken, identity, type_of
+from tracker.roster import Carrier, duty_at
+
+Told = Callable[[bool, Photo | None], None]
+"""(whether the terminal is to be told that we have it, the photo if it is a new one that is kept)."""
+
+FRESH = 60_000
+"""ms within which a photo's position is one of about now."""
+
+
+class Photos:
+    """Takes photos in and keeps the index of those that are."""
+
+    def __init__(self, intake: Intake, blobs: Blobs) -> None:
+        self._intake = intake
+        self.blobs = blobs
+        self.index = PhotoIndex()
+        self._under_way: set[str] = set()
+
+    def keep(self, carrier: Carrier, taken: Taken, command: str | None, told: Told) -> None:
+        """Store a photo, and the position in it. ``told`` may be called at once.
+
+        What is refused for good (sound and film, off duty) is answered like what was stored, or the terminal would
+        send it for ever; what cannot be stored now is not answered.
+        """
+        device, counters, now = carrier.device, self._intake.counters, self._intake.wall()
+        report = taken.report
+        at = now if report is None or report.fix_time is None else report.fix_time
+        if taken.kind != IMAGE:
+            # Sound from a cabin would be listening in by another way.
+            counters.refuse(device.protocol, "media_kind")
+            told(True, None)
+            return
+        if duty_at(carrier.duties, at) is None:
+            counters.refuse(device.protocol, "off_duty")
+            told(True, None)
+            return
+        id = identity(device.id, taken.media_id, taken.data)
+        if self.index.get(id) is not None:
+            told(True, None)
+            return
+        if id in self._under_way:
+            told(False, None)  # the answer to the first is the answer to both
+            return
+        type = type_of(taken.data)
+        photo = Photo(
+            id, device.id, carrier.unit.id, command, taken.media_id, taken.channel, taken.event,
+            None if report is None else report.fix_time, now, len(taken.data), type,
+            f"{day_of(now)}/{id}{'.jpg' if type == 'image/jpeg' else '.bin'}",
+        )  # fmt: skip
+
+        def ended(kept: bool) -> None:
+            self._under_way.discard(id)
+            if kept:
+                self.index.add(photo)
+            told(kept, photo if kept else None)
+
+        def written(ok: bool) -> None:
+            if ok:
+                self._note(carrier, report, photo, ended)
+            else:
+                counters.refuse(device.protocol, "media_disk")
+                ended(False)
+
+        self._under_way.add(id)
+        try:
+            self.blobs.write(photo.name, taken.data, written)
+        except BlobsFull:
+            counters.refuse(device.protocol, "media_full")
+            ended(False)
+
+    def _note(self, carrier: Carrier, report: Report | None, photo: Photo, ended: Callable[[bool], None]) -> None:
+        """The position first: commits keep the order, so with the photo it is on disk too."""
+        try:
+            if report is not None and report.latitude is not None:
+                if report.fix_time is not None and photo.received - report.fix_time > FRESH:
+                    report.live = False  # it waited for a link, which says nothing about the terminal's clock
+                self._intake.submit(carrier, [report], lambda first: None)
+            self._intake.note([("photo", photo.id, photo.fields())], lambda first: ended(first is not None))
+        except JournalFull:
+            ended(False)
