@@ -15,6 +15,7 @@ from typing import Literal
 
 from protocols.dialogue import Peer, TrackerCore
 from protocols.gt06 import Gt06
+from protocols.h02 import H02
 from protocols.nmea import IDS as NMEA_IDS
 from protocols.nmea import NmeaCore
 from tracker.commands_model import KINDS
@@ -112,6 +113,14 @@ _ENTRIES = (
         ids_told=("a GT06 tracker is named by its IMEI, 15 digits", "GT06 定位器以 15 位 IMEI 标识"),
         strip="0",
         door=Door(5023, ("tcp",), Gt06, quiet_s=600),
+    ),
+    DeviceProtocol(
+        "h02",
+        "H02",
+        False,
+        ids=r"[0-9]{1,20}",
+        ids_told=("an H02 tracker is named by up to 20 digits", "H02 定位器以至多 20 位数字标识"),
+        door=Door(5013, ("tcp", "udp"), H02, quiet_s=600),
     ),
 )
 
