@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import RemoteProtocolError
-from protocols.jt808.fragments import Reassembler
+from protocols.jt808.fragments import Missing, Reassembler
 from protocols.jt808.header import Header
 
 
@@ -147,3 +147,123 @@ def test_memory_is_bounded_whatever_comes(pieces: list[tuple[int, int, int, int,
         assert len(reassembler) <= 3
         assert reassembler.bytes_held <= 2000
     assert set(reassembler.dropped) <= {"bad_fragment", "fragments_overflow", "fragments_timeout"}
+
+
+# -- asking again --
+
+
+def asked(reassembler: Reassembler, now: int) -> list[tuple[int, tuple[int, ...], int]]:
+    reassembler.handle_timer(now)
+    found = [(missing.first, missing.indices, missing.attempt) for missing in reassembler.wanted]
+    reassembler.wanted.clear()
+    return found
+
+
+def test_missing_fragments_are_asked_for_three_times_with_growing_pauses() -> None:
+    reassembler = Reassembler()
+    reassembler.receive(part(2, 4, 12), b"b", 0, ordered=False)
+    reassembler.receive(part(4, 4, 14), b"d", 1000, ordered=False)
+    found = []
+    while (due := reassembler.get_timer()) is not None:
+        found.append((due, asked(reassembler, due)))
+    assert found == [
+        (6000, [(11, (1, 3), 0)]),
+        (16000, [(11, (1, 3), 1)]),
+        (36000, [(11, (1, 3), 2)]),
+        (61000, []),
+    ]
+    assert (len(reassembler), reassembler.dropped) == (0, ["fragments_timeout"])
+
+
+def test_a_new_fragment_starts_the_pauses_anew_and_a_copy_does_not() -> None:
+    reassembler = Reassembler()
+    reassembler.receive(part(1, 4, 1), b"a", 0, ordered=False)
+    assert asked(reassembler, 5000) == [(1, (2, 3, 4), 0)]
+    reassembler.receive(part(1, 4, 1), b"a", 6000, ordered=False)
+    assert reassembler.get_timer() == 15_000
+    reassembler.receive(part(2, 4, 2), b"b", 7000, ordered=False)
+    assert reassembler.get_timer() == 12_000
+    assert asked(reassembler, 12_000) == [(1, (3, 4), 0)]
+
+
+def test_a_timer_that_comes_late_asks_once() -> None:
+    reassembler = Reassembler()
+    reassembler.receive(part(1, 2, 1), b"a", 0, ordered=False)
+    assert asked(reassembler, 20_000) == [(1, (2,), 0)]
+    assert asked(reassembler, 20_000) == []
+    assert reassembler.get_timer() == 35_000
+
+
+def test_a_request_names_the_serial_of_the_first_fragment_even_if_others_came_between() -> None:
+    reassembler = Reassembler()
+    reassembler.receive(part(1, 4, 1233), b"a", 0, ordered=True)
+    reassembler.receive(part(2, 4, 1250), b"b", 0, ordered=True)
+    assert asked(reassembler, 5000) == [(1233, (3, 4), 0)]
+
+
+def test_a_fragment_with_another_serial_is_not_taken_for_the_missing_one() -> None:
+    """It could belong to the next photo, which may have as many fragments."""
+    reassembler = Reassembler()
+    reassembler.receive(part(2, 3, 12), b"b", 0, ordered=True)
+    reassembler.receive(part(3, 3, 13), b"c", 0, ordered=True)
+    reassembler.handle_timer(5000)
+    assert reassembler.receive(part(1, 3, 50), b"x", 6000, ordered=True) is None
+    assert reassembler.receive(part(1, 3, 11), b"a", 6000, ordered=True) == (13, b"abc")
+
+
+def test_a_request_has_at_most_255_indices() -> None:
+    reassembler = Reassembler()
+    reassembler.receive(part(1, 1000, 1), b"a", 0, ordered=False)
+    ((_, indices, _),) = asked(reassembler, 5000)
+    assert indices == tuple(range(2, 257))
+
+
+def test_nothing_is_asked_for_after_a_late_copy_but_for_a_message_that_comes_again() -> None:
+    reassembler = Reassembler()
+    for header, body in message(0, 5, b"a"):
+        reassembler.receive(header, body, 0, ordered=False)
+    again = message(0, 5, b"a")
+    for header, body in again[:2]:
+        reassembler.receive(header, body, 10, ordered=False)
+    assert reassembler.get_timer() == 60_010
+    reassembler.receive(*again[4], 10, ordered=False)
+    assert asked(reassembler, 5010) == [(1, (3, 4), 0)]
+
+
+def test_questions_by_their_bytes() -> None:
+    def question(attempt: int, version: int | None, message_id: int, start: bytes) -> tuple[int, str]:
+        header = Header.of(message_id, bytes(6), 1, version, 9, 1)
+        ident, body = Missing(header, 0x1099, (2, 3), attempt, start).question()
+        return ident, body.hex(" ", 2)
+
+    assert question(0, None, 0x0801, b"") == (0x8003, "10 9902 0002 0003")
+    assert question(0, 1, 0x0801, bytes(9)) == (0x8003, "1099 0002 0002 0003")
+    assert question(1, 1, 0x0801, b"\0\0\0\x81\0\0") == (0x8800, "00 0000 8102 0002 0003")
+    assert question(1, 1, 0x0801, b"\0\0\0") == (0x8003, "1099 0002 0002 0003")  # the id is not known
+    assert question(1, 1, 0x0704, bytes(9)) == (0x8003, "1099 0002 0002 0003")
+    assert question(2, None, 0x0801, bytes(9)) == (0x8003, "10 9902 0002 0003")
+
+
+def test_a_terminal_that_begins_anew_leaves_nothing() -> None:
+    reassembler = Reassembler()
+    for header, body in message(0, 2, b"a"):
+        reassembler.receive(header, body, 0, ordered=False)
+    reassembler.receive(part(1, 2, 10), b"a", 0, ordered=False)
+    reassembler.clear()
+    assert (len(reassembler), reassembler.get_timer(), reassembler.dropped) == (0, None, ["fragments_restart"])
+    reassembler.receive(part(1, 2, 1), b"a", 0, ordered=False)
+    assert reassembler.get_timer() == 5000  # not taken for a late copy
+
+
+def test_photos_may_be_longer_than_other_messages() -> None:
+    def fill(message_id: int) -> int:
+        reassembler = Reassembler()
+        for index in range(1, 5000):
+            try:
+                reassembler.receive(part(index, 5000, index, message_id), bytes(1000), 0, ordered=True)
+            except RemoteProtocolError:
+                return index
+        return 0
+
+    assert 100 < fill(0x0704) * 1128 // 1024 <= 129
+    assert 2000 < fill(0x0801) * 1128 // 1024 <= 2049
