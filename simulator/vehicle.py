@@ -1,20 +1,26 @@
 """The patrol vehicle's terminal: what it sees on its round becomes JT/T 808 messages on a TCP stream.
 
-It registers once, authenticates on every connection, tells its position in every interval and answers when it
-is asked where it is. The codec, the queue and the backfill are the protocol core's.
+It registers once, authenticates on every connection and tells its position in every interval, more often while it is
+followed. It does what it is asked: texts are shown, settings are kept, the camera takes photos. The codec, the queue,
+the backfill and the answers are the protocol core's.
 """
 
 from __future__ import annotations
 
 from functools import singledispatchmethod
+from random import Random
 
-from protocols.jt808.client import Authenticated, Broken, Located, Registered, Terminal
+from protocols.jt808.client import Authenticated, Broken, Located, MediaTaken, PhotoAsked, Registered, Resent, Terminal
+from protocols.jt808.duties import AreasChanged, Followed, ParametersSet, ParametersTold, Told
 from simulator.bearer import Bearer, e7
+from simulator.camera import photograph
 
 HEARTBEAT = 30_000
 """ms between two signs of life, which the server answers."""
 SILENCE = 90_000
 """ms without a word of the server after which the link is given up: three heartbeats without an answer."""
+PHOTOS_LIMIT = 4
+"""Photos for one order: the demo's camera is not for series of hundreds."""
 
 _IGNITION = 0x1
 _GPS_AND_BEIDOU = 0xC0000
@@ -32,6 +38,7 @@ class VehicleTerminal:
         self._core = Terminal(phone, version=2019, token=token or "", imei="860000000000001", software="GB-SIM 1.0")
         self._heartbeat_at = 0
         self._heard = 0
+        self._follow_at: int | None = None  # the next position while it is followed
         self._mileage = 0.0
         self._last: int | None = None
 
@@ -84,22 +91,30 @@ class VehicleTerminal:
     def receive(self, payload: bytes, now: int) -> list[str]:
         """Takes bytes of the server in any split; returns what is worth a line in the log."""
         self._heard = now
-        notes = (self._take(event) for event in self._core.receive_data(payload))
+        notes = (self._take(event) for event in self._core.receive_data(payload, now))
         return [note for note in notes if note]
 
     def to_send(self, now: int) -> list[bytes]:
         return self._core.data_to_send()
 
     def get_timer(self) -> int | None:
-        return min(self._heartbeat_at, self._heard + SILENCE)
+        due = min(self._heartbeat_at, self._heard + SILENCE)
+        return due if self._follow_at is None else min(due, self._follow_at)
 
     def handle_timer(self, now: int) -> None:
         if now >= self._heard + SILENCE:
             self.closing = True
-        elif now >= self._heartbeat_at:
+            return
+        if now >= self._heartbeat_at:
             self._heartbeat_at = now + HEARTBEAT
             if self.served:
                 self._core.heartbeat()
+        if self._follow_at is not None and now >= self._follow_at:
+            if self._core.duties.followed(now):
+                self._follow_at = now + 1000 * self._core.duties.interval(now)
+                self.tick(now)
+            else:
+                self._follow_at = None
 
     @singledispatchmethod
     def _take(self, event: object) -> str:
@@ -126,6 +141,43 @@ class VehicleTerminal:
     @_take.register
     def _(self, event: Located) -> str:
         return "command: locate"
+
+    @_take.register
+    def _(self, event: Told) -> str:
+        ways = [word for word, on in (("shown", event.display), ("spoken", event.speak)) if on]
+        return f"command: text, {len(event.text)} characters, {' and '.join(ways) or 'kept'}"
+
+    @_take.register
+    def _(self, event: Followed) -> str:
+        self._follow_at = self._heard + 1000 * event.interval if event.interval else None
+        return f"command: a position every {event.interval} s for {event.duration} s"
+
+    @_take.register
+    def _(self, event: PhotoAsked) -> str:
+        count = min(event.photo.count, PHOTOS_LIMIT)
+        random = Random(f"{self.name} {self._heard}")
+        self._core.photos(event, [photograph(event.photo.resolution, random) for _ in range(count)])
+        return f"command: {count} photos"
+
+    @_take.register
+    def _(self, event: ParametersSet) -> str:
+        return f"command: {len(event.ids)} parameters set"
+
+    @_take.register
+    def _(self, event: ParametersTold) -> str:
+        return f"command: {event.count} parameters told"
+
+    @_take.register
+    def _(self, event: AreasChanged) -> str:
+        return f"command: {event.count} areas of shape {event.shape.name.lower()}"
+
+    @_take.register
+    def _(self, event: Resent) -> str:
+        return f"{event.count} fragments sent again"
+
+    @_take.register
+    def _(self, event: MediaTaken) -> str:
+        return f"photo {event.media_id} is safe"
 
     @_take.register
     def _(self, event: Broken) -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.jt808.bcd import GMT8_MS
-from protocols.jt808.downlinks import DOWNLINKS, Downlink, Locate
+from protocols.jt808.downlinks import DOWNLINKS, Downlink
 from protocols.jt808.events import (
     Answer,
     Authentication,
@@ -185,10 +185,6 @@ class Connection:
         self._long.remember(serial, frames)
         self._output += frames
         return serial
-
-    def send_locate(self) -> int:
-        """As ``send(Locate())``."""
-        return self.send(Locate())
 
     def data_to_send(self) -> list[bytes]:
         """All queued frames, in order: one datagram each, or joined for TCP. Empties the queue."""

@@ -6,13 +6,32 @@ from random import Random
 
 import pytest
 
-from protocols.jt808.downlinks import Locate
-from protocols.jt808.events import Authentication, Heartbeat, Positions, Registration
+from protocols.jt808.areas import Circle
+from protocols.jt808.downlinks import (
+    Downlink,
+    Follow,
+    Locate,
+    Photo,
+    QueryParameters,
+    SetCircles,
+    SetParameters,
+    Text,
+)
+from protocols.jt808.events import (
+    Answer,
+    Authentication,
+    Heartbeat,
+    Media,
+    ParametersAnswer,
+    PhotoTaken,
+    Positions,
+    Registration,
+)
 from protocols.jt808.session import Connection
 from protocols.report import Report
 from simulator.bearer import Bearer
 from simulator.city import City, make_city
-from simulator.vehicle import HEARTBEAT, SILENCE, VehicleTerminal
+from simulator.vehicle import HEARTBEAT, PHOTOS_LIMIT, SILENCE, VehicleTerminal
 from simulator.walker import DRIVING, Walker, beat_of_vehicle
 
 START = 1_790_000_000_000
@@ -33,6 +52,8 @@ class Server:
         self.located: list[int] = []
         self.registrations: list[Registration] = []
         self.heartbeats = 0
+        self.answers: list[Answer | ParametersAnswer | PhotoTaken] = []
+        self.photos: list[Media] = []
 
     def receive(self, data: bytes, now: int) -> bytes:
         for event in self.connection.receive_data(data, now):
@@ -50,6 +71,11 @@ class Server:
                 case Heartbeat():
                     self.heartbeats += 1
                     self.connection.acknowledge(event)
+                case Answer() | ParametersAnswer() | PhotoTaken():
+                    self.answers.append(event)
+                case Media():
+                    self.photos.append(event)
+                    self.connection.acknowledge_media(event)
                 case _:
                     raise AssertionError(event)
         return b"".join(self.connection.data_to_send())
@@ -69,6 +95,12 @@ class World:
     def exchange(self, server: Server) -> None:
         while messages := self.client.to_send(self.now):
             self.notes += self.client.receive(server.receive(b"".join(messages), self.now), self.now)
+
+    def ask(self, server: Server, downlink: Downlink) -> int:
+        serial = server.connection.send(downlink)
+        self.notes += self.client.receive(b"".join(server.connection.data_to_send()), self.now)
+        self.exchange(server)
+        return serial
 
     def ticks(self, count: int, server: Server | None) -> None:
         for _ in range(count):
@@ -122,15 +154,69 @@ def test_a_token_that_is_refused_leads_to_a_new_registration(city: City) -> None
     assert len(server.registrations) == 1
 
 
-def test_it_answers_where_it_is(city: City) -> None:
+def served(city: City) -> tuple[World, Server]:
     world, server = World(city), Server()
     world.connect(server)
     world.ticks(1, server)
-    serial = server.connection.send(Locate())
-    world.notes += world.client.receive(b"".join(server.connection.data_to_send()), world.now)
-    world.exchange(server)
+    return world, server
+
+
+def test_it_answers_where_it_is(city: City) -> None:
+    world, server = served(city)
+    serial = world.ask(server, Locate())
     assert server.located == [serial]
     assert world.notes[-1] == "command: locate"
+
+
+@pytest.mark.parametrize(
+    ("downlink", "note"),
+    [
+        (Text("去东街"), "command: text, 3 characters, shown and spoken"),
+        (Text("A", display=False, speak=False), "command: text, 1 characters, kept"),
+        (SetParameters({0x29: 10}), "command: 1 parameters set"),
+        (QueryParameters([0x29]), "command: 1 parameters told"),
+        (SetCircles([Circle(ident=1, latitude=10, longitude=10, radius=5)]), "command: 1 areas of shape circle"),
+    ],
+)
+def test_it_does_what_it_is_asked(city: City, downlink: Downlink, note: str) -> None:
+    world, server = served(city)
+    serial = world.ask(server, downlink)
+    (answer,) = server.answers
+    assert serial == (answer.serial if isinstance(answer, Answer) else answer.answers)
+    assert world.notes[-1] == note
+
+
+def test_it_takes_photos(city: City) -> None:
+    world, server = served(city)
+    serial = world.ask(server, Photo(1, 2, resolution=1))
+    (taken,) = server.answers
+    assert isinstance(taken, PhotoTaken)
+    assert (taken.answers, taken.media_ids) == (serial, (1, 2))
+    assert [(photo.data[:2], photo.data[-2:]) for photo in server.photos] == [(b"\xff\xd8", b"\xff\xd9")] * 2
+    assert len({photo.data for photo in server.photos}) == 2
+    assert all(photo.report is not None and photo.report.latitude is not None for photo in server.photos)
+    assert world.notes[-2:] == ["photo 1 is safe", "photo 2 is safe"]
+    world.ask(server, Photo(1, 5000))
+    assert len(server.photos) == 2 + PHOTOS_LIMIT
+
+
+def test_it_is_followed_for_a_while(city: City) -> None:
+    world, server = served(city)
+    before = len(server.reports)
+    world.ask(server, Follow(2, 7))
+    moments = []
+    while (due := world.client.get_timer()) is not None and due < world.now + HEARTBEAT / 2:
+        world.now = due
+        world.client.handle_timer(due)
+        world.exchange(server)
+        moments.append(due - START - 5000)
+    assert moments == [2000, 4000, 6000, 8000]  # at the last it is over
+    assert len(server.reports) == before + 3
+    world.ask(server, Follow(2, 60))
+    world.ask(server, Follow(0))
+    due = world.client.get_timer()
+    assert due is not None
+    assert due > world.now + 2000
 
 
 def test_heartbeats_and_a_server_that_fell_silent(city: City) -> None:
