@@ -17,6 +17,7 @@ import msgpack
 
 from protocols.report import ALARM_SOS
 from tracker.areas import AreaIndex
+from tracker.clockwatch import Clock, note
 from tracker.coordinates import distance
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
 from tracker.record import ReportRecord
@@ -41,10 +42,12 @@ later is found when the track is read."""
 _DUPLICATE, _FUTURE, _LATE, _SECONDARY, _JUMP, _INACCURATE, _SKEW, _NO_FIX = (int(d) for d in Doubt)
 _DISBELIEVED = int(DISBELIEVED)
 _BACKFILL = int(Mark.BACKFILL)
+_STRANGE = _BACKFILL + 1
+"""More than a point that is known can have."""
 
 _FIELDS = (
     "unit", "device", "seen", "fix_time", "latitude", "longitude", "altitude", "speed", "course", "accuracy",
-    "alarm", "doubts", "device_time", "skew", "battery", "charging", "network", "fix_state", "grid", "cell",
+    "alarm", "doubts", "device_time", "clocks", "battery", "charging", "network", "fix_state", "grid", "cell",
     "distance", "anchor_latitude", "anchor_longitude", "jumps", "jump_latitude", "jump_longitude", "jump_time",
     "marks", "alarm_time", "alarm_device",
 )  # fmt: skip
@@ -72,7 +75,7 @@ class UnitState:
     alarm: int
     doubts: int  # of the newest message
     device_time: int | None
-    skew: int | None  # device clock minus server clock, ms
+    clocks: dict[str, Clock]  # of its devices
     battery: int | None
     charging: bool | None
     network: str | None
@@ -96,6 +99,7 @@ class UnitState:
         self.unit, self.device, self.alarm_device = unit, "", ""
         self.seen = self.alarm = self.doubts = self.jumps = self.marks = self.alarm_time = 0
         self.distance = 0.0
+        self.clocks = {}
 
     def pack(self) -> bytes:
         """The state as stored and published."""
@@ -240,11 +244,14 @@ def advance(state: UnitState, record: Sequence[Any], areas: AreaIndex) -> int:
     live = not marks & _BACKFILL
     if server_time > state.seen:
         state.seen = server_time
-    if device_time is not None and live:
-        state.device_time = device_time
-        state.skew = device_time - server_time
-    if items and live:
-        _read_items(state, items)
+    if live:
+        if device_time is not None:
+            state.device_time = device_time
+            note(state.clocks, device, server_time, device_time, 0)
+        elif fix_time is not None and latitude is not None:
+            note(state.clocks, device, server_time, None, fix_time)
+        if items:
+            _read_items(state, items)
     if latitude is None:
         doubts = _NO_FIX
     else:
@@ -300,7 +307,8 @@ class Pipeline:
     def __init__(self, areas: Callable[[], AreaIndex], *, remembered: int = REMEMBERED) -> None:
         self.states: dict[UnitId, UnitState] = {}
         self._areas = areas
-        self._identities: dict[int, None] = {}
+        self._identities: dict[int, int] = {}
+        """Of each point whether it was known only from what its device had stored."""
         self._remembered = remembered
         self.duplicates = 0
         self.doubted = dict.fromkeys(Doubt, 0)
@@ -310,13 +318,14 @@ class Pipeline:
         if record[7] is not None:
             identity = hash((record[1], record[6], record[7], record[8], record[13], record[14]))
             identities = self._identities
-            if identity in identities:
+            stored = record[15] & _BACKFILL
+            if identities.get(identity, _STRANGE) <= stored:
                 self.duplicates += 1
                 state = self.states.get(record[2])
                 if state is not None and record[4] > state.seen:
                     state.seen = record[4]
                 return False
-            identities[identity] = None
+            identities[identity] = stored
             if len(identities) > self._remembered:
                 for old in list(islice(identities, self._remembered // 8)):
                     del identities[old]
@@ -340,18 +349,26 @@ class Pipeline:
 def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[ReportRecord, int, str | None]]:
     """A track's final flags: each distinct located point in fix-time order with its doubts and its grid.
 
-    Of copies of a point the one received first counts. The result does not depend on the order of arrival.
+    Of copies of a point one sent at once counts before one that the device had stored, then the one received first; the
+    point was received when the first of them was. The result does not depend on the order of arrival.
     """
-    first: dict[tuple[object, ...], ReportRecord] = {}
+    counting: dict[tuple[object, ...], ReportRecord] = {}
+    came: dict[tuple[object, ...], int] = {}
     for record in records:
         if record.latitude is None:
             continue
-        known = first.get(record.identity)
-        if known is None or _received(record) < _received(known):
-            first[record.identity] = record
+        identity = record.identity
+        known = counting.get(identity)
+        if known is None:
+            counting[identity] = record
+        else:
+            counting[identity] = min(record, known, key=_received)
+            came[identity] = min(record.server_time, came.get(identity, known.server_time))
+    for identity, at in came.items():
+        counting[identity] = counting[identity]._replace(server_time=at)
     judged: list[tuple[ReportRecord, int, str | None]] = []
     state = UnitState(UnitId(""))
-    for record in sorted(first.values(), key=_in_time):
+    for record in sorted(counting.values(), key=_in_time):
         # Two devices of one unit may fix in the same millisecond; neither is late because of it.
         doubts = advance(state, record, areas) & ~_LATE
         assert record.latitude is not None
@@ -362,13 +379,10 @@ def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[Repor
 
 
 def _in_time(record: ReportRecord) -> tuple[Any, ...]:
-    """A total order: distinct points never compare equal."""
-    return (
-        record.fix_time, record.server_time, record.device, record.latitude, record.longitude, record.status,
-        record.alarm,
-    )  # fmt: skip
+    """A total order in which distinct points never compare equal, and which does not ask when they came."""
+    return (record.fix_time, record.device, record.latitude, record.longitude, record.status, record.alarm)
 
 
-def _received(record: ReportRecord) -> tuple[int, bytes]:
-    """Which of two copies is the first; those of the same millisecond in an order that is at least always the same."""
-    return (record.server_time, _pack(record))
+def _received(record: ReportRecord) -> tuple[int, int, bytes]:
+    """Which of two copies counts; those of the same millisecond in an order that is at least always the same."""
+    return (record.marks & _BACKFILL, record.server_time, _pack(record))

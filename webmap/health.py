@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.space import MEGABYTE, Level
+from tracker.clockwatch import server_ahead
 from webmap.services import Services
 
 BEHIND_MS = 5000
@@ -72,6 +73,16 @@ def health(services: Services) -> dict[str, Any]:
             "mirror",
             "The live map's link to live state is broken; it is being made again.",
             "实时地图与状态存储的连接中断，正在重连。",
+        )
+    ahead = server_ahead((clock for state in services.mirror.units.values() for clock in state.clocks.values()), now)
+    if ahead is not None:
+        seconds = abs(ahead) // 1000
+        behind_or_ahead, zh = ("ahead of", "快") if ahead > 0 else ("behind", "慢")
+        problem(
+            "clock",
+            f"This server's clock is {seconds} s {behind_or_ahead} those of the devices. Good positions are taken for "
+            "those of another time. Set the clock of this machine, best by NTP.",
+            f"本服务器时钟比终端普遍{zh} {seconds} 秒，正常定位会被当作其他时刻的数据。请校准本机时钟，建议启用 NTP。",
         )
     return {
         "status": "degraded" if problems else "ok",

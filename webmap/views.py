@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tracker.clockwatch import skew_of
 from tracker.intake import Intake
 from tracker.mirror import Mirror
 from tracker.model import Doubt, UnitId
@@ -16,10 +17,14 @@ def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
     about = intake.roster.units[unit]
     state = mirror.units.get(unit)
     devices = intake.roster.devices_of(unit)
+    clocks = state.clocks if state else {}
     view: dict[str, Any] = {
         "id": unit, "kind": about.kind, "name": about.name, "team": about.team, "street": about.street,
         "grid": about.grid or None, "state": mirror.presence(unit).name, "last_message": mirror.last_message(unit),
-        "devices": [{"id": device.id, "protocol": device.protocol} for device in devices],
+        "devices": [
+            {"id": device.id, "protocol": device.protocol, "clock_skew_ms": skew_of(clocks.get(device.id))}
+            for device in devices
+        ],
         "device": devices[0].id if devices else None,
         "position": None,
     }  # fmt: skip
@@ -29,7 +34,8 @@ def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
         view["device"] = state.device
     view |= {
         "alarm": state.alarm, "battery": state.battery, "charging": state.charging, "network": state.network,
-        "fix_state": state.fix_state, "clock_skew_ms": state.skew, "distance_m": round(state.distance, 1),
+        "fix_state": state.fix_state, "clock_skew_ms": skew_of(clocks.get(view["device"])),
+        "distance_m": round(state.distance, 1),
         "doubts": [doubt.name.lower() for doubt in Doubt if state.doubts & doubt and doubt.name],
     }  # fmt: skip
     if state.latitude is not None and state.longitude is not None:

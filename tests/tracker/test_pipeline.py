@@ -12,6 +12,7 @@ from protocols.report import ALARM_SOS
 from tests.tracker.helpers import LAT, LON, NO_AREAS, NOON, record, square, stored
 from tracker import pipeline
 from tracker.areas import AreaIndex
+from tracker.clockwatch import skew_of
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
 from tracker.pipeline import Pipeline, Point, UnitState, advance, judge
 from tracker.record import ReportRecord
@@ -147,12 +148,12 @@ def test_a_doubted_point_moves_nothing_but_the_unit_was_seen(doubted: Any, expec
 def test_a_skewed_point_is_believed() -> None:
     state, doubts = run([record(NOON, server_time=NOON + 700_000, device_time=NOON)])
     assert doubts == [Doubt.SKEW]
-    assert (state.fix_time, state.skew) == (NOON, -700_000)
+    assert (state.fix_time, skew_of(state.clocks["d1"])) == (NOON, -700_000)
 
 
 def test_only_messages_about_now_tell_of_clock_and_battery() -> None:
     state, _ = run([record(device_time=NOON + 400, items={"battery": 80, "charging": True, "net": "4g", "fix": "3d"})])
-    assert (state.device_time, state.skew) == (NOON + 400, -600)
+    assert (state.device_time, skew_of(state.clocks["d1"])) == (NOON + 400, -600)
     assert (state.battery, state.charging, state.network, state.fix_state) == (80, True, "4g", "3d")
     old = record(NOON - 9000, marks=int(Mark.BACKFILL), device_time=NOON - 9000, items={"battery": 99})
     run([old], state)

@@ -1,0 +1,38 @@
+"""What /healthz says of clocks: five phones that agree, one that is alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.server import Server, until
+from tests.webmap.devices import now_ms, phone_report
+
+AHEAD_S = 90
+
+
+def test_a_server_whose_clock_is_behind_that_of_all_devices_says_so(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        phones = [server.register("traccar") for _ in range(5)]
+
+        def report(phone: dict[str, str], ahead: int) -> None:
+            at = now_ms() // 1000 + ahead
+            assert phone_report(server, phone["external_id"], lat=31.2, lon=121.5, timestamp=at).status == 200
+
+        def skew(phone: dict[str, str]) -> int:
+            view = server.get(f"/api/v1/units/{phone['unit']}")
+            assert view["clock_skew_ms"] == view["devices"][0]["clock_skew_ms"]
+            return int(view["clock_skew_ms"])
+
+        for phone in phones[:4]:
+            report(phone, AHEAD_S)
+        report(phones[4], 0)
+        until("the map has them", lambda: all(server.get(f"/api/v1/units/{p['unit']}")["position"] for p in phones))
+        assert abs(skew(phones[0]) - AHEAD_S * 1000) < 30_000
+        assert abs(skew(phones[4])) < 30_000
+        report(phones[4], AHEAD_S)
+        until("the last is there", lambda: skew(phones[4]) > 30_000)
+        health = server.api("GET", "/healthz").json
+        (problem,) = health["problems"]
+        assert problem["what"] == "clock"
+        assert "behind" in problem["text"]
+        assert "慢" in problem["zh"]
