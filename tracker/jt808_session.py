@@ -23,11 +23,12 @@ from protocols.jt808 import (
     TimeRequest,
 )
 from storage.journal import JournalFull
-from tracker.commands_jt808 import ANSWERS, PHOTO_ANSWERS, downlink, readable, told
 from tracker.commands_model import Command
 from tracker.intake import Intake
+from tracker.jt808_asking import Asking
 from tracker.links import Links
 from tracker.media import Taken
+from tracker.model import DeviceId
 from tracker.roster import Carrier
 
 PROTOCOL = "jt808"
@@ -35,8 +36,6 @@ WAITING_LIMIT = 64
 """Messages of one terminal that wait for the disk before its link is read no further: a batch of backlog is one."""
 MEDIA_WEIGHT = 16
 """What a photo that waits for the disk counts: four of them, of up to 2 MB, are as much as one terminal may have."""
-ASKED_LIMIT = 64
-"""Messages of ours whose answers are known as such. Four commands are unanswered at a time; photos come later."""
 
 
 class JT808Session:
@@ -58,10 +57,11 @@ class JT808Session:
         self._close = close
         self._clock = clock
         self._timer: Any = None
+        self._timer_due = 0
         self._core = Connection(misflagged=intake.roster.misflagged)
         self._carrier: Carrier | None = None
         self._arrived: list[Positions] = []
-        self._asked: dict[int, str] = {}
+        self._asking = Asking(self._core, links)
         self.waiting = 0
         self.authenticated = False
         self.on_drained: Callable[[], None] = lambda: None
@@ -98,11 +98,7 @@ class JT808Session:
     def carry_out(self, command: Command) -> bool:
         if not self._core.authenticated:
             return False
-        serial = self._core.send(downlink(command.kind, command.arguments))
-        self._asked.pop(serial, None)  # serials go round
-        self._asked[serial] = command.id
-        if len(self._asked) > ASKED_LIMIT:
-            self._asked.pop(next(iter(self._asked)))
+        self._asking.ask(command)
         self._flush()
         return True
 
@@ -119,7 +115,11 @@ class JT808Session:
         self._store_arrived()
         self._flush()
         due = self._core.get_timer()
-        if due is not None and self._timer is None:
+        # A timer that is early costs one look; moving it with each fragment would cost more.
+        if due is not None and (self._timer is None or due < self._timer_due):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_due = due
             self._timer = self._clock.callLater(max(0, due - self._intake.wall()) / 1000, self._due)
 
     def _due(self) -> None:
@@ -149,8 +149,7 @@ class JT808Session:
                     self._core.acknowledge(event)
                 self._flush()
                 for event in arrived:
-                    if event.answers is not None and event.answers in self._asked:
-                        self._located(self._asked[event.answers], carrier, event, first)
+                    self._asking.located(event, carrier.device.id, first > 0)
             self.on_drained()
 
         self.waiting += len(arrived)
@@ -158,15 +157,6 @@ class JT808Session:
             self._intake.submit(carrier, reports, stored)
         except JournalFull:
             self.waiting -= len(arrived)
-
-    def _located(self, command: str, carrier: Carrier, event: Positions, first: int) -> None:
-        """What a terminal answered to a locate is on disk, or (``first`` 0) was not to be kept."""
-        text, zh = "", ""
-        if not first:
-            text, zh = "the position is not kept: off duty, or impossible", "位置未保存：不在岗或数值不合理"
-        elif all(report.latitude is None for report in event.reports):
-            text, zh = "the terminal has no fix", "终端未定位"
-        self._links.answered(command, carrier.device.id, bool(first), text, zh)
 
     def _positions(self, event: Positions) -> None:
         self._arrived.append(event)
@@ -205,32 +195,10 @@ class JT808Session:
     def _time_request(self, event: TimeRequest) -> None:
         self._core.answer_time(event, self._intake.wall())
 
-    def _answer(self, event: Answer) -> None:
+    def _answer(self, event: Answer | ParametersAnswer | PhotoTaken) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
-        command, carrier = self._asked.get(event.serial), self._carrier
-        if command is None or carrier is None:
-            return
-        if event.result == Result.OK:
-            self._links.accepted(command, carrier.device.id)
-        else:
-            self._links.answered(command, carrier.device.id, False, *told(ANSWERS, event.result))
-
-    def _parameters(self, event: ParametersAnswer) -> None:
-        self._intake.counters.messages[PROTOCOL] += 1
-        command, carrier = self._asked.get(event.answers), self._carrier
-        if command is not None and carrier is not None:
-            result = {"parameters": readable(event.values)}
-            self._links.answered(command, carrier.device.id, True, result=result)
-
-    def _photo_taken(self, event: PhotoTaken) -> None:
-        self._intake.counters.messages[PROTOCOL] += 1
-        command, carrier = self._asked.get(event.answers), self._carrier
-        if command is None or carrier is None:
-            return
-        if event.result == Result.OK:
-            self._links.photos_taken(command, carrier.device.id, event.media_ids)
-        else:
-            self._links.answered(command, carrier.device.id, False, *told(PHOTO_ANSWERS, event.result))
+        if self._carrier is not None:
+            _ANSWERS[type(event)](self._asking, event, self._carrier.device.id)
 
     def _media(self, event: Media) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
@@ -260,9 +228,15 @@ _HANDLERS: dict[type, Callable[[JT808Session, Any], None]] = {
     Logout: JT808Session._logout,
     TimeRequest: JT808Session._time_request,
     Answer: JT808Session._answer,
-    ParametersAnswer: JT808Session._parameters,
-    PhotoTaken: JT808Session._photo_taken,
+    ParametersAnswer: JT808Session._answer,
+    PhotoTaken: JT808Session._answer,
     Media: JT808Session._media,
     Refused: JT808Session._refused,
 }
 """What is done about each event of the core."""
+_ANSWERS: dict[type, Callable[[Asking, Any, DeviceId], None]] = {
+    Answer: Asking.answer,
+    ParametersAnswer: Asking.parameters,
+    PhotoTaken: Asking.photo_taken,
+}
+"""Those that answer what we have asked."""

@@ -14,9 +14,6 @@ from tracker.roster import Carrier, duty_at
 Told = Callable[[bool, Photo | None], None]
 """(whether the terminal is to be told that we have it, the photo if it is a new one that is kept)."""
 
-FRESH = 60_000
-"""ms within which a photo's position is one of about now."""
-
 
 class Photos:
     """Takes photos in and keeps the index of those that are."""
@@ -83,8 +80,6 @@ class Photos:
         """The position first: commits keep the order, so with the photo it is on disk too."""
         try:
             if report is not None and report.latitude is not None:
-                if report.fix_time is not None and photo.received - report.fix_time > FRESH:
-                    report.live = False  # it waited for a link, which says nothing about the terminal's clock
                 self._intake.submit(carrier, [report], lambda first: None)
             self._intake.note([("photo", photo.id, photo.fields())], lambda first: ended(first is not None))
         except JournalFull:
