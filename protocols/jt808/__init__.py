@@ -1,9 +1,9 @@
 """JT/T 808, the protocol of vehicle terminals, in its 2011, 2013 and 2019 forms; modelled on public sources.
 
-Bytes: framing.py, header.py, fragments.py (in) and outbox.py (out). Meaning: messages.py, positions.py, items.py, bcd.py,
-media.py; what a platform asks in downlinks.py, areas.py and parameters.py. The conversation: states.py (the table),
-events.py, readers.py (bodies into events), session.py (our side), and the terminal's for simulator and tests: client.py,
-client_events.py and duties.py.
+Bytes: framing.py, header.py, fragments.py (in) and outbox.py (out). Meaning: messages.py, positions.py, items.py,
+bcd.py, media.py; what a platform asks: downlinks.py, areas.py, parameters.py. The conversation: states.py (the table),
+events.py, readers.py (bodies into events), session.py (our side); the terminal's, for simulator and tests, is in
+client.py, client_events.py and duties.py.
 Wire and choices for readers outside: docs/wire/jt808.md.
 """
 

@@ -3,9 +3,9 @@
 The shell feeds reads (or datagrams) and the time, looks at the events, does what they ask for, and answers with the
 verbs. Answers that need no decision are queued by the core itself: 0x8001 with result 1 before authentication and for
 a foreign terminal, 2 for a body that cannot be read, 3 for what is unsupported or encrypted, 0 for the fragments of a
-photo that is not complete yet; requests for missing fragments; fragments of ours that a terminal wants again. Frames whose
-check code or length is wrong are not answered: nothing in them can be believed. 0x0001 and messages that only a
-platform sends are never answered, or two programs could answer each other for ever.
+photo that is not complete yet; requests for missing fragments; fragments of ours that a terminal wants again.
+Frames whose check code or length is wrong are not answered: nothing in them can be believed. 0x0001 and messages that
+only a platform sends are never answered, or two programs could answer each other for ever.
 
 Nothing that a peer sends raises. See states.py for the order of things and fragments.py for long messages.
 """
