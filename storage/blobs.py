@@ -60,8 +60,7 @@ class Blobs:
             if path.suffix == _PART:
                 path.unlink()
             else:
-                self.used += path.stat().st_size
-                self.count += 1
+                self._count(1, path.stat().st_size)
 
     @property
     def full(self) -> bool:
@@ -75,23 +74,29 @@ class Blobs:
         """
         if self.full or self.used + len(data) > self._limit or self.waiting + len(data) > self._most_waiting:
             raise BlobsFull(f"{self.used} bytes in {self.count} files, {self.waiting} waiting")
+        # Counted from here on: what waits must not be more than there is room for.
         self.waiting += len(data)
+        self._count(1, len(data))
 
         def written(new: bool) -> None:
             self.waiting -= len(data)
-            if new:
-                self.used += len(data)
-                self.count += 1
+            if not new:
+                self._count(-1, -len(data))
             done(True)
 
         def failed(failure: Failure) -> None:
             self.waiting -= len(data)
+            self._count(-1, -len(data))
             self._log.error("a file could not be written: {reason}", reason=failure.getErrorMessage())
             done(False)
 
         d = deferToThreadPool(self._reactor, self._pool, self._write, self._folder / name, data)
         d.addCallbacks(written, failed)
         d.addErrback(lambda failure: self._log.failure("after a file was written", failure=failure))
+
+    def _count(self, files: int, size: int) -> None:
+        self.count += files
+        self.used += size
 
     def _write(self, path: Path, data: bytes) -> bool:
         """In a thread; whether it is a new file."""
