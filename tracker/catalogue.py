@@ -18,6 +18,7 @@ from protocols.gt06 import Gt06
 from protocols.h02 import H02
 from protocols.nmea import IDS as NMEA_IDS
 from protocols.nmea import NmeaCore
+from protocols.watch import Watch
 from tracker.commands_model import KINDS
 
 
@@ -121,6 +122,14 @@ _ENTRIES = (
         ids=r"[0-9]{1,20}",
         ids_told=("an H02 tracker is named by up to 20 digits", "H02 定位器以至多 20 位数字标识"),
         door=Door(5013, ("tcp", "udp"), H02, quiet_s=600),
+    ),
+    DeviceProtocol(
+        "watch",
+        "GPS watch",
+        False,
+        ids=r"[0-9]{5,20}",
+        ids_told=("a watch is named by 5 to 20 digits, usually 10", "手表以 5 至 20 位数字标识，通常为 10 位"),
+        door=Door(5093, ("tcp",), Watch, quiet_s=900),
     ),
 )
 
