@@ -58,11 +58,10 @@ class Client:
     async def ready(self) -> None:
         """Check that the server answers commands, and load our functions if it takes writes. Raises one of
         :data:`Unavailable`."""
-        await cast(Any, self._redis.ping())
         try:
             await self._load()
         except ResponseError as error:
-            # On a full disk it answers reads only. What it holds can be shown; our functions are for writers.
+            # On a full disk it answers reads only, and not even a ping. What it holds can be shown all the same.
             if not refuses_writes(error):
                 raise
         self._on_ready()

@@ -12,6 +12,7 @@ has returned, or with None when it failed; nothing may change state or be acknow
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import uuid
@@ -28,6 +29,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
+
+from storage.space import free_bytes
 
 Record = tuple[Any, ...]
 Done = Callable[[int | None], None]
@@ -46,6 +49,9 @@ CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRI
 """
 
 
+ROOM = 1 << 20
+"""Bytes that must be free before anything is written: SQLite maps the index of its log into memory, and a page of
+that for which the disk has no block ends the process."""
 _INSERT = "INSERT INTO batch VALUES(?,?,?,?,?)"
 
 
@@ -117,6 +123,7 @@ class Journal:
         self._under_way = 0
         self._timer: Any = None
         self._db: sqlite3.Connection | None = None
+        self._spent = False
         self._doubt: tuple[str, list[_Row]] | None = None
         self._untold: deque[_Group] = deque()
         self._untold_records = 0
@@ -212,15 +219,17 @@ class Journal:
             self._write(rows)
 
     def _write(self, rows: list[_Row]) -> None:
+        if free_bytes(self._folder) < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         received = rows[0][2]
         try:
             self._undo()
             today = day_of(received)
             day = max(today, self._day)
-            if self._db is None or day != self._day:
+            if self._db is None or self._spent or day != self._day:
+                fresh = _open(self._folder / f"{day}.db", self.id)
                 self._close_file()
-                self._db = _open(self._folder / f"{day}.db", self.id)
-                self._day = day
+                self._db, self._day, self._spent = fresh, day, False
             if today < day:
                 self._db.execute("INSERT OR IGNORE INTO about VALUES('earlier', ?)", (today,))
             self._doubt = (day, rows)
@@ -233,8 +242,15 @@ class Journal:
                 self._db.execute("COMMIT")
             self._doubt = None
         except BaseException:
-            # A handle that met a full disk may keep the error; the next commit opens the file anew.
-            self._close_file()
+            # A handle that met a full disk may keep the error; the next commit opens the file anew. This one stays
+            # until then: the last one that is closed takes the memory map of the log's index with it, and making a
+            # new one on a disk that is full kills the process (SIGBUS) where a page is more than one block.
+            self._spent = True
+            if self._db is not None and self._db.in_transaction:
+                try:
+                    self._db.execute("ROLLBACK")
+                except sqlite3.Error:
+                    self._close_file()
             raise
 
     def _undo(self) -> None:
@@ -331,7 +347,7 @@ class Journal:
         """The journal's id and last record number, from the newest file that has any."""
         identity, last = "", 0
         for path in reversed(day_files(self._folder)):
-            with _reading(path) as db:
+            with _reading(path, False) as db:
                 if not _has_tables(db):
                     continue
                 row = db.execute("SELECT value FROM about WHERE key='journal'").fetchone()
@@ -342,6 +358,9 @@ class Journal:
                     break
         return identity or uuid.uuid4().hex, last
 
+    def _has_open(self, path: Path) -> bool:
+        return self._db is not None and path.stem == self._day
+
     def read(self, first: int, limit: int, *, rare: bool = False) -> list[Batch]:
         """Committed batches from the one that holds record ``first`` on, up to about ``limit`` records.
 
@@ -351,7 +370,7 @@ class Journal:
         batches: list[Batch] = []
         count, last = 0, self.last
         for path in day_files(self._folder):
-            for batch in _rows(path, first, last, rare):
+            for batch in _rows(path, first, last, rare, self._has_open(path)):
                 batches.append(batch)
                 count += len(batch.records)
                 if count >= limit:
@@ -362,9 +381,9 @@ class Journal:
         """Batches received between two times (ms, both included), in order. For a thread: it reads whole days."""
         first_day, last_day, last = day_of(received_from), day_of(received_to), self.last
         for path in day_files(self._folder):
-            if path.stem < first_day or (path.stem > last_day and not _has_earlier(path)):
+            if path.stem < first_day or (path.stem > last_day and not _has_earlier(path, self._has_open(path))):
                 continue
-            for batch in _rows(path, 0, last, False):
+            for batch in _rows(path, 0, last, False, self._has_open(path)):
                 if received_from <= batch.received <= received_to:
                     yield batch
 
@@ -406,26 +425,30 @@ def _sync_names(folder: Path) -> None:
 
 
 class _reading:
-    """A read-only connection for one ``with`` block."""
+    """A read-only connection for one ``with`` block. ``is_open``: the writer has the file open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, is_open: bool) -> None:
         self._path = path
+        self._is_open = is_open
 
     def __enter__(self) -> sqlite3.Connection:
-        try:
-            self._db = self._connect("mode=rw")  # and not rwc: a file that was deleted a moment ago must not come back
-        except sqlite3.OperationalError:
-            # Even a reader writes an index beside the log, for which a full disk has no room. A file without a log is
-            # whole and nobody writes to it: it is read as it lies there.
-            log = self._path.with_name(self._path.name + "-wal")
-            if log.exists() and log.stat().st_size:
-                raise
+        if free_bytes(self._path.parent) >= ROOM:
+            self._db = self._connect("mode=rw")  # and not rwc: a file deleted a moment ago must not come back empty
+            return self._db
+        # Even a reader makes an index of the log, for which there is no room. A file without a log is read as it lies
+        # there. One with a log is read with the index that its writer has, or if it has none with one in memory.
+        log = self._path.with_name(self._path.name + "-wal")
+        if not (log.exists() and log.stat().st_size):
             self._db = self._connect("mode=ro&immutable=1")
+        else:
+            self._db = self._connect("mode=rw", alone=not self._is_open)
         return self._db
 
-    def _connect(self, how: str) -> sqlite3.Connection:
+    def _connect(self, how: str, *, alone: bool = False) -> sqlite3.Connection:
         db = sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", isolation_level=None, uri=True)
         try:
+            if alone:
+                db.execute("PRAGMA locking_mode=EXCLUSIVE")
             db.execute("PRAGMA busy_timeout=2000")
             db.execute("PRAGMA query_only=1")
             (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -446,15 +469,15 @@ def _has_tables(db: sqlite3.Connection) -> bool:
     return bool(db.execute(query).fetchone()[0] == 2)
 
 
-def _has_earlier(path: Path) -> bool:
+def _has_earlier(path: Path, is_open: bool) -> bool:
     """True for a file that was written on after the clock had been set back to an earlier day."""
-    with _reading(path) as db:
+    with _reading(path, is_open) as db:
         return _has_tables(db) and db.execute("SELECT 1 FROM about WHERE key='earlier'").fetchone() is not None
 
 
-def _rows(path: Path, first: int, last: int, rare: bool) -> Iterator[Batch]:
+def _rows(path: Path, first: int, last: int, rare: bool, is_open: bool) -> Iterator[Batch]:
     where = "rare > 0 AND " if rare else ""
-    with _reading(path) as db:
+    with _reading(path, is_open) as db:
         if not _has_tables(db):
             return
         start = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (first,)).fetchone()[0] or 0

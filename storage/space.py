@@ -26,6 +26,8 @@ from twisted.python.threadpool import ThreadPool
 
 MEGABYTE = 1 << 20
 NAME = "reserve"
+LEAST = 4 * MEGABYTE
+"""The second limit of a small reserve: well above what the journal wants to see free before it writes."""
 _NO_ALLOCATION = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -63,9 +65,9 @@ class Space:
         every: float = 1.0,
     ) -> None:
         self.reserve = reserve
-        self.low = reserve
-        self.critical = reserve // 8
-        self.regain = 2 * reserve + self.critical
+        self.critical = max(reserve // 8, LEAST)
+        self.low = max(reserve, 2 * self.critical)
+        self.regain = reserve + self.low + self.critical
         self._folder = folder
         self._path = folder / NAME
         self._reactor = reactor

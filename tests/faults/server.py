@@ -224,6 +224,11 @@ class Server:
             self._token = json.loads(answer)["token"]
         return self._token
 
+    def login_again(self) -> str:
+        """A new session, made now."""
+        self._token = ""
+        return self.session()
+
     def _request(
         self, method: str, path: str, payload: bytes | None, headers: dict[str, str]
     ) -> tuple[int, dict[str, str], bytes]:

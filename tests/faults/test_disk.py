@@ -3,17 +3,16 @@ when the disk is well the server goes on without a restart."""
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from tests.faults.disks import full, small_disk
 from tests.faults.fleet import Device, found_city
 from tests.faults.server import Server, until
 from tests.faults.tracing import STRACE, may_trace
@@ -53,17 +52,8 @@ def syncs_fail(server: Server) -> Iterator[None]:
 @contextmanager
 def disk_full(server: Server) -> Iterator[None]:
     """A real full file system below journal, log and Valkey."""
-    ballast = server.data / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"\0" * 65536)
-    with ballast.open("ab", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"\0")
-    try:
+    with full(server.data):
         yield
-    finally:
-        ballast.unlink()
 
 
 def _fails_and_recovers(
@@ -118,19 +108,8 @@ def test_syncs_fail(server: Server, fleet: list[Device]) -> None:
 
 
 def test_disk_full(server: Server) -> None:
-    mount = shutil.which("mount")
-    if mount is None or os.getuid() != 0:
-        pytest.skip("a small file system can be mounted by root only")
-    server.data.mkdir()
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(server.data)], capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
-    try:
+    with small_disk(server.data, 48):
+        fleet = found_city(server.data, 200)
         with server:
-            fleet = found_city(server.data, 200)
             server.start()
             print("ENOSPC:", _fails_and_recovers(server, fleet, disk_full))
-    finally:
-        subprocess.run(["umount", str(server.data)], check=True)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from storage.journal import ROOM
 from storage.space import MEGABYTE, NAME, Level, Space, free_bytes
 from tests.storage.helpers import Hands
 
-RESERVE = 8 * MEGABYTE
+RESERVE = 16 * MEGABYTE
 PLENTY = 100 * MEGABYTE
 
 
@@ -66,21 +67,22 @@ def test_the_reserve_is_really_there(tmp_path: Path) -> None:
 def test_both_limits_and_the_way_back(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     disk.start()
+    assert (disk.space.low, disk.space.critical) == (RESERVE, 4 * MEGABYTE)
     disk.fill(RESERVE)
     assert (disk.second(), disk.space.may_store_extras()) == (Level.OK, True)
     disk.fill(RESERVE - 1)
     assert (disk.second(), disk.space.may_store_extras()) == (Level.LOW, False)
     disk.fill(RESERVE + 1)
     assert disk.second() is Level.LOW, "no flapping at the limit"
-    disk.fill(RESERVE + RESERVE // 8)
+    disk.fill(disk.space.low + disk.space.critical)
     assert disk.second() is Level.OK
-    disk.fill(RESERVE // 8)
+    disk.fill(disk.space.critical)
     assert disk.second() is Level.LOW
     assert disk.path.exists()
-    disk.fill(RESERVE // 8 - 1)
+    disk.fill(disk.space.critical - 1)
     assert disk.second() is Level.CRITICAL
     assert not disk.path.exists()
-    assert disk.space.free == RESERVE // 8 - 1 + RESERVE
+    assert disk.space.free == disk.space.critical - 1 + RESERVE
     assert disk.space.released == 1
     disk.fill(disk.space.regain - 1)
     assert disk.second() is Level.CRITICAL
@@ -188,6 +190,13 @@ def test_a_disk_that_does_not_answer_gets_one_question(tmp_path: Path) -> None:
     disk.space.stop()
     disk.hands.clock.advance(5)
     assert not disk.hands.jobs
+
+
+@pytest.mark.parametrize("megabytes", [1, 8, 31, 64, 512])
+def test_the_limits_are_in_order_whatever_the_size(tmp_path: Path, megabytes: int) -> None:
+    space = Space(tmp_path, megabytes * MEGABYTE, None, None, ask=lambda _: PLENTY)  # type: ignore[arg-type]
+    assert ROOM < space.critical < space.low < space.regain - space.reserve
+    assert space.reserve <= space.low
 
 
 def test_what_is_free_is_asked_of_the_system(tmp_path: Path) -> None:
