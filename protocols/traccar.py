@@ -95,6 +95,10 @@ _NAMES = frozenset(
 """The query form's keys that we know; every other is an attribute."""
 
 
+_SHORT = {"acc": "accuracy", "alt": "altitude", "dir": "bearing", "ischarging": "charge"}
+"""What GPSLogger calls them; its ``spd`` is in m/s."""
+
+
 def _query_fields(query: bytes, body: bytes) -> _Fields:
     values: dict[str, Any] = {}
     extras: dict[str, Any] = {}
@@ -109,6 +113,13 @@ def _query_fields(query: bytes, body: bytes) -> _Fields:
                 values[name] = value.strip()
             else:
                 extras[name] = typed(value)
+    if "spd" in extras:  # GPSLogger, registered as such an app; nobody else says that
+        for short, name in _SHORT.items():
+            if short in extras:
+                values.setdefault(name, extras.pop(short))
+        metres = number_of(extras.pop("spd"))
+        if metres is not None:
+            values.setdefault("speed", metres * 100 / CMS_PER_KNOT)
     values["device"] = values.get("id") or values.get("deviceid")
     return _Fields(values, extras, CMS_PER_KNOT, 1, None)
 

@@ -249,6 +249,16 @@ def test_too_many_fields() -> None:
     assert len(attributes) == ATTRIBUTE_LIMIT
 
 
+def test_short_names_of_gpslogger() -> None:
+    short: dict[str, Any] = {"acc": 4.8, "alt": 41.0, "dir": 271.5, "ischarging": "true", "spd": 1.4, "sat": 11}
+    made = query(**short).report
+    assert (made.accuracy, made.altitude, made.course, made.speed) == (48, 41, 272, 140)
+    assert items(made) == {"charging": True, "attributes": {"sat": 11}}
+    assert query(spd=1.4, speed=1).report.speed == 51, "what the form itself says counts"
+    # Without its speed they may be anybody's: acc is a vehicle's ignition too.
+    assert items(query(acc=1, alt=2).report) == {"attributes": {"acc": 1, "alt": 2}}
+
+
 def test_golden_requests() -> None:
     report = Report(
         FIX, 600000000, -300000000, 12, 514, 90, 43, alarm=ALARM_SOS, items={"battery": 85, "charging": True}
