@@ -2,6 +2,7 @@
 
 import { api, toLogin } from "./api.js";
 import { BasemapLayer } from "./basemap_layer.js";
+import { Basemaps } from "./basemaps.js";
 import { Card } from "./card.js";
 import { Chrome } from "./chrome.js";
 import { copyText } from "./dom.js";
@@ -15,6 +16,7 @@ import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
 import { NamesLayer } from "./names_layer.js";
 import { Preferences } from "./prefs.js";
+import { plane } from "./projection.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
 import { Theme } from "./theme.js";
@@ -64,6 +66,16 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
   ended: toLogin,
 });
 
+const basemaps = new Basemaps({
+  map, prefs, theme,
+  drawn: () => (model.basemap?.shapes.length ?? 0) > 0,
+  onChange: groundChanged,
+  onTrouble: (away) => {
+    chrome.notice(t(away ? "ground_away" : "ground_back"), away ? "warn" : "good");
+    redrawGrids();
+  },
+});
+model.basemaps = basemaps;
 const basemap = new BasemapLayer(model);
 model.basemap = basemap;
 const gridsLayer = new GridsLayer(model);
@@ -221,6 +233,7 @@ prefs.onChange((name, value) => {
 theme.onChange(redrawAll);
 onLanguage(() => {
   chrome.translate();
+  basemaps.translate();
   card.update(true);
   list.update();
   redrawAll();
@@ -228,6 +241,12 @@ onLanguage(() => {
 
 function redrawAll() {
   chrome.layers();
+  for (const layer of layers) layer.redraw();
+}
+
+/** Another base map lies there, and with `convert` the whole plane is another: all that is drawn moves with it. */
+function groundChanged(convert) {
+  if (convert) for (const part of [units, grids, basemap]) part.move(convert);
   for (const layer of layers) layer.redraw();
 }
 
@@ -249,6 +268,10 @@ const actions = {
   trails: () => prefs.set("trails", TRAILS[(TRAILS.indexOf(trails()) + 1) % TRAILS.length]),
   grids: () => toggle("grids"),
   cells: () => toggle("cells"),
+  ground: () => {
+    const name = basemaps.next();
+    if (name) chrome.notice(t("ground_shown", { name }));
+  },
   language: () => prefs.set("language", language() === "zh" ? "en" : "zh"),
   theme: () => theme.toggle(),
   wall: () => toggle("wall"),
@@ -311,6 +334,7 @@ feed.watch(mapView.box(), null);
 feed.connect();
 load("basemap", api.basemap, (collection) => {
   basemap.load(collection);
+  basemaps.translate();
   names.redraw();
 });
 load("grids", api.grids, (collection) => {
@@ -321,4 +345,4 @@ load("grids", api.grids, (collection) => {
 });
 
 // For the tests and for a person at the browser's console; nothing here depends on it.
-window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, mapView };
+window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, basemaps, plane, mapView };

@@ -1,7 +1,7 @@
 // The city's own vector map, drawn quietly: it is the ground on which the units are read.
 
 import { CanvasLayer } from "./canvas_layer.js";
-import { flatten, inSight, metresPerUnit, trace } from "./geo.js";
+import { flatten, inSight, metresPerUnit, movePairs, moveShape, trace } from "./geo.js";
 import { language } from "./i18n.js";
 import { FONT, plain } from "./labels.js";
 
@@ -46,6 +46,16 @@ export const BasemapLayer = CanvasLayer.extend({
     this.redraw();
   },
 
+  /** The map's plane has changed (projection.js). */
+  move(convert) {
+    for (const shape of this.shapes) moveShape(shape, convert);
+    for (const label of this.labels) {
+      const at = [label.x, label.y];
+      movePairs(at, 0, 2, convert);
+      [label.x, label.y] = at;
+    }
+  },
+
   /** Street names run along their streets: each label takes the slope of the nearest piece of its namesake. */
   turnLabels() {
     const lines = this.shapes.filter((shape) => shape.kind in STREETS && shape.name);
@@ -68,6 +78,7 @@ export const BasemapLayer = CanvasLayer.extend({
   },
 
   paint(ctx, view) {
+    if (this.model.basemaps.shown) return; // pictures lie there instead
     const { colors } = this.model.theme;
     ctx.fillStyle = colors.land;
     ctx.fillRect(0, 0, view.width, view.height);
@@ -127,6 +138,7 @@ export const BasemapLayer = CanvasLayer.extend({
   /** Drawn by the layer of the names; `places` already holds the names of the grids. */
   names(ctx, view, colors, places) {
     const words = [];
+    if (this.model.basemaps.shown) return words;
     const enlarged = this.model.prefs.get("wall") ? 1.35 : 1;
     for (const [index, label] of this.labels.entries()) {
       const style = LABEL_STYLE[label.of] ?? LABEL_STYLE.station;

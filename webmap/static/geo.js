@@ -1,21 +1,13 @@
-// Web Mercator by hand: places become numbers between 0 and 1 once, a view turns them into pixels with one
-// multiplication each. Leaflet's own projection makes an object per point, too slow for thousands per frame.
+// Shapes on the map's plane (projection.js): GeoJSON made flat, drawn, and asked whether it is in sight.
 
-export function mercatorX(lon) {
-  return (lon + 180) / 360;
-}
-
-export function mercatorY(lat) {
-  const sine = Math.sin((Math.max(-85, Math.min(85, lat)) * Math.PI) / 180);
-  return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
-}
+import { plane } from "./projection.js";
 
 /** Metres on the ground for one unit of Mercator length at this latitude. */
 export function metresPerUnit(lat) {
   return 40_075_016.686 * Math.cos((lat * Math.PI) / 180);
 }
 
-/** A GeoJSON geometry as {rings: [Float64Array x,y,x,y...], box, closed, parts} in Mercator numbers. */
+/** A GeoJSON geometry as {rings: [Float64Array x,y,x,y...], box, closed, parts} in numbers of the plane. */
 export function flatten(geometry) {
   const lists = {
     Point: (c) => [[c]],
@@ -29,16 +21,35 @@ export function flatten(geometry) {
   const rings = lists(geometry.coordinates).map((line) => {
     const flat = new Float64Array(line.length * 2);
     line.forEach(([lon, lat], i) => {
-      const x = (flat[2 * i] = mercatorX(lon));
-      const y = (flat[2 * i + 1] = mercatorY(lat));
-      box[0] = Math.min(box[0], x);
-      box[1] = Math.min(box[1], y);
-      box[2] = Math.max(box[2], x);
-      box[3] = Math.max(box[3], y);
+      const [x, y] = plane.place(lat, lon);
+      flat[2 * i] = x;
+      flat[2 * i + 1] = y;
+      widen(box, x, y);
     });
     return flat;
   });
   return { rings, box, closed: geometry.type.endsWith("Polygon") };
+}
+
+function widen(box, x, y) {
+  box[0] = Math.min(box[0], x);
+  box[1] = Math.min(box[1], y);
+  box[2] = Math.max(box[2], x);
+  box[3] = Math.max(box[3], y);
+}
+
+/** Moves a flattened geometry to another plane; `convert` is what Plane.use() answered. */
+export function moveShape(shape, convert) {
+  shape.box.splice(0, 4, Infinity, Infinity, -Infinity, -Infinity);
+  for (const ring of shape.rings) {
+    movePairs(ring, 0, 2, convert);
+    for (let i = 0; i < ring.length; i += 2) widen(shape.box, ring[i], ring[i + 1]);
+  }
+}
+
+/** Moves the x and y that stand at `from` and behind it in every `step` numbers. */
+export function movePairs(numbers, from, step, convert) {
+  for (let i = from; i + 1 < numbers.length; i += step) [numbers[i], numbers[i + 1]] = convert(numbers[i], numbers[i + 1]);
 }
 
 /** Adds the rings of a flattened geometry to the context's path, in the pixels of `view`. */

@@ -1,7 +1,7 @@
 // Responsibility grids and their cells over the base map: outlines and names, the own grid of the selected unit lit.
 
 import { CanvasLayer } from "./canvas_layer.js";
-import { flatten, inSight, trace } from "./geo.js";
+import { flatten, inSight, moveShape, trace } from "./geo.js";
 import { language } from "./i18n.js";
 import { FONT, plain } from "./labels.js";
 
@@ -26,6 +26,14 @@ export class Grids {
     this.cells = [...this.all.values()].filter((shape) => shape.level === "cell");
   }
 
+  /** The map's plane has changed (projection.js). */
+  move(convert) {
+    for (const shape of this.all.values()) {
+      moveShape(shape, convert);
+      shape.corner = undefined;
+    }
+  }
+
   name(id) {
     if (id === null || id === undefined) return "";
     const properties = this.all.get(String(id))?.properties;
@@ -38,7 +46,7 @@ export class Grids {
     return shape?.level === "cell" && shape.properties.parent ? String(shape.properties.parent) : id;
   }
 
-  /** [west, north, east, south] of all grids in Mercator numbers, or null. */
+  /** [west, north, east, south] of all grids in numbers of the plane, or null. */
   box() {
     if (this.grids.length === 0) return null;
     const boxes = this.grids.map((grid) => grid.box);
@@ -53,8 +61,8 @@ export const GridsLayer = CanvasLayer.extend({
   },
 
   paint(ctx, view) {
-    const { grids, view: looks, theme, prefs } = this.model;
-    const { colors } = theme;
+    const { grids, view: looks, prefs } = this.model;
+    const colors = this.model.basemaps.ink();
     if (prefs.get("cells") && view.zoom >= CELLS_FROM) this.outline(ctx, grids.cells, view, colors.cell, 1);
     if (prefs.get("grids")) this.outline(ctx, grids.grids, view, colors.grid, view.zoom >= 15 ? 1.8 : 1.3);
     const own = looks.unit && grids.all.get(String(looks.unit.grid));
@@ -64,9 +72,15 @@ export const GridsLayer = CanvasLayer.extend({
   outline(ctx, shapes, view, color, width) {
     ctx.beginPath();
     for (const shape of shapes) if (inSight(shape.box, view)) trace(ctx, shape, view);
+    ctx.lineJoin = "round";
+    const { casing } = this.model.basemaps.ink();
+    if (casing) {
+      ctx.strokeStyle = casing;
+      ctx.lineWidth = width + 2;
+      ctx.stroke();
+    }
     ctx.strokeStyle = color;
     ctx.lineWidth = width;
-    ctx.lineJoin = "round";
     ctx.stroke();
   },
 

@@ -16,11 +16,12 @@ export const NamesLayer = CanvasLayer.extend({
 
   paint(ctx, view) {
     const places = new Places();
-    const { grids, basemap, prefs } = this.model;
-    const edition = [view.zoom, language(), prefs.get("grids"), prefs.get("wall"), grids.all.size, basemap.labels.length].join();
+    const { grids, basemap, basemaps, prefs } = this.model;
+    const ground = basemaps.shown?.id ?? basemap.labels.length;
+    const edition = [view.zoom, language(), prefs.get("grids"), prefs.get("wall"), grids.all.size, ground].join();
     if (edition !== this.edition) this.model.unitsLayer?.redraw();
     this.edition = edition;
-    const { colors } = this.model.theme;
+    const colors = basemaps.ink();
     this.words = [...this.model.gridsLayer.names(ctx, view, colors, places), ...this.model.basemap.names(ctx, view, colors, places)];
     for (const word of this.words) {
       if (this.covered.has(word.key)) continue; // half a name under a unit would only be noise

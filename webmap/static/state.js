@@ -1,6 +1,7 @@
 // All units as the feed tells them: the roster (who they are) and the newest state (where, since when).
 
-import { mercatorX, mercatorY } from "./geo.js";
+import { movePairs } from "./geo.js";
+import { plane } from "./projection.js";
 
 export const ONLINE_FIX = 0;
 export const ONLINE_NO_FIX = 1;
@@ -74,9 +75,18 @@ export class Units {
   backfill(id, points) {
     const unit = this.all.get(id);
     if (!unit) return;
-    const byTime = new Map(points.map(([time, lat, lon]) => [time, [time, mercatorX(lon), mercatorY(lat)]]));
+    const byTime = new Map(points.map(([time, lat, lon]) => [time, [time, ...plane.place(lat, lon)]]));
     for (let i = 0; i < unit.trail.length; i += 3) byTime.set(unit.trail[i], unit.trail.slice(i, i + 3));
     unit.trail = [...byTime.values()].sort((a, b) => a[0] - b[0]).flat();
+  }
+
+  /** The map's plane has changed (projection.js). */
+  move(convert) {
+    for (const unit of this.all.values()) {
+      if (unit.lat !== null) [unit.x, unit.y] = plane.place(unit.lat, unit.lon);
+      unit.movedAt = -Infinity;
+      movePairs(unit.trail, 1, 3, convert);
+    }
   }
 
   #unit(id) {
@@ -107,8 +117,7 @@ export class Units {
 
   #place(unit, lat, lon, time, clock) {
     if (unit.lat === lat && unit.lon === lon) return;
-    const x = mercatorX(lon);
-    const y = mercatorY(lat);
+    const [x, y] = plane.place(lat, lon);
     const jump = !unit.near || Math.abs(x - unit.x) + Math.abs(y - unit.y) > 2e-5; // some 600 m: no glide over the city
     const glides = !jump && this.all.size <= GLIDE_UNITS;
     const at = shown(unit, clock);
