@@ -165,7 +165,6 @@ class Gt06:
         report.fix_time = time - self._ahead
         if self._ahead and abs(now - report.fix_time) <= NEAR_MS:
             report.live = True
-        report.device_time = report.fix_time if report.live else None
 
     # -- out
 

@@ -153,7 +153,7 @@ def placed(fix: Fix, items: dict[str, object], *, live: bool, status: int = 0) -
         status << 8 | fix.flags >> 10,
         alarm,
         live,
-        fix.time if live else None,
+        None,
         items or None,
     )
 
@@ -168,7 +168,6 @@ def unplaced(time: int | None, items: dict[str, object], *, live: bool = True, s
         status=status << 8,
         alarm=alarm,
         live=live,
-        device_time=time if live else None,
         items=items or None,
     )
 

@@ -115,8 +115,7 @@ def _report(
         elif where != (0, 0):
             items["unlocated"] = list(where)
     live = time is None or now - time <= LATE_MS
-    device_time = time if live else None
-    return Report(time, latitude, longitude, None, speed, course, None, state, alarm, live, device_time, items or None)
+    return Report(time, latitude, longitude, None, speed, course, None, state, alarm, live, None, items or None)
 
 
 # -- text

@@ -115,7 +115,7 @@ def position(fields: list[str], now: int) -> Report | None:
         state,
         bits_of(items["alarms"]) if "alarms" in items else 0,  # type: ignore[arg-type]
         live,
-        time if live else None,
+        None,
         items or None,
     )
 
