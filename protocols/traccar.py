@@ -1,4 +1,5 @@
-"""The two ways in which Traccar Client reports: a query string or form (up to 8, and all "OsmAnd" apps), or JSON.
+"""The two ways in which Traccar Client reports: a query string or form (up to 8, from 10 on, and all "OsmAnd" apps),
+or JSON (9).
 
 One request is one report, and the answer's status is the acknowledgement; what to answer is in
 docs/wire/phones.md. A reading that makes no sense is left out; a time or a position that makes none refuses
