@@ -28,27 +28,30 @@ CLOCKS_LIMIT = 16
 def note(clocks: MutableMapping[str, Clock], device: str, server_time: int, device_time: int | None, fix: int) -> None:
     """Take in a message about now. ``device_time`` is when the device says it was sent; without it the fix time counts.
 
-    On the per-report path: 0.3 µs.
+    On the per-report path: half a microsecond.
     """
-    if device_time is not None:
-        clock = (device_time - server_time, server_time, 0, 0)
-    else:
-        offset = fix - server_time
-        offset_before, at, best, since = clocks.get(device, _NEVER)
-        age = server_time - since
-        if since == 0 and abs(server_time - at) <= WINDOW_MS:
-            return  # it says when it sends, only not in this message
-        if 0 <= age < WINDOW_MS:
-            clock = (max(offset, offset_before), server_time, max(offset, best), since)
-        else:
-            # The last window counts until the next is full: an offset lasts from ten minutes to twenty.
-            clock = (max(offset, best) if 0 <= age < 2 * WINDOW_MS else offset, server_time, offset, server_time)
-    if device not in clocks and len(clocks) >= CLOCKS_LIMIT:
+    before = clocks.get(device)
+    if before is None and len(clocks) >= CLOCKS_LIMIT:
         del clocks[min(clocks, key=lambda name: clocks[name][1])]
-    clocks[device] = clock
-
-
-_NEVER: Clock = (0, -(1 << 62), 0, 0)
+    if device_time is not None:
+        clocks[device] = (device_time - server_time, server_time, 0, 0)
+        return
+    offset = fix - server_time
+    if before is None:
+        clocks[device] = (offset, server_time, offset, server_time)
+        return
+    largest, at, best, since = before
+    if since == 0 and abs(server_time - at) <= WINDOW_MS:
+        return  # it says when it sends, only not in this message
+    age = server_time - since
+    if 0 <= age < WINDOW_MS:
+        if offset > best:
+            best = offset
+        clocks[device] = (offset if offset > largest else largest, server_time, best, since)
+    else:
+        # The last window counts until the next is full: an offset lasts from ten minutes to twenty.
+        largest = best if 0 <= age < 2 * WINDOW_MS and best > offset else offset
+        clocks[device] = (largest, server_time, offset, server_time)
 
 
 def skew_of(clock: Clock | None) -> int | None:
