@@ -10,7 +10,7 @@ type 1), sound alone (0x9101 of type 3) and the phone number for it (parameter 0
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeAlias
@@ -342,15 +342,34 @@ DOWNLINKS: Final[tuple[type, ...]] = (
 )
 """All that may be asked of a terminal: a closed list, and exactly these types."""
 
-_DECODERS: Final[dict[int, Any]] = {
-    kind.message_id: kind.decode for kind in (Text, SetParameters, Follow, SetCircles, SetRectangles, SetPolygon, Photo)
-}
-
 
 def _ids(body: bytes) -> list[int]:
     if not body or len(body) != 1 + 4 * body[0]:
         raise RemoteProtocolError("bad_body", "a list of ids is cut off")
     return [int.from_bytes(body[at : at + 4], "big") for at in range(1, len(body), 4)]
+
+
+def _some_parameters(body: bytes, version: int | None) -> QueryParameters:
+    ids = _ids(body)
+    if not ids:
+        raise RemoteProtocolError("bad_body", "no parameter is asked for")
+    return QueryParameters(ids)
+
+
+def _deletion(shape: Shape) -> Callable[[bytes, int | None], DeleteAreas]:
+    return lambda body, version: DeleteAreas(shape, _ids(body))
+
+
+_DECODERS: Final[dict[int, Callable[[bytes, int | None], Downlink]]] = {
+    **{
+        kind.message_id: kind.decode
+        for kind in (Text, SetParameters, Follow, SetCircles, SetRectangles, SetPolygon, Photo)
+    },
+    **{shape + 1: _deletion(shape) for shape in Shape},
+    0x8104: lambda body, version: QueryParameters(),
+    0x8106: _some_parameters,
+    0x8201: lambda body, version: Locate(),
+}
 
 
 def decode_downlink(message_id: int, body: bytes, version: int | None) -> Downlink:
@@ -359,19 +378,13 @@ def decode_downlink(message_id: int, body: bytes, version: int | None) -> Downli
     Raises ``unsupported`` for ids that are not here, and ``bad_body`` for what cannot be read or what no value of
     ours can be (a parameter out of its range, a polygon of two points).
     """
+    decoder = _DECODERS.get(message_id)
+    if decoder is None:
+        raise RemoteProtocolError("unsupported", f"message {message_id:#06x}")
     try:
-        if message_id == Locate.message_id:
-            return Locate()
-        if message_id in (0x8104, 0x8106):
-            return QueryParameters(_ids(body) if message_id == 0x8106 else ())
-        if message_id - 1 in set(Shape):
-            return DeleteAreas(Shape(message_id - 1), _ids(body))
-        if message_id in _DECODERS:
-            downlink: Downlink = _DECODERS[message_id](body, version)
-            return downlink
+        return decoder(body, version)
     except ValueError as error:
         raise RemoteProtocolError("bad_body", str(error)) from None
-    raise RemoteProtocolError("unsupported", f"message {message_id:#06x}")
 
 
 __all__ = [
