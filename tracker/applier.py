@@ -255,6 +255,7 @@ class Applier:
         if ours and stored <= self._journal.last:
             self.pipeline.load(await self._store.load())
             self.applied = stored
+            await self._remember()
         elif journal_is_behind(ours, stored, self._journal.last):
             self._log.error(
                 "the store is ahead of the journal: the journal counts", stored=stored, journal=self._journal.last
@@ -265,6 +266,20 @@ class Applier:
         if self.applied < self._journal.last:
             self._oldest = self._wall()
             self._log.info("reading the journal", first=self.applied + 1, last=self._journal.last)
+
+    async def _remember(self) -> None:
+        """Know the newest points again: what devices repeat as we were gone is not stored twice. About a second."""
+        start = first = max(1, self.applied + 1 - self.pipeline.remembered)
+        read = self._journal.read
+        while first <= self.applied:
+            batches = await as_future(deferToThreadPool(self._reactor, self._pool, read, first, 4 * STEP_RECORDS))
+            if not batches:
+                break
+            for batch in batches:
+                for number, record in enumerate(batch.records, batch.first):
+                    if start <= number <= self.applied and record[0] == REPORT:
+                        self.pipeline.remember(record)
+            first = batches[-1].last + 1
 
     async def _restore(self, stored: int) -> None:
         """The store lost what came after ``stored``: write the state that we hold, and leave its points to fill."""

@@ -309,7 +309,7 @@ class Pipeline:
         self._areas = areas
         self._identities: dict[int, int] = {}
         """Of each point whether it was known only from what its device had stored."""
-        self._remembered = remembered
+        self.remembered = remembered
         self.duplicates = 0
         self.doubted = dict.fromkeys(Doubt, 0)
 
@@ -326,9 +326,8 @@ class Pipeline:
                     state.seen = record[4]
                 return False
             identities[identity] = stored
-            if len(identities) > self._remembered:
-                for old in list(islice(identities, self._remembered // 8)):
-                    del identities[old]
+            if len(identities) > self.remembered:
+                self._forget()
         unit: UnitId = record[2]
         state = self.states.get(unit)
         if state is None:
@@ -339,6 +338,18 @@ class Pipeline:
                 if doubts & doubt:
                     self.doubted[doubt] += 1
         return True
+
+    def remember(self, record: Sequence[Any]) -> None:
+        """A report that was taken before we began, in a run of the server before this one."""
+        if record[7] is not None:
+            identity = hash((record[1], record[6], record[7], record[8], record[13], record[14]))
+            self._identities[identity] = min(record[15] & _BACKFILL, self._identities.get(identity, _STRANGE))
+            if len(self._identities) > self.remembered:
+                self._forget()
+
+    def _forget(self) -> None:
+        for old in list(islice(self._identities, self.remembered // 8)):
+            del self._identities[old]
 
     def load(self, packed: Iterable[bytes]) -> None:
         """Start from stored states instead of none."""

@@ -7,6 +7,7 @@ way in which all of it may come: in any order, parts and copies, over some minut
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.reactor import run
+from tests.reactor import run, until
 from tests.tracker.applier_bench import DAY, Bench
 from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, House, record
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
@@ -214,6 +215,42 @@ def test_what_comes_again_leaves_the_store_as_it_was(benches: Any, history: tupl
 
     async def load() -> list[bytes]:
         return await bench.store.load()
+
+    run(work())
+
+
+def test_what_devices_repeat_after_a_restart_is_not_stored_twice(benches: Any) -> None:
+    bench: Bench = benches()
+    points = [record(NOON + n * 1000, LAT + n * METRE, marks=n % 2 * BACKFILL) for n in range(50)]
+
+    async def work() -> None:
+        async with bench.running():
+            await bring(bench, [points])
+            before = await bench.hot("p1")
+        bench.write([(2, NOON, "unit", "p2", None), *points[:10]])  # while nobody applies
+        async with bench.running():
+            await bring(bench, [points, [each._replace(server_time=NOON + HOUR) for each in points]])
+            assert await bench.hot("p1") == before
+
+    run(work())
+
+
+def test_a_restart_knows_as_many_points_again_as_it_remembers(benches: Any) -> None:
+    bench: Bench = benches()
+    points = [record(NOON + n * 1000) for n in range(5000)]
+
+    async def work() -> None:
+        async with bench.running():
+            await bring(bench, [points])
+        applier = bench.make()
+        applier.pipeline.remembered = 3000
+        task = asyncio.ensure_future(applier.run())
+        await until(lambda: not applier.problem)
+        task.cancel()
+        bench.journal._listeners.remove(applier.committed)
+        assert len(applier.pipeline._identities) == 3000
+        assert applier.pipeline.take(points[2000]) is False
+        assert applier.pipeline.take(points[1999]) is True
 
     run(work())
 
