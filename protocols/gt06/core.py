@@ -8,7 +8,7 @@ from typing import Final
 from protocols.alarms import Held
 from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.gt06.framing import Framer, Message, frame, plain_frame
-from protocols.gt06.messages import CELLS, FIX_SIZE, position, surroundings, time_to
+from protocols.gt06.messages import CELLS, FIX_SIZE, position, sectioned, surroundings, time_of, time_to
 from protocols.gt06.readings import READERS, plain_position, plain_state, plain_wifi
 from protocols.report import Report
 
@@ -27,6 +27,9 @@ POSITIONS: Final = frozenset(
     {0x10, 0x11, 0x12, 0x16, 0x1E, 0x22, 0x24, 0x25, 0x26, 0x27, 0x2D, 0x31, 0x32, 0x36, 0x37, 0x38}
 ) | frozenset({0xA0, 0xA2, 0xA3, 0xA4})
 """Types that begin with a position."""
+
+SECTIONED: Final = frozenset({0x32, 0x33})
+"""Types that have the length of each part when they come after ``79 79``."""
 
 NEAR_MS: Final = 900_000
 """A clock that is so near to ours shows which time the tracker keeps."""
@@ -102,7 +105,9 @@ class Gt06:
             events.append(Heartbeat(answer))  # nothing in it to store
             return
         report = None
-        if _begins_with_fix(message):
+        if message.long and kind in SECTIONED:
+            report = sectioned(kind, content, now)
+        elif _begins_with_fix(message):
             report = position(kind, content, now)
         if report is None and kind in CELLS:
             report = surroundings(kind, content, now)
@@ -193,8 +198,8 @@ def _begins_with_fix(message: Message) -> bool:
     kind, content = message.kind, message.content
     if len(content) < FIX_SIZE:
         return False
-    if kind in CELLS and (kind != 0x32 or message.long):
-        return content[6] >> 4 >= 9
+    if kind in CELLS:
+        return content[6] >> 4 >= 9 or time_of(content, 0) is None
     return kind in POSITIONS or (kind not in READERS and content[6] >> 4 == 12)
 
 

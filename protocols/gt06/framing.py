@@ -120,7 +120,7 @@ def _short_size(data: bytes, at: int, end: int) -> int:
         # The length is the number of access points; BCD time, them, cells, which have a number of their own.
         cells = at + 4 + 6 + length * _ACCESS_POINT
         return cells - at + 4 + data[cells] * _CELL + 2 if cells < end else cells - at + 1
-    if kind in (0x10, 0x11) and 18 <= length <= 21:  # a common one has at least 23
+    if kind in (0x10, 0x11) and length in (18, 21):  # a common one has 19 (a cell) or at least 23
         return length + 6
     if kind == 0x01 and length == 13 and _stops(data, at + 15, end) and not _stops(data, at + 18, end):
         return 15

@@ -35,7 +35,7 @@ ALARMING: Final = frozenset({0x16, 0x26, 0x27, 0xA3, 0xA4})
 """A position, the cell with its length before it, the state of the tracker with an alarm."""
 PLACING: Final = frozenset({0x12, 0x22, 0x24, 0x2D, 0x37, 0x38, 0xA0, 0xA2})
 """A position, the cell, and perhaps ignition, cause and whether it was stored."""
-CELLS: Final = frozenset({0x18, 0x24, 0x28, 0x2C, 0x2E, 0x32, 0x33, 0x34, 0xA1, 0xA2})
+CELLS: Final = frozenset({0x11, 0x18, 0x24, 0x28, 0x2C, 0x2E, 0x33, 0x34, 0xA1, 0xA2})
 """A time and the cells around, because there is no fix."""
 
 ALARM_WORDS: Final[dict[int, str]] = {
@@ -249,8 +249,8 @@ def position(kind: int, content: bytes, now: int) -> Report | None:
     """A type whose content begins with a position, perhaps after the id of the tracker and a second time."""
     at = 0
     if time_of(content, 0) is None:
-        # Makers put the IMEI first (8 bytes), or a flag, the IMEI and the time of sending (1 + 8 + 6).
-        at = 8 if time_of(content, 8) is not None else 15
+        # Makers put bits first (4 bytes), or the IMEI (8), or a flag, the IMEI and the time of sending (1 + 8 + 6).
+        at = next((one for one in (8, 15, 4) if time_of(content, one) is not None), 0)
     fix = fix_of(content, at)
     if fix is None:
         return None
@@ -349,10 +349,10 @@ def surroundings(kind: int, content: bytes, now: int) -> Report | None:
     items: dict[str, object] = {}
     if kind == 0x24 and content[6:7] == b"\0" and len(content) > 10:
         cells, at = cells_of(content[:10] + content[11:], 7, False, min(content[10], 7))
-    elif kind == 0x32:  # no position: its length is 0, and the cell has one too
-        cells, at = cells_of(content[:16] + b"\0", 8, False, 1)
     else:
         cells, at = cells_of(content, 6, wide)
+        if not cells:  # one cell that has no strength
+            cells, _ = cells_of(content[: 6 + _cell_size(content, 6, wide)] + b"\0", 6, wide, 1)
     if cells:
         items["cells"] = cells
     if kind in (0x2C, 0xA2, 0x33) and len(content) > at + 1:
@@ -360,3 +360,11 @@ def surroundings(kind: int, content: bytes, now: int) -> Report | None:
         if wifi:
             items["wifi"] = wifi
     return unplaced(time, items, live=now - time <= LATE_MS)
+
+
+def sectioned(kind: int, content: bytes, now: int) -> Report | None:
+    """0x32 and 0x33 after ``79 79``: time, a position after its length, which may be 0, a cell after its length."""
+    if len(content) > 7 and content[6]:
+        fix = fix_of(content[:6] + content[7:], 0)
+        return placed(fix, {}, live=now - fix.time <= LATE_MS) if fix else None
+    return surroundings(0x11, content[:6] + content[8:], now)

@@ -9,7 +9,7 @@ from typing import Final
 
 from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.h02.framing import PAUSE_MS, Framer
-from protocols.h02.messages import binary, cells, heartbeat, link, neighbours, position
+from protocols.h02.messages import binary, cells, heartbeat, link, neighbours, position, position_or_cells
 from protocols.report import Report
 
 _ID: Final = re.compile(r"\d{1,20}", re.ASCII)
@@ -22,8 +22,9 @@ READERS: Final[dict[str, Callable[[list[str], int], Report | None]]] = {
     "V3": cells,
     "LINK": link,
     "HTBT": heartbeat,
+    "VP1": position_or_cells,
 }
-"""Types that hold no position. All others are searched for one."""
+"""Types that have a form of their own. All others are searched for a position."""
 EMPTY: Final = frozenset({"HTBT", "LINK", "BS", "V0", "VP1", "XT", "R12"})
 """Types that may hold nothing that we store."""
 CONFIRMING: Final = "V4"

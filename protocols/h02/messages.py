@@ -234,6 +234,16 @@ def link(fields: list[str], now: int) -> Report | None:
     return _report(now, time_of(date or fields[7], fields[1]), None, False, None, None, state, items)
 
 
+def position_or_cells(fields: list[str], now: int) -> Report | None:
+    """VP1: a position without a clock, or after ``V`` country, network, and cells that each end with a ``Y``."""
+    if len(fields) < 5 or fields[1] != "V" or not fields[2].isdecimal():
+        return position(fields, now)
+    found = []
+    for one in ",".join(fields[4:]).split("Y"):
+        found += _cells(one.split(","), "1", 3, _whole(fields[2]), _whole(fields[3]))
+    return _report(now, None, None, False, None, None, ALL_QUIET, {"cells": found[:CELLS_LIMIT]}) if found else None
+
+
 def heartbeat(fields: list[str], now: int) -> Report | None:
     """HTBT, perhaps with the battery in %."""
     if len(fields) < 2 or not fields[1].isdecimal() or len(fields[1]) > 3 or int(fields[1]) > 100:

@@ -95,6 +95,55 @@ def test_without_a_fix_there_is_no_position_but_the_cell() -> None:
     assert report.items["unlocated"] == [LAT, LON]
 
 
+PLACE = client.fix(NOW, LAT, LON)
+TIME = PLACE[:6]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "long"),
+    [
+        (0x12, PLACE, False),
+        (0x12, bytes.fromhex("0123456789012345") + PLACE, False),
+        (0x25, b"\1" + bytes.fromhex("0123456789012345") + TIME + PLACE + bytes(20), False),
+        (0x34, bytes(4) + PLACE + bytes(9), False),
+        (0x1E, PLACE + bytes.fromhex("01cc00287d001f713e"), False),
+        (0x2D, PLACE + bytes(8), False),
+        (0x37, PLACE + bytes(8), False),
+        (0xA0, PLACE + bytes.fromhex("81cc00010000912e000000000718798d000e00"), False),
+        (0xA2, PLACE + bytes(30), False),
+        (0xA4, PLACE + b"\x10" + bytes(15) + bytes.fromhex("42050400 02ff"), False),
+        (0x32, TIME + b"\x0c" + PLACE[6:] + b"\x09" + bytes(20), True),
+        (0xE1, PLACE + b"of a maker that nobody knows", False),
+        (0x8C, TIME + b"\1,73=0,2" + PLACE[6:], True),
+    ],
+)
+def test_all_types_with_a_position(kind: int, content: bytes, long: bool) -> None:
+    report = one(logged_in(), frame(kind, content, long=long))
+    assert (report.fix_time, report.latitude, report.longitude) == (NOW, LAT, LON)
+
+
+CELL = bytes.fromhex("01cc00287d001f71")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "cells"),
+    [
+        (0x11, TIME + CELL, [[460, 0, 0x287D, 0x1F71, 0]]),
+        (0x18, TIME + CELL + b"\x3e" + bytes(6), [[460, 0, 0x287D, 0x1F71, 62]]),
+        (0x28, TIME + CELL + b"\x3e" + bytes.fromhex("287d001f723d"), [[460, 0, 0x287D, 0x1F71, 62]]),
+        (0xA1, TIME + bytes.fromhex("81cc00010000912e000000000718798d3e"), [[460, 1, 0x912E, 0x718798D, 62]]),
+        (0x24, TIME + b"\0\x01\xcc\0\1\x28\x7d\0\x1f\x71\x3e", [[460, 0, 0x287D, 0x1F71, 62]]),
+        (0x19, CELL + bytes.fromhex("4006040002"), [[460, 0, 0x287D, 0x1F71, 0]]),
+        (0x32, TIME + b"\0\x09" + CELL + bytes(9), [[460, 0, 0x287D, 0x1F71, 0]]),
+    ],
+)
+def test_types_with_cells(kind: int, content: bytes, cells: list[list[int]]) -> None:
+    report = one(logged_in(), frame(kind, content, long=kind == 0x32))
+    assert report.latitude is None
+    assert report.items is not None
+    assert report.items["cells"][: len(cells)] == cells  # type: ignore[index]
+
+
 def test_an_alarm_is_a_word_and_a_bit_and_answered() -> None:
     core = logged_in()
     (event,) = core.receive_data(client.alarm(NOW, LAT, LON, 3), NOW)

@@ -137,6 +137,9 @@ def test_the_forms_without_a_position() -> None:
     assert one(b"*HQ,1,V3,095426,46001,01,010278,045142,128,-92,02DE,0,X,090517,FFFFFFFF#").items == {
         "cells": [[460, 1, 10278, 45142, 128]]
     }
+    assert one(b"*hq,1,VP1,V,470,002,92,3565,0Y92,19433,30#").items == {
+        "cells": [[470, 2, 92, 3565, 0], [470, 2, 92, 19433, 30]]
+    }
     link = one(b"*HQ,1,LINK,180902,15,7,84,1200,0,240517,FFFFFBFF#").items
     assert link is not None
     assert (link["battery"], link["signal"], link["satellites"], link["steps"]) == (84, 15, 7, 1200)
