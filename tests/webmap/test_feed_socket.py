@@ -221,6 +221,28 @@ class Link(RuleBasedStateMachine):
             self.hear(len(self.down))
         self.current = True
 
+    @rule(
+        changed=st.lists(st.tuples(st.sampled_from(UNITS), places, st.integers(0, 4)), max_size=3),
+        heard=st.integers(0, 600),
+        look=st.none() | st.tuples(boxes, st.none() | st.sampled_from(UNITS)),
+        restarted=st.booleans(),
+    )
+    @precondition(lambda self: self.current and self.socket is not None)
+    def break_and_return(self, changed: list[Any], heard: int, look: Any, restarted: bool) -> None:
+        """What happens most: all was well, the link is cut within a frame, and comes back; meanwhile the map was
+        moved, or the server started anew."""
+        self.change(changed, 1)
+        self._tick()
+        self.browser.receive(self.down[:heard])
+        self.cut()
+        if look is not None:
+            self.look_elsewhere(*look)
+        if restarted:
+            self.restart()
+        self.change(changed[:1], 1)
+        self.connect()
+        self.settle()
+
     @invariant()
     def shows_what_is(self) -> None:
         if not self.current:
