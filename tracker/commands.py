@@ -168,26 +168,41 @@ class CommandBook:
 
     def photographer(self, device: DeviceId, media_id: int, channel: int, event: int) -> str | None:
         """The command that a photo answers: one that expects its id, else, if the terminal says by its ``event``
-        that it was asked for one, the first that was sent for this camera and lacks some."""
+        that it was asked for one, the first that was sent for this camera and lacks some.
+
+        Next, when the photo is in the journal: ``photographed``; if it will not be: ``missed``.
+        """
         waiting = [
             command for command in self._queues.get(device, {}).values()
             if command.kind == "photo" and command.outcome is None and command.tries
         ]  # fmt: skip
+        if any(media_id in command.coming for command in waiting):
+            return None  # the same once more
         for command in waiting:
             if media_id in command.expected:
+                command.coming.add(media_id)
                 return command.id
         for command in waiting:
-            lacking = len(_photos(command)) < command.arguments["count"]
+            lacking = len(_photos(command)) + len(command.coming) < command.arguments["count"]
             if event == ON_COMMAND and lacking and command.arguments["channel"] == channel:
+                command.coming.add(media_id)
                 return command.id
         return None
+
+    def missed(self, id: str, media_id: int) -> None:
+        """A photo of this command could not be kept, or is known already."""
+        command = self._open.get(id)
+        if command is not None:
+            command.coming.discard(media_id)
 
     def photographed(self, id: str, photo: dict[str, Any], at: Moment) -> None:
         """A photo of this command is in the journal. ``photo`` has ``id``, ``media_id`` and ``size``."""
         command = self._open.get(id)
-        if command is not None and command.outcome is None:
-            command.result = {"photos": [*_photos(command), photo]}
-            self._complete(command, at)
+        if command is not None:
+            command.coming.discard(photo["media_id"])
+            if command.outcome is None:
+                command.result = {"photos": [*_photos(command), photo]}
+                self._complete(command, at)
 
     def _complete(self, command: Command, at: Moment) -> None:
         came, wanted = len(_photos(command)), int(command.arguments["count"])
@@ -230,6 +245,7 @@ class CommandBook:
         command.state, command.answered, command.text, command.zh = end.state, end.answered, end.text, end.zh
         command.outcome = None
         self._open.pop(command.id, None)
+        self._decided.pop(command.id, None)
         queue = self._queues.get(command.device, {})
         queue.pop(command.id, None)
         if not queue:

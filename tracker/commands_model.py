@@ -124,6 +124,8 @@ class Command:
     """Within this login."""
     expected: frozenset[int] = frozenset()
     """Ids of the photos that the terminal says it has taken."""
+    coming: set[int] = field(default_factory=set)
+    """Ids of those that have come and are not on disk yet."""
     deadline: int = field(default=0, repr=False)
     due: int = field(default=0, repr=False)
     """When the book has to look at it next, by the steady clock."""

@@ -152,7 +152,11 @@ class Links:
 
         def told(acknowledge: bool, photo: Photo | None) -> None:
             done(acknowledge)
-            if photo is not None and command is not None:
+            if command is None:
+                return
+            if photo is None:
+                self.commands.missed(command, taken.media_id)
+            else:
                 self.commands.photographed(command, photo.told(), self._now())
                 self._go_on(device)
 

@@ -22,7 +22,7 @@ class Photos:
         self._intake = intake
         self.blobs = blobs
         self.index = PhotoIndex()
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, list[Told]] = {}
 
     def keep(self, carrier: Carrier, taken: Taken, command: str | None, told: Told) -> None:
         """Store a photo, and the position in it. ``told`` may be called at once.
@@ -47,7 +47,8 @@ class Photos:
             told(True, None)
             return
         if id in self._under_way:
-            told(False, None)  # the answer to the first is the answer to both
+            # Sent again over a new link while the disk has it: each link is told, or this one waits for ever.
+            self._under_way[id].append(told)
             return
         type = type_of(taken.data)
         photo = Photo(
@@ -57,10 +58,12 @@ class Photos:
         )  # fmt: skip
 
         def ended(kept: bool) -> None:
-            self._under_way.discard(id)
+            first, *others = self._under_way.pop(id)
             if kept:
                 self.index.add(photo)
-            told(kept, photo if kept else None)
+            first(kept, photo if kept else None)
+            for other in others:
+                other(kept, None)
 
         def written(ok: bool) -> None:
             if ok:
@@ -69,7 +72,7 @@ class Photos:
                 counters.refuse(device.protocol, "media_disk")
                 ended(False)
 
-        self._under_way.add(id)
+        self._under_way[id] = [told]
         try:
             self.blobs.write(photo.name, taken.data, written)
         except BlobsFull:

@@ -382,6 +382,34 @@ def test_photos_on_disk_count_after_a_restart(shelf: Shelf) -> None:
     assert again.write() == [command.id]
 
 
+def test_a_replay_of_photos_and_then_of_the_end_leaves_nothing_to_write(shelf: Shelf) -> None:
+    command = shelf.ask("photo", **PHOTO)
+    again = Shelf()
+    again.book.replay(command.id, command.created_fields(), again.at)
+    for number in (5, 6):
+        again.book.photographed(command.id, photo(number), again.at)
+    shelf.book.answered(command.id, D1, True, shelf.at, result={"photos": [photo(5), photo(6)]})
+    again.book.replay(command.id, command.outcome_fields(), again.at)
+    assert again.write() == []
+    assert len(again.book) == 0
+
+
+def test_photos_that_are_not_on_disk_yet_count(shelf: Shelf) -> None:
+    command = shelf.ask("photo", **PHOTO)
+    shelf.send()
+    assert [shelf.book.photographer(D1, number, 1, 0) for number in (5, 5, 6, 7)] == [
+        command.id,
+        None,
+        command.id,
+        None,
+    ]
+    shelf.book.missed(command.id, 6)
+    assert shelf.book.photographer(D1, 7, 1, 0) == command.id
+    for number in (5, 7):
+        shelf.book.photographed(command.id, photo(number), shelf.at)
+    assert shelf.write() == [command.id]
+
+
 # Anything in any order.
 
 

@@ -305,13 +305,26 @@ def test_one_that_comes_again_is_kept_once(place: Place) -> None:
     frames = vehicle.terminal.data_to_send()
     for _ in range(2):  # twice in one go, and once more when it is on disk
         vehicle.session.receive(b"".join(frames))
-    assert vehicle.session.waiting == 16
+    assert vehicle.session.waiting == 32
     settle(vehicle)
     vehicle.session.receive(b"".join(frames))
     settle(vehicle)
-    assert len(vehicle.got(MediaTaken)) == 2
+    assert len(vehicle.got(MediaTaken)) == 3
     assert len(place.links.photos.index) == len(files(place)) == 1
     assert vehicle.session.waiting == 0
+
+
+def test_one_that_comes_again_over_a_new_link_while_the_disk_has_it(place: Place) -> None:
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.medium(picture(500))
+    vehicle.say()
+    vehicle.session.ended()
+    vehicle.connect()
+    vehicle.log_in()
+    settle(vehicle)
+    assert vehicle.got(MediaTaken)
+    assert not vehicle.terminal.media, "the new link was told, too"
+    assert len(place.links.photos.index) == 1
 
 
 def test_off_duty_no_photo_is_kept(place: Place) -> None:
