@@ -38,6 +38,7 @@ from protocols.jt808.events import (
     Registration,
     TimeRequest,
 )
+from protocols.jt808.fragments import Budget
 from protocols.jt808.messages import MessageId, RegistrationResult, Result
 from protocols.jt808.parameters import PARAMETERS, Forbidden
 from protocols.jt808.positions import Position
@@ -48,6 +49,7 @@ __all__ = [
     "Answer",
     "Authentication",
     "Box",
+    "Budget",
     "Circle",
     "Connection",
     "DeleteAreas",

@@ -64,6 +64,19 @@ class Missing(NamedTuple):
         return _RESEND, ResendRequest(self.first, self.indices, self.header.version is not None).encode()
 
 
+class Budget:
+    """Bytes of unfinished messages that all terminals of a server may hold together: ``limit``.
+
+    Each may hold 2 MB, and ten thousand of them more than any machine has. 128 MB are some 400 photos on their way.
+    """
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int = 128 * 1024 * 1024) -> None:
+        self.limit = limit
+        self.held = 0
+
+
 class _Partial:
     __slots__ = ("attempt", "base", "bytes", "first", "header", "kind", "latest", "old", "parts", "since")
 
@@ -97,8 +110,9 @@ class Reassembler:
         max_messages: int = MESSAGES_LIMIT,
         max_bytes: int = BYTES_LIMIT,
         timeout: int = TIMEOUT_MS,
+        budget: Budget | None = None,
     ) -> None:
-        """Limits of one connection.
+        """Limits of one connection, and the ``budget`` that it shares with others.
 
         ``max_messages``: unfinished at a time; a terminal sends one after the other, the rest are leftovers.
         ``max_bytes``: of all of them together: a few photos of some 300 kB. What is no medium has a limit of its own,
@@ -110,6 +124,8 @@ class Reassembler:
         self._timeout = timeout
         self._partials: list[_Partial] = []  # oldest first
         self._done: deque[tuple[tuple[int, int], int]] = deque(maxlen=_DONE_LIMIT)
+        self._budget = budget or Budget()
+        self._counted = 0  # of ours in the budget
         self.dropped: list[str] = []
         self.wanted: list[Missing] = []
 
@@ -127,6 +143,12 @@ class Reassembler:
         ``ordered``: the transport keeps the order (TCP). A fragment that came before is ignored.
         Raises ``bad_fragment`` (impossible numbers) and ``fragments_overflow`` (message above its limit).
         """
+        try:
+            return self._receive(header, body, now, ordered)
+        finally:
+            self._count()
+
+    def _receive(self, header: Header, body: bytes, now: int, ordered: bool) -> tuple[int, bytes] | None:
         total, index = header.total, header.index
         if not 1 <= index <= total:
             raise RemoteProtocolError("bad_fragment", f"{index} of {total}")
@@ -151,10 +173,11 @@ class Reassembler:
         return None
 
     def clear(self) -> None:
-        """Forgets everything: the terminal has begun anew, and its serials may."""
+        """Forgets everything: the terminal has begun anew, and its serials may, or its link has ended."""
         self.dropped += ["fragments_restart"] * len(self._partials)
         self._partials.clear()
         self._done.clear()
+        self._count()
 
     def get_timer(self) -> int | None:
         """When :meth:`handle_timer` has something to do, or ``None``."""
@@ -180,6 +203,13 @@ class Reassembler:
             kept = [partial for partial in self._partials if partial.since + self._timeout > now]
             self.dropped += ["fragments_timeout"] * (len(self._partials) - len(kept))
             self._partials = kept
+            self._count()
+
+    def _count(self) -> None:
+        """Tell the budget what is held now."""
+        held = self.bytes_held
+        self._budget.held += held - self._counted
+        self._counted = held
 
     def _find(self, header: Header, ordered: bool) -> _Partial:
         kind, base = (header.message_id, header.total), (header.serial - header.index) & 0xFFFF
@@ -202,6 +232,10 @@ class Reassembler:
         if newest.bytes > limit:
             self._partials.remove(newest)
             raise RemoteProtocolError("fragments_overflow", "message too long")
+        if self._budget.held - self._counted + self.bytes_held > self._budget.limit:
+            # The one that wants more has to come again later; nothing is taken from those who were there before.
+            self._partials.remove(newest)
+            raise RemoteProtocolError("fragments_overflow", "too many messages under way")
         while len(self._partials) > self._max_messages or self.bytes_held > self._max_bytes:
             oldest = self._partials.pop(0)
             if oldest is newest:

@@ -33,7 +33,7 @@ from protocols.jt808.events import (
     Registration,
     TimeRequest,
 )
-from protocols.jt808.fragments import BYTES_LIMIT, MESSAGES_LIMIT, TIMEOUT_MS, Reassembler
+from protocols.jt808.fragments import BYTES_LIMIT, MESSAGES_LIMIT, TIMEOUT_MS, Budget, Reassembler
 from protocols.jt808.framing import FRAME_LIMIT, BadFrame, Framer, frame, split_datagram
 from protocols.jt808.header import ENCRYPTION_MASK, FRAGMENT_BIT, Header, decode_header, phone_text
 from protocols.jt808.media import MediaAnswer, ResendRequest
@@ -66,12 +66,13 @@ class Connection:
         max_messages: int = MESSAGES_LIMIT,
         max_bytes: int = BYTES_LIMIT,
         fragment_timeout: int = TIMEOUT_MS,
+        budget: Budget | None = None,
     ) -> None:
         """``version`` and ``misflagged``: see :func:`~protocols.jt808.header.decode_header`.
 
         ``clock_offset``: milliseconds by which the clock told in 0x8004 is ahead of UTC. Positions are always GMT+8; on
         this message sources differ, some say UTC (0).
-        ``frame_limit``: bytes of an unfinished frame. The other three: see fragments.py.
+        ``frame_limit``: bytes of an unfinished frame. The other four: see fragments.py.
         """
         self.closing = False
         self.phone: str | None = None
@@ -81,7 +82,9 @@ class Connection:
         self._clock_offset = clock_offset
         self._frame_limit = frame_limit
         self._framer = Framer(limit=frame_limit)
-        self._fragments = Reassembler(max_messages=max_messages, max_bytes=max_bytes, timeout=fragment_timeout)
+        self._fragments = Reassembler(
+            max_messages=max_messages, max_bytes=max_bytes, timeout=fragment_timeout, budget=budget
+        )
         self._long = LongMessages()
         self._peer: Header | None = None  # header of the authentication: how the terminal is to be addressed
         self._serial = 0
@@ -127,6 +130,10 @@ class Connection:
         events: list[Event] = []
         self._tell_dropped(events)
         return events
+
+    def ended(self) -> None:
+        """The link is gone, and with it what was unfinished."""
+        self._fragments.clear()
 
     # -- what the shell decides --
 

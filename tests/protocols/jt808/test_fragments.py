@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import RemoteProtocolError
-from protocols.jt808.fragments import Missing, Reassembler
+from protocols.jt808.fragments import Budget, Missing, Reassembler
 from protocols.jt808.header import Header
 
 
@@ -267,3 +269,38 @@ def test_photos_may_be_longer_than_other_messages() -> None:
 
     assert 100 < fill(0x0704) * 1128 // 1024 <= 129
     assert 2000 < fill(0x0801) * 1128 // 1024 <= 2049
+
+
+@given(st.data())
+def test_the_budget_of_all_terminals(data: st.DataObject) -> None:
+    """Whatever comes of their messages, the budget holds what they hold, and never more than its limit."""
+    budget = Budget(limit=3000)
+    terminals = [Reassembler(budget=budget, timeout=1000) for _ in range(3)]
+    now = 0
+    for _ in range(data.draw(st.integers(1, 60))):
+        terminal = data.draw(st.sampled_from(terminals))
+        doing = data.draw(st.sampled_from(["part", "part", "part", "part", "clear", "wait"]))
+        if doing == "clear":
+            terminal.clear()
+        elif doing == "wait":
+            now += data.draw(st.integers(1, 1500))
+            terminal.handle_timer(now)
+        else:
+            total = data.draw(st.integers(2, 4))
+            index = data.draw(st.integers(1, total))
+            body = bytes(data.draw(st.integers(0, 900)))
+            with suppress(RemoteProtocolError):
+                terminal.receive(part(index, total, index, 0x0801), body, now, ordered=False)
+        assert budget.held == sum(one.bytes_held for one in terminals) <= budget.limit
+
+
+def test_who_asks_too_much_takes_nothing_from_others() -> None:
+    budget = Budget(limit=1000)
+    first, second = Reassembler(budget=budget), Reassembler(budget=budget)
+    first.receive(part(1, 2, 1), bytes(700), 0, ordered=True)
+    with pytest.raises(RemoteProtocolError, match="too many"):
+        second.receive(part(1, 2, 1), bytes(700), 0, ordered=True)
+    assert first.receive(part(2, 2, 2), b"", 0, ordered=True) == (2, bytes(700))
+    assert budget.held == 0
+    second.receive(part(1, 2, 1), bytes(700), 0, ordered=True)
+    assert budget.held > 700
