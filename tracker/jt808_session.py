@@ -8,6 +8,7 @@ from typing import Any
 from protocols.jt808 import (
     Answer,
     Authentication,
+    Budget,
     Connection,
     Event,
     Heartbeat,
@@ -39,7 +40,8 @@ MEDIA_WEIGHT = 16
 
 
 class JT808Session:
-    """``send`` writes frames, ``close`` ends the link after what was written, ``clock`` calls later."""
+    """``send`` writes frames, ``close`` ends the link after what was written, ``clock`` calls later, ``budget`` is
+    what unfinished messages of all terminals may hold."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class JT808Session:
         send: Callable[[list[bytes]], None],
         close: Callable[[], None],
         clock: Any,
+        budget: Budget,
     ) -> None:
         self._intake = intake
         self._links = links
@@ -58,7 +61,7 @@ class JT808Session:
         self._clock = clock
         self._timer: Any = None
         self._timer_due = 0
-        self._core = Connection(misflagged=intake.roster.misflagged)
+        self._core = Connection(misflagged=intake.roster.misflagged, budget=budget)
         self._carrier: Carrier | None = None
         self._arrived: list[Positions] = []
         self._asking = Asking(self._core, links)
@@ -85,6 +88,7 @@ class JT808Session:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._core.ended()
         self._leave()
 
     def _leave(self) -> None:

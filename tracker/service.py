@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from protocols.dialogue import Peer
+from protocols.jt808 import Budget
 from tracker.catalogue import DOORS, Door
 from tracker.counters import Counters
 from tracker.handheld_session import AppVersions, HandheldSession
@@ -42,12 +43,13 @@ def make_listeners(
     """Every transport over the one intake."""
     app = versions or AppVersions()
     counters: Counters = intake.counters
+    budget = Budget()
 
     def handheld(address: str, send: Send, close: Close) -> HandheldSession:
         return HandheldSession(intake, links, address, send, close, app)
 
     def jt808(address: str, send: Send, close: Close) -> JT808Session:
-        return JT808Session(intake, links, address, send, close, reactor)
+        return JT808Session(intake, links, address, send, close, reactor, budget)
 
     def tracker(name: str, door: Door) -> Callable[[str, Send, Close], TrackerSession]:
         def make(address: str, send: Send, close: Close) -> TrackerSession:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocols.jt808 import MessageId, Position, RegistrationResult, Result, Terminal
+from protocols.jt808 import Budget, MessageId, Position, RegistrationResult, Result, Terminal
 from protocols.jt808.client import Acknowledged, Authenticated, Registered, TimeTold
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.jt808_session import WAITING_LIMIT, JT808Session
@@ -30,7 +30,9 @@ class Vehicle:
 
     def connect(self) -> None:
         house = self.place.house
-        self.session = JT808Session(house.intake, self.place.links, "192.0.2.1", self._send, self._close, house.hands)
+        self.session = JT808Session(
+            house.intake, self.place.links, "192.0.2.1", self._send, self._close, house.hands, Budget()
+        )
         self.session.on_drained = self._drained
         self.terminal.connect()
 
