@@ -83,6 +83,35 @@ class TrackerCore(Protocol):
         """All queued messages in order: one datagram each, or joined for TCP. Empties the queue."""
 
 
+class Answering:
+    """What most cores do alike, to build on: a ticket is the answer in bytes (empty or ``None`` for none), nothing
+    waits for a time, and whoever is refused is hung up on without a word."""
+
+    def __init__(self) -> None:
+        self.closing = False
+        self._out: list[bytes] = []
+
+    def get_timer(self) -> int | None:
+        return None
+
+    def handle_timer(self, now: int) -> list[Event]:
+        return []
+
+    def accept(self, event: Login) -> None:
+        self.acknowledge(event)
+
+    def refuse(self, event: Login) -> None:
+        self.closing = True
+
+    def acknowledge(self, event: Login | Reported | Heartbeat) -> None:
+        if event.ticket:
+            self._out.append(event.ticket)
+
+    def data_to_send(self) -> list[bytes]:
+        out, self._out = self._out, []
+        return out
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """What a core may know of the other end before it has said anything: its source address, and which devices

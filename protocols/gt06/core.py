@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from protocols.alarms import Held
-from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
+from protocols.dialogue import Answering, Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.gt06.framing import Framer, Message, frame, plain_frame
 from protocols.gt06.messages import CELLS, FIX_SIZE, position, sectioned, surroundings, time_of, time_to
 from protocols.gt06.readings import READERS, plain_position, plain_state, plain_wifi
@@ -35,11 +35,11 @@ NEAR_MS: Final = 900_000
 """A clock that is so near to ours shows which time the tracker keeps."""
 
 
-class Gt06:
+class Gt06(Answering):
     """Implements :class:`protocols.dialogue.TrackerCore`."""
 
     def __init__(self, peer: Peer) -> None:
-        self.closing = False
+        super().__init__()
         self._lenient = peer.lenient
         self._framer = Framer()
         self._id = ""
@@ -47,9 +47,6 @@ class Gt06:
         self._ahead = 0
         self._beat: dict[str, object] | None = None
         self._held = Held()
-        self._out: list[bytes] = []
-
-    # -- in
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
         events: list[Event] = []
@@ -64,12 +61,6 @@ class Gt06:
         """The protocol knows TCP only; a datagram is read as a stream of its own."""
         self._framer = Framer()
         return self.receive_data(data, now)
-
-    def get_timer(self) -> int | None:
-        return None
-
-    def handle_timer(self, now: int) -> list[Event]:
-        return []
 
     def _message(self, message: Message, now: int, events: list[Event]) -> None:
         if message.kind == LOGIN:
@@ -170,23 +161,6 @@ class Gt06:
         report.fix_time = time - self._ahead
         if self._ahead and abs(now - report.fix_time) <= NEAR_MS:
             report.live = True
-
-    # -- out
-
-    def accept(self, event: Login) -> None:
-        self._out.append(event.ticket)
-
-    def refuse(self, event: Login) -> None:
-        """The protocol has no refusal: a tracker that gets no answer tries again later."""
-        self.closing = True
-
-    def acknowledge(self, event: Reported | Heartbeat) -> None:
-        if event.ticket:
-            self._out.append(event.ticket)
-
-    def data_to_send(self) -> list[bytes]:
-        out, self._out = self._out, []
-        return out
 
 
 def _begins_with_fix(message: Message) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
+from protocols.dialogue import Answering, Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.h02.framing import PAUSE_MS, Framer
 from protocols.h02.messages import binary, cells, heartbeat, link, neighbours, position, position_or_cells
 from protocols.report import Report
@@ -35,18 +35,15 @@ REPEATING: Final = frozenset({"HTBT", "LINK"})
 """Stored only when they say something else than the one before."""
 
 
-class H02:
+class H02(Answering):
     """Implements :class:`protocols.dialogue.TrackerCore`."""
 
     def __init__(self, peer: Peer) -> None:
-        self.closing = False
+        super().__init__()
         self._framer = Framer()
         self._due: int | None = None
         self._id = ""
         self._beat: dict[str, object] | None = None
-        self._out: list[bytes] = []
-
-    # -- in
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
         events = self._take(self._framer.receive(data), now)
@@ -109,23 +106,6 @@ class H02:
         if ident != self._id:
             self._id, self._beat = ident, None
             events.append(Login(ident))
-
-    # -- out
-
-    def accept(self, event: Login) -> None:
-        """Each message is answered for itself."""
-
-    def refuse(self, event: Login) -> None:
-        """The protocol has no refusal: a tracker that gets no answer tries again later."""
-        self.closing = True
-
-    def acknowledge(self, event: Reported | Heartbeat) -> None:
-        if event.ticket:
-            self._out.append(event.ticket)
-
-    def data_to_send(self) -> list[bytes]:
-        out, self._out = self._out, []
-        return out
 
 
 def _answer(maker: str, ident: str, kind: str, now: int) -> bytes:

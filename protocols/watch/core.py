@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from protocols.alarms import Held
-from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
+from protocols.dialogue import Answering, Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.watch.framing import Framer, Message, frame
 from protocols.watch.messages import READINGS, position, reading
 
@@ -26,30 +26,21 @@ ANSWERS: Final = {
 hand out and keep none: TK is told that its message was not taken."""
 
 
-class Watch:
+class Watch(Answering):
     """Implements :class:`protocols.dialogue.TrackerCore`."""
 
     def __init__(self, peer: Peer) -> None:
-        self.closing = False
+        super().__init__()
         self._framer = Framer()
         self._id = ""
         self._beat: dict[str, object] | None = None
         self._held = Held()
-        self._out: list[bytes] = []
-
-    # -- in
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
         return self._take(self._framer.receive(data), now)
 
     def receive_datagram(self, data: bytes, now: int) -> list[Event]:
         return self._take(Framer().receive(data), now)
-
-    def get_timer(self) -> int | None:
-        return None
-
-    def handle_timer(self, now: int) -> list[Event]:
-        return []
 
     def _take(self, found: list[Message | str], now: int) -> list[Event]:
         events: list[Event] = []
@@ -87,23 +78,6 @@ class Watch:
             events.append(Heartbeat(answer))
         else:
             events.append(Heartbeat(answer))
-
-    # -- out
-
-    def accept(self, event: Login) -> None:
-        """Each message is answered for itself."""
-
-    def refuse(self, event: Login) -> None:
-        """The protocol has no refusal: a watch that gets no answer tries again."""
-        self.closing = True
-
-    def acknowledge(self, event: Reported | Heartbeat) -> None:
-        if event.ticket:
-            self._out.append(event.ticket)
-
-    def data_to_send(self) -> list[bytes]:
-        out, self._out = self._out, []
-        return out
 
 
 def _answer(message: Message, kind: str) -> bytes:
