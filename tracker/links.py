@@ -18,7 +18,7 @@ from tracker.commands_writer import OutcomeWriter
 from tracker.intake import Intake
 from tracker.media import Photo, Taken
 from tracker.model import DeviceId
-from tracker.photos import Photos
+from tracker.photos import Fate, Photos
 from tracker.roster import Carrier, Change
 
 
@@ -43,6 +43,7 @@ class Links:
         self._sessions: dict[DeviceId, Session] = {}
         self._planning = DeferredLock()
         self._timer: Any = None
+        self._timer_due: int | None = None
         self.commands = CommandBook()
         self._outcomes = OutcomeWriter(self.commands, intake, clock)
         self.photos = photos
@@ -150,15 +151,18 @@ class Links:
         device = carrier.device.id
         command = self.commands.photographer(device, taken.media_id, taken.channel, taken.event)
 
-        def told(acknowledge: bool, photo: Photo | None) -> None:
-            done(acknowledge)
+        def told(fate: Fate, photo: Photo | None) -> None:
+            done(fate is not Fate.LATER)
             if command is None:
                 return
-            if photo is None:
-                self.commands.missed(command, taken.media_id)
-            else:
+            if photo is not None:
                 self.commands.photographed(command, photo.told(), self._now())
-                self._go_on(device)
+            else:
+                self.commands.missed(command, taken.media_id)
+            if fate is Fate.OFF_DUTY:
+                text, zh = "the photo is not kept: off duty", "不在岗，照片未保存"
+                self.commands.answered(command, device, False, self._now(), text, zh)
+            self._go_on(device)
 
         self.photos.keep(carrier, taken, command, told)
 
@@ -173,8 +177,12 @@ class Links:
             self._send(device)
         self._outcomes.write()
         due = self.commands.get_timer()
-        if self._timer is not None and self._timer.active():
+        waiting = self._timer is not None and self._timer.active()
+        if waiting and due == self._timer_due:
+            return
+        if waiting:
             self._timer.cancel()
+        self._timer_due = due
         self._timer = (
             None if due is None else self._clock.callLater(max(0, due / 1000 - self._clock.seconds()), self._due)
         )

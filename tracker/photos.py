@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from protocols.report import Report
 from storage.blobs import Blobs, BlobsFull
@@ -11,8 +12,22 @@ from tracker.intake import Intake
 from tracker.media import IMAGE, Photo, PhotoIndex, Taken, identity, type_of
 from tracker.roster import Carrier, duty_at
 
-Told = Callable[[bool, Photo | None], None]
-"""(whether the terminal is to be told that we have it, the photo if it is a new one that is kept)."""
+
+class Fate(Enum):
+    """What becomes of a photo. The terminal is told that it may forget it, but for ``LATER``."""
+
+    KEPT = 0
+    KNOWN = 1
+    """It was kept before."""
+    UNWANTED = 2
+    """Sound or film: it is not kept."""
+    OFF_DUTY = 3
+    LATER = 4
+    """Nothing can be stored now."""
+
+
+Told = Callable[[Fate, Photo | None], None]
+"""The second is the photo, if it is a new one that is kept."""
 
 
 class Photos:
@@ -36,15 +51,15 @@ class Photos:
         if taken.kind != IMAGE:
             # Sound from a cabin would be listening in by another way.
             counters.refuse(device.protocol, "media_kind")
-            told(True, None)
+            told(Fate.UNWANTED, None)
             return
         if duty_at(carrier.duties, at) is None:
             counters.refuse(device.protocol, "off_duty")
-            told(True, None)
+            told(Fate.OFF_DUTY, None)
             return
         id = identity(device.id, taken.media_id, taken.data)
         if self.index.get(id) is not None:
-            told(True, None)
+            told(Fate.KNOWN, None)
             return
         if id in self._under_way:
             # Sent again over a new link while the disk has it: each link is told, or this one waits for ever.
@@ -61,9 +76,9 @@ class Photos:
             first, *others = self._under_way.pop(id)
             if kept:
                 self.index.add(photo)
-            first(kept, photo if kept else None)
+            first(Fate.KEPT if kept else Fate.LATER, photo if kept else None)
             for other in others:
-                other(kept, None)
+                other(Fate.KNOWN if kept else Fate.LATER, None)
 
         def written(ok: bool) -> None:
             if ok:

@@ -333,8 +333,12 @@ def test_off_duty_no_photo_is_kept(place: Place) -> None:
     vehicle.terminal.medium(picture(500))
     settle(vehicle)
     assert len(vehicle.got(MediaTaken)) == 1, "or it would send it for ever"
+    command = ask(place, "photo")
+    shoot(vehicle, picture(500))
+    settle(vehicle)
+    assert (command.state, command.text) == ("failed", "the photo is not kept: off duty")
     assert files(place) == []
-    assert place.house.refused("jt808") == {"off_duty": 1}
+    assert place.house.refused("jt808") == {"off_duty": 2}
 
 
 def test_sound_is_not_kept(place: Place) -> None:
