@@ -42,6 +42,7 @@ from storage.space import MEGABYTE, Space
 from tracker.applier import Applier
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.http import PhoneReports
+from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
@@ -112,10 +113,12 @@ class Gridbeat(Service):
             secrets.token_hex(8), lambda unit: feed_row(mirror, unit), RosterText(intake.roster), lambda _: about
         )
         mirror.listen(feed.update)
+        coordinates = CoordinateWatch(intake.areas)
+        mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
         tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
-                            reactor, self.threads, wall, VERSION, self.space, self.phone_door)  # fmt: skip
+                            reactor, self.threads, wall, VERSION, self.space, self.phone_door, coordinates)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         self.listeners = make_listeners(intake, links, link_limits, reactor)

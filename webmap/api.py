@@ -67,7 +67,10 @@ def add_api(app: Klein, services: Services) -> None:
 
     @route("GET", "/api/v1/units")
     def units(request: Any) -> bytes:
-        return answer(request, {"units": [unit_view(intake, services.mirror, unit) for unit in roster.units]})
+        return answer(
+            request,
+            {"units": [unit_view(intake, services.mirror, services.coordinates, unit) for unit in roster.units]},
+        )
 
     @route("POST", "/api/v1/units")
     async def add_units(request: Any) -> bytes:
@@ -81,7 +84,11 @@ def add_api(app: Klein, services: Services) -> None:
             return [identity for kind, identity, _ in changes if kind == "unit"], changes
 
         added = await intake.change(plan)
-        return answer(request, {"units": [unit_view(intake, services.mirror, UnitId(unit)) for unit in added]}, 201)
+        return answer(
+            request,
+            {"units": [unit_view(intake, services.mirror, services.coordinates, UnitId(unit)) for unit in added]},
+            201,
+        )
 
     def known_unit(unit: str) -> UnitId:
         if unit not in roster.units:
@@ -90,7 +97,7 @@ def add_api(app: Klein, services: Services) -> None:
 
     @route("GET", "/api/v1/units/<string:unit>")
     def unit(request: Any, unit: str) -> bytes:
-        return answer(request, unit_view(intake, services.mirror, known_unit(unit)))
+        return answer(request, unit_view(intake, services.mirror, services.coordinates, known_unit(unit)))
 
     @route("GET", "/api/v1/units/<string:unit>/track")
     async def track(request: Any, unit: str) -> bytes:

@@ -10,6 +10,7 @@ from webmap.services import Services
 
 BEHIND_MS = 5000
 DISK_STALL_RECORDS = 20_000
+NAMED = 10
 
 
 def health(services: Services) -> dict[str, Any]:
@@ -95,4 +96,22 @@ def health(services: Services) -> dict[str, Any]:
         "disk": {"free_bytes": space.free, "reserve_bytes": space.reserve if space.held else 0},
         "live": {"stored": applier.stored, "behind_ms": behind},
         "viewers": len(services.feed.viewers),
+        "warnings": _warnings(services),
     }
+
+
+def _warnings(services: Services) -> list[dict[str, str]]:
+    """What a person should look into; the server is well all the same."""
+    suspected = services.coordinates.all(services.intake.roster)
+    if not suspected:
+        return []
+    named = ", ".join(suspected[:NAMED]) + (" …" if len(suspected) > NAMED else "")
+    return [
+        {
+            "what": "coordinates",
+            "text": f"{len(suspected)} device(s) lie in their units' own grids only when read in another coordinate "
+            f"system than registered: {named}. GET /api/v1/units/{{id}} says which.",
+            "zh": f"{len(suspected)} 台设备按另一坐标系解读才落在责任网格内，登记可能有误：{named}。"
+            "详见 GET /api/v1/units/{id}。",
+        }
+    ]

@@ -55,6 +55,8 @@ class _Collector:
         for state in Presence:
             units.add_metric([state.name.lower()], states.count(state))
         yield units
+        suspected = len(services.coordinates.all(intake.roster))
+        yield GaugeMetricFamily("gridbeat_coordinate_warnings", "Devices read in a doubtful system", suspected)
         yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", len(services.feed.viewers))
 
 

@@ -12,6 +12,7 @@ from twisted.python.threadpool import ThreadPool
 from storage.space import Space
 from storage.tile_files import TileFile
 from tracker.applier import Applier
+from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
@@ -55,3 +56,4 @@ class Services:
     space: Space
     phones: Callable[[], tuple[str, int]]
     """Where the phone apps' own door is: the address that it is bound to, and its port."""
+    coordinates: CoordinateWatch

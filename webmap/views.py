@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from tracker.clockwatch import skew_of
+from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.mirror import Mirror
-from tracker.model import Doubt, UnitId
+from tracker.model import Device, Doubt, UnitId
 from tracker.roster import Roster
 
 
-def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
+def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: UnitId) -> dict[str, Any]:
     """Degrees, metres, m/s, ms since 1970; ``None`` for what is not known."""
     about = intake.roster.units[unit]
     state = mirror.units.get(unit)
@@ -27,6 +28,7 @@ def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
         ],
         "device": devices[0].id if devices else None,
         "position": None,
+        "warnings": [told for device in devices if (told := coordinate_warning(watch, device))],
     }  # fmt: skip
     if state is None:
         return view
@@ -47,6 +49,27 @@ def unit_view(intake: Intake, mirror: Mirror, unit: UnitId) -> dict[str, Any]:
             "grid": state.grid, "cell": state.cell, "device": state.device,
         }  # fmt: skip
     return view
+
+
+_SYSTEMS = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "bd09": "BD-09"}
+
+
+def coordinate_warning(watch: CoordinateWatch, device: Device) -> dict[str, str] | None:
+    """What to tell of a device whose points fit its unit's grid in another coordinate system alone; ``coordinates``
+    is that system, as the device can be amended to."""
+    system = watch.suspected(device.id, device.coordinates)
+    if system is None:
+        return None
+    other, declared = _SYSTEMS[system], _SYSTEMS[device.coordinates]
+    return {
+        "code": "coordinates",
+        "device": device.id,
+        "coordinates": system,
+        "text": f"The positions of device {device.id} lie in the unit's own grid only when they are read as {other}; "
+        f"it is registered as {declared}. Check what it sends, and amend its coordinate system.",
+        "zh": f"设备 {device.id} 的位置按 {other} 解读才落在本人责任网格内，而登记的坐标系是 {declared}。"
+        "请核对设备实际使用的坐标系并修改登记。",
+    }
 
 
 def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, int, list[Any]]:

@@ -20,7 +20,16 @@ from tests.webmap.devices import Handheld, now_ms, phone_report
 from webmap.api import add_api
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_text("utf-8"))
-PAGES = {"/", "/phones", "/login", "/favicon.ico", "/assets/<path:name>", "/static/<string:name>", "/feed"}
+PAGES = {
+    "/",
+    "/phones",
+    "/login",
+    "/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>",
+    "/favicon.ico",
+    "/assets/<path:name>",
+    "/static/<string:name>",
+    "/feed",
+}
 DAY = 86_400_000
 
 
