@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from protocols.jt808.client import MediaTaken, PhotoAsked
 from tests.server import Server, until
 from tests.webmap.devices import Handheld, Vehicle, now_ms
 from tests.webmap.test_api import check, error
@@ -204,3 +205,44 @@ def test_a_queue_that_is_full(call: Call, server: Server) -> None:
         call("POST", path, {"kind": "locate", "expires_s": 3600}, status=202)
     assert error(call("POST", path, {"kind": "locate"}, status=409))[0] == "queue_full"
     assert len(call("GET", f"{path}?limit=1000")["commands"]) == 100
+
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
+PAGE = b"<html><script>alert(1)</script>"
+
+
+def test_photos(call: Call, server: Server) -> None:
+    made = server.register("jt808", "13912345699")
+    path = f"/api/v1/devices/{made['id']}/photos"
+    assert call("GET", path) == {"photos": []}
+    with Vehicle(server, "13912345699") as vehicle:
+        vehicle.log_in()
+        id = call("POST", f"/api/v1/devices/{made['id']}/commands", {"kind": "photo", "channel": 2}, status=202)["id"]
+        vehicle.terminal.photos(vehicle.wait(PhotoAsked), [JPEG])
+        vehicle.flush()
+        vehicle.wait(MediaTaken)
+        vehicle.terminal.medium(PAGE, event=3)
+        vehicle.flush()
+        vehicle.wait(MediaTaken)
+    until("it has ended", lambda: call("GET", f"/api/v1/commands/{id}")["state"] == "done")
+    (photo,) = call("GET", f"/api/v1/commands/{id}")["result"]["photos"]
+    assert photo["size"] == len(JPEG)
+    for url in (photo["url"], f"/api/v1/commands/{id}/photo/1"):
+        answer = check("GET", url, server.api("GET", url))
+        assert (answer.status, answer.body, answer.headers["content-type"]) == (200, JPEG, "image/jpeg")
+        assert "content-disposition" not in answer.headers
+    for number in ("0", "2", "x", "\u0661"):
+        assert call("GET", f"/api/v1/commands/{id}/photo/{quote(number)}", status=404)["error"]["code"] == "not_found"
+    page, picture = call("GET", path)["photos"]
+    assert (picture["id"], picture["command"], picture["channel"], picture["event"]) == (photo["id"], id, 2, 0)
+    assert (page["command"], page["event"], page["type"]) == (None, 3, "application/octet-stream")
+    assert call("GET", f"{path}?limit=1")["photos"] == [page]
+    answer = check("GET", page["url"], server.api("GET", page["url"]))
+    assert (answer.body, answer.headers["content-type"]) == (PAGE, "application/octet-stream")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert server.ask("GET", photo["url"]).status == 401
+    for file in (server.data / "media").rglob("*.jpg"):
+        file.unlink()
+    assert error(call("GET", photo["url"], status=404))[0] == "not_found"
