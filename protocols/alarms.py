@@ -37,7 +37,6 @@ ALARMS: Final = (
     "collision",
     "unplugged",
     "health",
-    "fault",
 )
 """Bit 0 and up."""
 
