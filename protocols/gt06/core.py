@@ -42,7 +42,7 @@ class Gt06(Answering):
         super().__init__()
         self._lenient = peer.lenient
         self._framer = Framer()
-        self._id = ""
+        self._trusted = False
         self._declared = 0
         self._ahead = 0
         self._beat: dict[str, object] | None = None
@@ -65,7 +65,7 @@ class Gt06(Answering):
     def _message(self, message: Message, now: int, events: list[Event]) -> None:
         if message.kind == LOGIN:
             self._login(message, events)
-        elif not message.sound and self._id not in self._lenient:
+        elif not message.sound and not self._trusted:
             events.append(Refused("bad_checksum"))
         elif message.serial is None:
             self._plain(message, now, events)
@@ -80,10 +80,11 @@ class Gt06(Answering):
             events.append(Refused("bad_login"))
             return
         imei = told[1:] if told[0] == "0" else told
-        if not message.sound and imei not in self._lenient:
+        trusted = imei in self._lenient or imei.lstrip("0") in self._lenient  # registered ids have no leading zeros
+        if not message.sound and not trusted:
             events.append(Refused("bad_checksum"))
             return
-        self._id, self._beat, self._held = imei, None, Held()
+        self._trusted, self._beat, self._held = trusted, None, Held()
         self._declared = _zone(message.content[10:12])
         self._ahead = 0
         answer = plain_frame(LOGIN) if message.serial is None else frame(LOGIN, serial=message.serial)

@@ -210,6 +210,9 @@ def test_a_wrong_crc_is_counted_and_not_answered_unless_the_device_is_known_for_
     login[-3] ^= 1
     assert Gt06(Peer("", {"999"})).receive_data(bytes(login), NOW) == [Refused("bad_checksum")]
     assert isinstance(Gt06(Peer("", {IMEI})).receive_data(bytes(login), NOW)[0], Login)
+    login = bytearray(client.login("012345678901234"))
+    login[-3] ^= 1
+    assert isinstance(Gt06(Peer("", {"12345678901234"})).receive_data(bytes(login), NOW)[0], Login)
 
 
 def test_the_time_that_a_tracker_keeps_is_seen_at_its_first_message_of_now() -> None:
