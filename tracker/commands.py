@@ -13,6 +13,7 @@ a link that is dead and does not know it yet. ``TRIES_IN_ALL`` ends what no devi
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ class CommandBook:
         self._open: dict[str, Command] = {}
         self._queues: dict[DeviceId, dict[str, Command]] = {}
         """The open ones of each device in the order in which they were asked for."""
-        self._ended: dict[str, Command] = {}
+        self._ended: OrderedDict[str, Command] = OrderedDict()
         self._decided: dict[str, Command] = {}
         """Open ones whose outcome nobody is writing down yet."""
         self._timers: list[tuple[int, str]] = []
@@ -252,7 +253,7 @@ class CommandBook:
             self._queues.pop(command.device, None)
         self._ended[command.id] = command
         if len(self._ended) > self._kept:
-            del self._ended[next(iter(self._ended))]
+            self._ended.popitem(last=False)
 
     # -- time
 
