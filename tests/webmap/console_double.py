@@ -226,7 +226,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return content(request, found, "image/png")
         if found is not None:
             return answer(request, found[1], found[0])
-        trail = double.town.walkers[parts[1]].trail
+        trail = walker.trail if (walker := double.town.walkers.get(parts[1])) else []
         points = [{"fix_time": t, "lat": lat, "lon": lon, "flags": []} for t, lat, lon in trail]
         return answer(request, {"unit": parts[1], "points": points})
 

@@ -24,7 +24,7 @@ KINDS = {
 }  # fmt: skip
 EXPIRES_S = {"text": 86_400, "parameters": 86_400, "areas_set": 86_400, "areas_delete": 86_400, "locate": 60}
 TITLES = {"traccar": "Traccar Client", "owntracks": "OwnTracks", "gpslogger": "GPSLogger", "overland": "Overland"}
-PARAMETERS = {"heartbeat_interval": 60, "report_interval": 10, "max_speed": 60, "server_address": "10.1.2.3"}
+PARAMETERS = {"heartbeat_s": 60, "report_s": 10, "speed_limit_kmh": 60, "main_server": "10.1.2.3"}
 
 Answer = tuple[int, Any]
 

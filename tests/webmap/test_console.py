@@ -169,7 +169,7 @@ def test_locate_shows_the_state_of_the_command(browser: Browser, console: Consol
     page = console.enter(browser.page())
     page.run("gridbeat.view.select('u0002')")
     page.click("[data-action=locate]")
-    page.wait("document.querySelector('.card-command').dataset.state === 'done'")
+    page.wait("document.querySelector('.order').dataset.state === 'done'")
     page.close()
 
 
@@ -320,13 +320,6 @@ def test_names_give_way_to_units(browser: Browser, console: Console) -> None:
     page.wait("gridbeat.names.covered.has(word)")
     page.run("gridbeat.view.filter({query: 'no such person'})")
     page.wait("gridbeat.names.covered.size === 0")
-    page.close()
-
-
-def test_a_phone_app_cannot_be_asked(browser: Browser, console: Console) -> None:
-    page = console.enter(browser.page())
-    page.run("gridbeat.view.select([...gridbeat.units.all.values()].find(u => u.protocol === 'traccar').id)")
-    page.wait("document.querySelector('[data-action=locate]').disabled")
     page.close()
 
 

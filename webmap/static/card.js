@@ -1,25 +1,23 @@
 // The card of the selected unit: who it is, where it is and how well we know that, and what one can do.
 
-import { api } from "./api.js";
-import { knows, t } from "./i18n.js";
+import { Commands } from "./commands.js";
+import { element, icon, text } from "./dom.js";
+import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
 import { isSos, ONLINE_FIX } from "./state.js";
 import { ageOf, headingWord, speedWord } from "./time.js";
-
-const POLL_MS = 1000;
-const POLLS = 60; // a device that did not answer in a minute is asked again by a person, not by us
-const UNASKABLE = new Set(["traccar"]); // such a phone app only sends
-const FINAL = new Set(["done", "failed", "expired"]);
+import { Warnings } from "./warnings.js";
 
 export class Card {
   #shown = null;
   #parts = {};
-  #command = null;
 
   constructor({ view, clock, grids, trails, onTrail, onFollow, onClose, onCopy }) {
     Object.assign(this, { view, clock, grids, trails, onTrail, onFollow, onClose, onCopy });
     this.box = document.getElementById("card");
+    this.warnings = new Warnings();
+    this.commands = new Commands({ clock, grids, onDetail: (detail) => this.warnings.learn(detail.warnings) });
   }
 
   /** Builds the card when the selection or the language changed, then fills it. */
@@ -27,37 +25,14 @@ export class Card {
     const { unit } = this.view;
     this.box.hidden = unit === null;
     document.body.classList.toggle("has-card", unit !== null);
+    this.commands.select(unit);
+    this.warnings.select(unit?.id ?? null);
     if (unit === null) {
       this.#shown = null;
       return;
     }
-    if (this.#shown !== unit.id) this.#command = null;
     if (rebuild || this.#shown !== unit.id) this.#build(unit);
     this.#fill(unit);
-  }
-
-  async locate() {
-    const { unit } = this.view;
-    if (!unit || (this.#command && !FINAL.has(this.#command.state) && this.#command.state !== "error")) return;
-    const command = { unit: unit.id, state: "sending", text: "" };
-    this.#command = command;
-    this.update();
-    try {
-      const detail = await api.unit(unit.id);
-      let answer = await api.locate(detail?.device ?? detail?.unit?.device ?? unit.id);
-      for (let poll = 0; poll < POLLS && this.#command === command; poll += 1) {
-        command.state = stateWord(answer.state);
-        this.update();
-        if (FINAL.has(command.state)) return;
-        await new Promise((done) => setTimeout(done, POLL_MS));
-        answer = await api.command(answer.id);
-      }
-      command.state = "expired";
-    } catch (error) {
-      command.state = "error";
-      command.text = error.message;
-    }
-    if (this.#command === command) this.update();
   }
 
   #build(unit) {
@@ -99,11 +74,10 @@ export class Card {
     const buttons = element("div", "card-buttons");
     this.#parts.follow = button("follow", "F", "follow", this.onFollow);
     this.#parts.trail = button("trail", "T", "trail", this.onTrail);
-    this.#parts.locate = button("locate", "", "locate", () => this.locate());
-    buttons.append(this.#parts.follow, this.#parts.trail, this.#parts.locate);
-    this.#parts.command = element("p", "card-command");
-    this.#parts.command.setAttribute("role", "status");
-    this.box.replaceChildren(head, now, facts, buttons, this.#parts.command);
+    buttons.append(this.#parts.follow, this.#parts.trail);
+    this.box.replaceChildren(head, now, this.warnings.box, facts, buttons, this.commands.box);
+    this.warnings.show();
+    this.commands.build();
   }
 
   #fill(unit) {
@@ -138,12 +112,7 @@ export class Card {
     press(p.follow, following, t(following ? "following" : "follow"));
     const mode = this.trails();
     press(p.trail, mode !== "off", t("trail"));
-    p.locate.disabled = UNASKABLE.has(unit.protocol);
-    p.locate.title = p.locate.disabled ? t("locate_never") : "";
-    const command = this.#command;
-    text(p.command, command ? t(`command_${command.state}`, { text: command.text }) : "");
-    p.command.dataset.state = command?.state ?? "";
-    p.command.hidden = !command;
+    this.commands.fill();
   }
 
   #whereNow(unit) {
@@ -163,28 +132,6 @@ export class Card {
   }
 }
 
-function stateWord(state) {
-  if (["done", "acknowledged", "answered", "ok"].includes(state)) return "done";
-  return knows(`command_${state}`) ? state : "sent";
-}
-
-function element(tag, name, words) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (words !== undefined) node.textContent = words;
-  return node;
-}
-
-export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
-  return svg;
-}
-
 function button(name, key, picture, action) {
   const node = element("button", "button");
   node.type = "button";
@@ -198,8 +145,4 @@ function button(name, key, picture, action) {
 function press(node, on, words) {
   node.setAttribute("aria-pressed", String(on));
   text(node.querySelector(".button-word"), words);
-}
-
-function text(node, value) {
-  if (node.textContent !== value) node.textContent = value;
 }

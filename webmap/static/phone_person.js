@@ -12,7 +12,7 @@ export class Person {
   #chosen = null; // a known unit
   #shown = [];
   #active = -1;
-  #street = ""; // what we put into the field, to be replaced when the grid changes
+  #put = {}; // what we wrote into fields, to be replaced when the grid changes
 
   constructor({ prefs, nameOfGrid }) {
     Object.assign(this, { prefs, nameOfGrid });
@@ -23,7 +23,7 @@ export class Person {
       this.#open();
       this.show();
     });
-    this.name.addEventListener("focus", () => this.name.value === "" && this.#open());
+    this.name.addEventListener("click", () => this.name.value === "" && this.#open());
     this.name.addEventListener("blur", () => this.#close());
     this.name.addEventListener("keydown", (event) => this.#key(event));
     // Before the field loses the focus, and with it the list.
@@ -32,7 +32,7 @@ export class Person {
       const choice = event.target.closest("li");
       if (choice) this.#choose(Number(choice.dataset.index));
     });
-    this.grid.addEventListener("change", () => this.#streetOfGrid());
+    this.grid.addEventListener("change", () => this.#labelsOfGrid());
   }
 
   learn(units, grids) {
@@ -50,18 +50,22 @@ export class Person {
     this.show();
   }
 
-  /** What the last phone's carrier had; a team of many is one team after the other. */
+  /** What the last phone's carrier had: phones are handed out team by team. */
   #defaults() {
     const last = this.prefs.get("phoneLast") ?? {};
-    if (!this.team.value) this.team.value = last.team ?? (this.teams.options.length === 1 ? this.teams.options[0].value : "");
-    if (!this.street.value) this.street.value = last.street ?? "";
+    if (!this.team.value) this.team.value = this.#put.team = last.team ?? (this.teams.options.length === 1 ? this.teams.options[0].value : "");
+    if (!this.street.value) this.street.value = this.#put.street = last.street ?? "";
     if (!this.grid.value && this.#grids.some((grid) => grid.id === last.grid)) this.grid.value = last.grid;
   }
 
-  #streetOfGrid() {
+  /** A grid has its street, and mostly its team; what a person wrote stays. */
+  #labelsOfGrid() {
     const street = this.#grids.find((grid) => grid.id === this.grid.value)?.street;
-    if (!street || (this.street.value && this.street.value !== this.#street && this.street.value !== this.prefs.get("phoneLast")?.street)) return;
-    this.street.value = this.#street = street;
+    const team = this.#units.find((unit) => unit.grid === this.grid.value)?.team;
+    for (const [field, value] of [["street", street], ["team", team]]) {
+      if (!value || (this[field].value && this[field].value !== this.#put[field])) continue;
+      this[field].value = this.#put[field] = value;
+    }
   }
 
   /** The fields for POST /api/v1/devices, or null without a name. */

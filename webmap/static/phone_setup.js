@@ -111,24 +111,19 @@ export class Setup {
     const { link, qr } = this.#told;
     const figure = element("figure", "code");
     const app = this.appTitle(this.#phone.protocol);
-    if (!qr) {
-      figure.classList.add("is-none");
-      figure.append(element("figcaption", "", t("scan_none")));
-      return figure;
-    }
     const sheet = element("div", "qr");
     const picture = new DOMParser().parseFromString(qr, "image/svg+xml").documentElement;
     picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", t("scan"));
     sheet.append(document.importNode(picture, true));
-    figure.append(sheet, element("figcaption", "", t("scan_traccar", { app })), this.#copy(link, t("copy_link")));
+    figure.append(sheet, element("figcaption", "", t("scan_with", { app })), this.#copy(link, t("copy_link")));
     return figure;
   }
 
   #steps() {
-    const { steps, qr } = this.#told;
+    const { steps } = this.#told;
     const box = element("div", "steps");
-    box.append(element("h3", "", t(qr ? "or_by_hand" : "by_hand")));
+    box.append(element("h3", "", t("or_by_hand")));
     const list = element("ol", "");
     for (const step of steps) {
       const row = element("li", "");

@@ -21,6 +21,8 @@ const APPS = { android: ["traccar", "owntracks", "gpslogger"], iphone: ["traccar
 const $ = (id) => document.getElementById(id);
 const prefs = new Preferences();
 const theme = new Theme(prefs);
+// A finger's keyboard would hide half of the page before it is read.
+const mouse = !matchMedia("(pointer: coarse)").matches;
 let apps = new Map(); // protocol -> {title, secret}
 let phones = [];
 let now = Date.now(); // the server's clock at the last answer
@@ -153,7 +155,7 @@ function follow() {
     const was = setup.device;
     setup.close();
     $("make").hidden = false;
-    if (was) $("name").focus();
+    if (was && mouse) $("name").focus();
   }
   paintPhones();
 }
@@ -268,5 +270,5 @@ onLanguage(() => {
 
 paintTheme();
 setLanguage(prefs.get("language") ?? language());
-refresh().then(() => location.hash === "" && $("name").focus({ preventScroll: true }));
+refresh().then(() => mouse && location.hash === "" && $("name").focus({ preventScroll: true }));
 setInterval(refresh, REFRESH_MS);

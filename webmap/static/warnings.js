@@ -1,0 +1,81 @@
+// What the server doubts of a unit's devices, with the remedy at hand and a way back.
+
+import { api } from "./api.js";
+import { element, pushButton } from "./dom.js";
+import { language, t } from "./i18n.js";
+
+export class Warnings {
+  #unit = null;
+  #shown = "";
+  #told = []; // of the server
+  #mended = new Map(); // device -> the coordinate system that it had before
+  #problem = "";
+
+  constructor() {
+    this.box = element("div", "warnings");
+    this.box.setAttribute("role", "status");
+  }
+
+  select(unit) {
+    if (this.#unit === unit) return;
+    this.#unit = unit;
+    this.#told = [];
+    this.#mended.clear();
+    this.#problem = "";
+    this.show();
+  }
+
+  learn(warnings) {
+    this.#told = warnings ?? [];
+    this.show();
+  }
+
+  show() {
+    const mended = [...this.#mended.keys()];
+    const open = this.#told.filter((warning) => !this.#mended.has(warning.device));
+    const shown = JSON.stringify([open, mended, this.#problem, language()]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.box.replaceChildren(...mended.map((device) => this.#done(device)), ...open.map((warning) => this.#line(warning)));
+    if (this.#problem) this.box.append(element("p", "pane-error", this.#problem));
+    this.box.hidden = this.box.children.length === 0;
+  }
+
+  #line(warning) {
+    const line = element("div", "warning");
+    line.dataset.code = warning.code;
+    line.append(element("p", "", language() === "zh" ? warning.zh : warning.text));
+    if (warning.code === "coordinates") line.append(pushButton("button quiet", t("warning_read_gcj02"), () => this.#mend(warning.device)));
+    return line;
+  }
+
+  #done(device) {
+    const line = element("div", "warning is-done");
+    line.append(element("p", "", t("warning_done")), pushButton("button quiet", t("warning_undo"), () => this.#undo(device)));
+    return line;
+  }
+
+  async #mend(device) {
+    const unit = this.#unit;
+    try {
+      const { coordinates: before } = await api.device(device);
+      await api.amend(device, { coordinates: "gcj02" });
+      if (unit === this.#unit) this.#mended.set(device, before);
+      this.#problem = "";
+    } catch (error) {
+      this.#problem = error.message;
+    }
+    this.show();
+  }
+
+  async #undo(device) {
+    try {
+      await api.amend(device, { coordinates: this.#mended.get(device) });
+      this.#mended.delete(device);
+      this.#problem = "";
+    } catch (error) {
+      this.#problem = error.message;
+    }
+    this.show();
+  }
+}
