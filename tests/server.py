@@ -63,9 +63,10 @@ def until(what: str, true: Callable[[], Any], seconds: float = PATIENCE_S) -> An
 
 
 class Server:
-    """One server over ``folder``. ``settings`` are sections of its city.toml besides the ports."""
+    """One server over ``folder``. ``settings`` are sections of its city.toml besides the ports; a list
+    of them is written ``[[so]]``."""
 
-    def __init__(self, folder: Path, settings: dict[str, dict[str, Any]] | None = None) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "city.toml"
@@ -153,12 +154,20 @@ class Server:
         sections: dict[str, dict[str, Any]] = {"server": {"data": str(self.data), "reserve_mb": 1}}
         for name in PORTS:
             sections[name] = {"port": self.ports[name]}
+        lists: dict[str, list[dict[str, Any]]] = {}
         for name, values in self._settings.items():
-            sections.setdefault(name, {}).update(values)
+            if isinstance(values, list):
+                lists[name] = values
+            else:
+                sections.setdefault(name, {}).update(values)
         lines = []
         for name, values in sections.items():
             lines.append(f"[{name}]")
             lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+        for name, several in lists.items():
+            for values in several:
+                lines.append(f"[[{name}]]")
+                lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
 
     @property

@@ -10,7 +10,7 @@ import math
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
@@ -24,13 +24,39 @@ Place = tuple[int, int, int]
 
 def png(side: int, colour: Callable[[int, int], Colour]) -> bytes:
     """A square picture; ``colour(x, y)`` of each pixel from the upper left."""
-    rows = b"".join(b"\0" + b"".join(bytes(colour(x, y)) for x in range(side)) for y in range(side))
+    return _png(side, (b"".join(bytes(colour(x, y)) for x in range(side)) for y in range(side)))
 
+
+def _png(side: int, rows: Iterable[bytes | bytearray]) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + bytes(row) for row in rows)))
+        + chunk(b"IEND", b"")
+    )
+
+
+class Picture:
+    """A tile in the making: a plain ground with squares on it."""
+
+    def __init__(self, zoom: int, x: int, y: int, ground: Colour = (236, 232, 222)) -> None:
+        self._zoom, self._left, self._top = zoom, x * SIDE, y * SIDE
+        self._rows = [bytearray(bytes(ground) * SIDE) for _ in range(SIDE)]
+
+    def mark(self, latitude: float, longitude: float, colour: Colour, half: int) -> None:
+        """A square of ``2 * half + 1`` pixels with its middle at a place of the tiles' own system."""
+        middle_x, middle_y = (int(value) for value in pixel(latitude, longitude, self._zoom))
+        for y in range(middle_y - half - self._top, middle_y + half + 1 - self._top):
+            for x in range(middle_x - half - self._left, middle_x + half + 1 - self._left):
+                if 0 <= x < SIDE and 0 <= y < SIDE:
+                    self._rows[y][3 * x : 3 * x + 3] = bytes(colour)
+
+    def png(self) -> bytes:
+        return _png(SIDE, self._rows)
 
 
 def pixel(latitude: float, longitude: float, zoom: int) -> tuple[float, float]:
@@ -69,7 +95,7 @@ def make_pmtiles(
         zooms = [zoom for zoom, _, _ in tiles]
         header = {
             "tile_type": kind, "tile_compression": compression, "min_zoom": min(zooms), "max_zoom": max(zooms),
-            "min_lon_e7": 1_170_000_000, "min_lat_e7": 300_000_000, "max_lon_e7": 1_180_000_000,
-            "max_lat_e7": 310_000_000, "center_zoom": 0, "center_lon_e7": 0, "center_lat_e7": 0,
+            "min_lon_e7": -1_800_000_000, "min_lat_e7": -850_000_000, "max_lon_e7": 1_800_000_000,
+            "max_lat_e7": 850_000_000, "center_zoom": 0, "center_lon_e7": 0, "center_lat_e7": 0,
         }  # fmt: skip
         writer.finalize(header, json.loads(json.dumps(metadata)))
