@@ -1,4 +1,5 @@
 """The devices of the benchmarks: what a handheld and a vehicle's terminal say, bytes and window, on a socket.
+The simple trackers are in bench/trackers.py, phones in bench/phones.py.
 
 Quick rather than complete: what is sent is what the protocols' own clients would send, what comes back is only
 looked at as far as needed to see that it is the answer that was wanted.
@@ -6,12 +7,12 @@ looked at as far as needed to see that it is the answer that was wanted.
 
 from __future__ import annotations
 
-import resource
 import socket
 import struct
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgpack
 
@@ -22,9 +23,9 @@ from protocols.jt808.framing import frame as jt808_frame
 
 BEGIN_MS = 540_000
 """How far back the first fix is: from ten minutes on a live message would be blamed for its clock."""
+BACKLOG_MS = 18_000_000
+"""The same for messages of a hundred: they are what a phone has gathered, and nobody calls them live."""
 STEP_MS = 1000
-BESIDE = 300
-"""1e-7 degrees between two who follow one walker: about 3 m."""
 
 Place = tuple[int, int, int, int, int, int]
 """Latitude, longitude in 1e-7 degrees, accuracy in dm, speed in cm/s, course, altitude in m."""
@@ -32,11 +33,14 @@ Place = tuple[int, int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """``reports`` in a message, ``window`` messages in flight a connection."""
+    """``reports`` in a message, ``window`` messages in flight a connection; ``form``: which of a protocol's forms.
+    ``silent``: nothing is answered, so the server's own counters tell what has come."""
 
     protocol: str
     reports: int
     window: int
+    form: str = ""
+    silent: bool = False
 
 
 MODES = {
@@ -44,6 +48,17 @@ MODES = {
     "msgpack1": Mode("handheld", 1, 1),
     "jt808x4": Mode("jt808", 1, 4),
     "jt808x1": Mode("jt808", 1, 1),
+    "nmea": Mode("nmea", 1, 1, silent=True),
+    "gt06": Mode("gt06", 1, 1),
+    "h02": Mode("h02", 1, 1),
+    "watch": Mode("watch", 1, 1, silent=True),
+    "traccar": Mode("traccar", 1, 1, "query"),
+    "traccar-json": Mode("traccar", 1, 1, "json"),
+    "owntracks": Mode("owntracks", 1, 1),
+    "gpslogger": Mode("gpslogger", 1, 1),
+    "overland100": Mode("overland", 100, 1),
+    "batch100": Mode("batch", 100, 1),
+    "batch100gz": Mode("batch", 100, 1, "gzip"),
 }
 
 
@@ -54,12 +69,15 @@ def now_ms() -> int:
 class Device(ABC):
     """One connection. Subclasses know the bytes; ``waiting`` messages are not acknowledged yet."""
 
+    whole_seconds: ClassVar[bool] = True
+    """The protocol tells no milliseconds. A little ahead of the clock is still within what is believed."""
+
     def __init__(self, mode: Mode, walk: list[Place], beside: int) -> None:
         self.mode = mode
         self.walk = walk
         self.beside = beside
         self.step = 0
-        self.fix_time = now_ms() - BEGIN_MS
+        self.fix_time = now_ms() - (BACKLOG_MS if mode.reports >= 100 else BEGIN_MS)
         self.waiting = 0
         self.rest = b""
         self.sock: socket.socket = socket.socket()
@@ -68,8 +86,7 @@ class Device(ABC):
         """The next ``number`` fixes: a second apart as long as that is not ahead of the clock, then closer."""
         found, now = [], now_ms()
         for _ in range(number):
-            # A terminal tells whole seconds only; a little ahead of the clock is still within what is believed.
-            step = STEP_MS if self.mode.protocol == "jt808" or self.fix_time + STEP_MS < now else 1
+            step = STEP_MS if self.whole_seconds or self.fix_time + STEP_MS < now else 1
             self.fix_time += step
             found.append((self.fix_time, self.walk[self.step % len(self.walk)]))
             self.step += 1
@@ -77,11 +94,11 @@ class Device(ABC):
 
     @abstractmethod
     def login(self, device: dict[str, str]) -> bytes:
-        """What says who we are, as it goes over the wire."""
+        """What says who we are, as it goes over the wire; empty if each message says it."""
 
     @abstractmethod
     def welcomed(self, data: bytes) -> bool:
-        """Whether the answer to the login lets us in."""
+        """Whether the answer to the login lets us in; asked with nothing if none is waited for."""
 
     @abstractmethod
     def messages(self, number: int) -> bytes:
@@ -91,12 +108,13 @@ class Device(ABC):
     def acknowledged(self, data: bytes) -> int:
         """How many messages these bytes acknowledge. Raises for any other answer."""
 
-    @abstractmethod
     def heartbeat(self) -> bytes:
         """A sign of life as it goes over the wire."""
+        raise TypeError(f"{self.mode.protocol} has none")
 
 
 class Handheld(Device):
+    whole_seconds = False
     pack = staticmethod(msgpack.Packer(use_bin_type=True).pack)
     seq = 0
 
@@ -188,23 +206,3 @@ class Vehicle(Device):
                 raise RuntimeError(f"the server answers {piece.hex()}")
             number += 1
         return number
-
-
-def connect(mode: Mode, port: int, known: list[dict[str, str]], walks: list[list[Place]]) -> list[Device]:
-    """Connect and authenticate the known devices; those that share a walk go side by side."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    make = Handheld if mode.protocol == "handheld" else Vehicle
-    devices: list[Device] = []
-    for number, one in enumerate(known):
-        device: Device = make(mode, walks[number % len(walks)], number // len(walks) * BESIDE)
-        device.sock.connect(("127.0.0.1", port))
-        device.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        device.sock.sendall(device.login(one))
-        devices.append(device)
-    for device in devices:
-        if not device.welcomed(device.sock.recv(4096)):
-            raise RuntimeError("the server does not let a device in")
-        device.rest = b""
-        device.sock.setblocking(False)
-    return devices

@@ -19,7 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.devices import Mode, connect
+from bench.connections import connect
+from bench.devices import Mode
 from bench.server import PROJECT, Server, cost_of, stage
 
 LIMIT_CORE = 3.0
@@ -66,8 +67,7 @@ def measure(protocol: str, connections: int, seconds: float, every: float) -> st
     """A line of the table."""
     with tempfile.TemporaryDirectory(prefix="gridbeat-bench-") as place:
         folder = Path(place) / "data"
-        handhelds, terminals = (connections, 0) if protocol == "handheld" else (0, connections)
-        stage(folder, handhelds, terminals)
+        stage(folder, {protocol: connections})
         with Server(folder) as server:
             server.caught_up()
             time.sleep(3)

@@ -41,10 +41,12 @@ def cost_of(pid: int) -> Cost:
     return Cost(sum(map(int, fields[11:15])) / TICK, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
 
 
-def stage(folder: Path, handhelds: int, terminals: int) -> list[dict[str, str]]:
-    """A data folder with a city, its units and devices; see bench/staging.py. Answers the devices."""
+def stage(folder: Path, numbers: dict[str, int]) -> list[dict[str, str]]:
+    """A data folder with a city, and so many units with a device of each protocol; see bench/staging.py. Answers the
+    devices."""
     shutil.rmtree(folder, ignore_errors=True)
-    words = [sys.executable, "-m", "bench.staging", str(folder), str(handhelds), str(terminals)]
+    asked = [f"{protocol}={number}" for protocol, number in numbers.items()]
+    words = [sys.executable, "-m", "bench.staging", str(folder), *asked]
     subprocess.run(words, cwd=PROJECT, check=True)
     devices: list[dict[str, str]] = json.loads((folder / "devices.json").read_text())
     return devices

@@ -1,6 +1,6 @@
 """A city to measure in, entered before the server starts: areas, units and devices written to a new journal.
 
-Run as ``python -m bench.staging FOLDER HANDHELDS TERMINALS``: it makes the data folder of a server there, with
+Run as ``python -m bench.staging FOLDER PROTOCOL=NUMBER...``: it makes the data folder of a server there, with
 the demo town's 25 grids and 2,500 cells and a unit for each device, and ``devices.json`` with what the devices
 know of themselves. It goes the same way as the API (plan, journal, take in), only in a few large commits.
 """
@@ -29,8 +29,9 @@ from webmap.sessions import secret_of
 
 
 def external_id(protocol: str, number: int) -> str:
-    """The id of the ``number``-th device: an app's name, or a terminal's telephone number."""
-    return f"B{number:05d}" if protocol == "handheld" else f"1390{number:07d}"
+    """The id of the ``number``-th device: an app's name, or the number that a terminal or tracker is made with."""
+    made = {"jt808": "1390{:07d}", "gt06": "86812345{:07d}", "h02": "410{:07d}", "watch": "352{:07d}"}
+    return made.get(protocol, "B{:05d}").format(number)
 
 
 def changes(roster: Roster, numbers: dict[str, int]) -> Iterator[Change]:
@@ -65,8 +66,9 @@ async def stage(reactor: Any, folder: Path, numbers: dict[str, int]) -> None:
     (folder / "devices.json").write_text(json.dumps(devices))
 
 
-def main(reactor: Any, folder: str, handhelds: str, terminals: str) -> Deferred[None]:
-    return Deferred.fromCoroutine(stage(reactor, Path(folder), {"handheld": int(handhelds), "jt808": int(terminals)}))
+def main(reactor: Any, folder: str, *asked: str) -> Deferred[None]:
+    numbers = {protocol: int(number) for protocol, _, number in (word.partition("=") for word in asked)}
+    return Deferred.fromCoroutine(stage(reactor, Path(folder), numbers))
 
 
 if __name__ == "__main__":

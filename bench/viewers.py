@@ -28,7 +28,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.devices import Mode, connect
+from bench.connections import connect
+from bench.devices import Mode
 from bench.load import walks
 from bench.server import PROJECT, Server, cost_of, stage
 
@@ -238,7 +239,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gridbeat-bench-") as place:
         for what in given.what:
             folder = Path(place) / what
-            stage(folder, UNITS, 0)
+            stage(folder, {"handheld": UNITS})
             with Server(folder) as server:
                 server.caught_up()
                 known = {one["external_id"]: one["unit"] for one in server.ask("GET", "/api/v1/devices")["devices"]}
