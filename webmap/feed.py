@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,8 @@ RECENT = 64
 """Changes remembered by sequence number; who is further behind is compared with every row."""
 FEW = 24
 """So many changed units are looked at one by one; more are compared with a box all at once."""
+EDGE_LIMIT = 1e9
+"""Degrees of a box: a map may be dragged around the world many times. JSON can hold more than numbers can."""
 _NOWHERE = (float("nan"), float("nan"))
 
 
@@ -156,10 +157,11 @@ class Feed:
         if box is not None and not (
             isinstance(box, list)
             and len(box) == 4
-            and all(type(edge) in (int, float) and isfinite(edge) for edge in box)
+            and all(type(edge) in (int, float) and abs(edge) <= EDGE_LIMIT for edge in box)
         ):
             return False
-        if follow is not None and not isinstance(follow, str):
+        # Half of a surrogate pair could not be sent back, and would cost all the others their frame.
+        if follow is not None and not (isinstance(follow, str) and follow.isprintable()):
             return False
         same = (
             not viewer.watching

@@ -60,7 +60,7 @@ class FeedSocket(WebSocketServerProtocol):
             return
         try:
             message = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not self.factory.feed.watch(self.viewer, message):
             self.sendClose(3003, "not understood")

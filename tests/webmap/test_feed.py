@@ -337,6 +337,8 @@ def test_a_break_right_after_looking_elsewhere(city: City) -> None:
         None, [], "watch", {}, {"op": "look"}, {"op": "watch", "box": [1, 2, 3]}, {"op": "watch", "box": "all"},
         {"op": "watch", "box": [1, 2, 3, "4"]}, {"op": "watch", "box": [1, 2, 3, None]},
         {"op": "watch", "box": [True, 2, 3, 4]}, {"op": "watch", "follow": 7}, {"op": "watch", "follow": ["u0"]},
+        {"op": "watch", "box": [1, 2, 3, 10**400]}, {"op": "watch", "box": [1, 2, 3, float("nan")]},
+        {"op": "watch", "follow": "\ud800"},
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(city: City, message: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from twisted.internet.task import Clock
@@ -263,3 +264,22 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink = Link.TestCase
+
+
+@pytest.mark.parametrize("text", ["", "watch", "[" * 2000, '{"op":"watch","box":[1,2,3,1' + "0" * 400 + "]}"])
+def test_what_is_not_understood_ends_the_link_with_a_word(text: str) -> None:
+    sockets = FeedSockets(
+        Feed("i", lambda unit: (None, None, 0, []), lambda: (1, "{}"), lambda now: {}),
+        lambda session: session, lambda: 0, lambda: 0, (), Clock(),
+    )  # fmt: skip
+    socket = sockets.buildProtocol(None)
+    transport = StringTransport()
+    transport.registerProducer(object(), True)
+    socket.makeConnection(transport)
+    socket.dataReceived(HANDSHAKE)
+    transport.clear()
+    socket.dataReceived(masked(text))
+    assert transport.value() == b"\x88\x10" + (3003).to_bytes(2, "big") + b"not understood"
+    socket.connectionLost(Failure(ConnectionError()))  # type: ignore[no-untyped-call]
+    for call in sockets.reactor.getDelayedCalls():
+        call.cancel()
