@@ -36,7 +36,7 @@ def test_a_token_outlives_a_new_unit() -> None:
     assert TOKENS.accepts(replace(DEVICE, unit=UnitId("p2"), networks=("10.0.0.0/8",)), TOKENS.token(DEVICE))
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "张", "a" * 26, "a" * 10_000])
+@pytest.mark.parametrize("wrong", ["", "x", "张", "\ud800", "a" * 26, "a" * 10_000])
 def test_wrong_tokens(wrong: str) -> None:
     assert not TOKENS.accepts(DEVICE, wrong)
 
