@@ -65,7 +65,7 @@ class Devices:
             self.make(about["device_protocol"], unit, f"id-of-{unit}")
 
     def make(self, protocol: str, unit: str, external: str) -> dict[str, Any]:
-        device = {
+        device: dict[str, Any] = {
             "id": f"d{len(self.devices) + 1}", "protocol": protocol, "external_id": external, "unit": unit,
             "networks": [], "header": 0, "coordinates": "wgs84", "lenient": False,
             "connected": protocol in KINDS, "commands": KINDS.get(protocol, []),

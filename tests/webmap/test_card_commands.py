@@ -226,7 +226,8 @@ def test_a_refusal_is_shown_in_the_server_s_words(card: Open, console: Console) 
 
 def test_coordinates_that_look_shifted_are_mended_and_unmended(card: Open, console: Console) -> None:
     device = device_of(console, VEHICLE)
-    warning = {"code": "coordinates", "device": device, "text": "they look like GCJ-02", "zh": "像是 GCJ-02"}
+    words = {"text": "they look like GCJ-02", "zh": "像是 GCJ-02"}
+    warning = {"code": "coordinates", "device": device, "coordinates": "gcj02", **words}
     console.switch("warn", unit=VEHICLE, warnings=[warning])
     page = card()
 
@@ -236,7 +237,7 @@ def test_coordinates_that_look_shifted_are_mended_and_unmended(card: Open, conso
 
     page.wait("document.querySelector('.warning[data-code=coordinates]')?.textContent.includes('look like GCJ-02')")
     tap(page, ".warning button")
-    page.wait("document.querySelector('.warning.is-done') !== null")
+    page.wait("document.querySelector('.warning.is-done')?.textContent.includes('read as GCJ-02')")
     assert system() == "gcj02"
     tap(page, ".warning button")
     page.wait("document.querySelector('.warning[data-code=coordinates]') !== null")

@@ -54,7 +54,7 @@ learn({
   order_waits: ["终端上线后发送，{time} 失效", "Waits for the device; expires {time}"],
   order_tries: ["第 {n} 次", "try {n}"],
 
-  warning_read_gcj02: ["按 GCJ-02 读取", "Read as GCJ-02"],
-  warning_done: ["此后的位置按 GCJ-02 读取", "Positions are read as GCJ-02 from now on"],
+  warning_read: ["按 {system} 读取", "Read as {system}"],
+  warning_done: ["此后的位置按 {system} 读取", "Positions are read as {system} from now on"],
   warning_undo: ["撤销", "Undo"],
 });

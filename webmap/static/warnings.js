@@ -4,11 +4,13 @@ import { api } from "./api.js";
 import { element, pushButton } from "./dom.js";
 import { language, t } from "./i18n.js";
 
+const SYSTEMS = { wgs84: "WGS-84", gcj02: "GCJ-02", bd09: "BD-09" };
+
 export class Warnings {
   #unit = null;
   #shown = "";
   #told = []; // of the server
-  #mended = new Map(); // device -> the coordinate system that it had before
+  #mended = new Map(); // device -> {before, now}: coordinate systems
   #problem = "";
 
   constructor() {
@@ -45,22 +47,23 @@ export class Warnings {
     const line = element("div", "warning");
     line.dataset.code = warning.code;
     line.append(element("p", "", language() === "zh" ? warning.zh : warning.text));
-    if (warning.code === "coordinates") line.append(pushButton("button quiet", t("warning_read_gcj02"), () => this.#mend(warning.device)));
+    if (warning.code === "coordinates" && warning.coordinates in SYSTEMS) line.append(pushButton("button quiet", t("warning_read", { system: SYSTEMS[warning.coordinates] }), () => this.#mend(warning)));
     return line;
   }
 
   #done(device) {
     const line = element("div", "warning is-done");
-    line.append(element("p", "", t("warning_done")), pushButton("button quiet", t("warning_undo"), () => this.#undo(device)));
+    const { now } = this.#mended.get(device);
+    line.append(element("p", "", t("warning_done", { system: SYSTEMS[now] })), pushButton("button quiet", t("warning_undo"), () => this.#undo(device)));
     return line;
   }
 
-  async #mend(device) {
+  async #mend({ device, coordinates: now }) {
     const unit = this.#unit;
     try {
       const { coordinates: before } = await api.device(device);
-      await api.amend(device, { coordinates: "gcj02" });
-      if (unit === this.#unit) this.#mended.set(device, before);
+      await api.amend(device, { coordinates: now });
+      if (unit === this.#unit) this.#mended.set(device, { before, now });
       this.#problem = "";
     } catch (error) {
       this.#problem = error.message;
@@ -70,7 +73,7 @@ export class Warnings {
 
   async #undo(device) {
     try {
-      await api.amend(device, { coordinates: this.#mended.get(device) });
+      await api.amend(device, { coordinates: this.#mended.get(device).before });
       this.#mended.delete(device);
       this.#problem = "";
     } catch (error) {
