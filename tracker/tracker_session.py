@@ -80,7 +80,7 @@ class TrackerSession:
 
     def take_over(self) -> None:
         self._take_held()
-        self._carrier, self.authenticated = None, False
+        self._leave()  # of the device that was named in what was held, if another was
         self._close()
 
     # -- events

@@ -17,12 +17,13 @@ HELD_MS = 400
 
 
 class Lines:
-    """``beat``, ``bad``, ``held`` (a report that waits for a timer), a number of reports."""
+    """``beat``, ``bad``, ``held`` (a report that waits for a timer; ``held b``: and is of b), a number of reports."""
 
     def __init__(self, peer: Peer) -> None:
         self.closing = False
         self._name = ""
         self._held: int | None = None
+        self._of = ""
         self._out: list[bytes] = []
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
@@ -32,8 +33,8 @@ class Lines:
             if name != self._name:
                 self._name = name
                 events.append(Login(name, line))
-            if word == "held":
-                self._held = now + HELD_MS
+            if word.startswith("held"):
+                self._held, self._of = now + HELD_MS, word[5:]
             elif word in ("beat", "bad"):
                 events.append(Heartbeat(word) if word == "beat" else Refused("bad"))
             else:
@@ -47,7 +48,8 @@ class Lines:
 
     def handle_timer(self, now: int) -> list[Event]:
         self._held = None
-        return [Reported([Report(now, LAT, LON)], "held")]
+        login: list[Event] = [Login(self._of)] if self._of else []
+        return [*login, Reported([Report(now, LAT, LON)], "held")]
 
     def accept(self, event: Login) -> None:
         self._out.append(b"welcome")
@@ -169,6 +171,17 @@ def test_what_is_held_back_is_taken_when_the_device_logs_in_elsewhere(link: Link
     assert len(link.house.records) == 1
     assert not link.house.hands.clock.getDelayedCalls()
     assert link.house.refused("tk") == {}
+
+
+def test_who_is_named_in_what_was_held_back_is_not_there_when_the_link_is_gone(link: Link) -> None:
+    link.say("a;held b")
+    other = Link(link.house)
+    other.links = other.session._links = link.links
+    other.say("a;beat")
+    link.session.ended()
+    link.house.settle()
+    assert [record.device for record in link.house.records] == ["d2"]
+    assert [link.links.connected(link.house.roster.find("tk", name).device.id) for name in "ab"] == [True, False]  # type: ignore[union-attr]
 
 
 def test_too_much_waiting_is_seen(link: Link) -> None:
