@@ -41,8 +41,8 @@ from storage.journal import Journal
 from storage.space import MEGABYTE, Space
 from tracker.applier import Applier
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
-from tracker.http import PhoneReports
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.http import PhoneReports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror

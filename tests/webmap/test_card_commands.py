@@ -90,7 +90,8 @@ def test_a_message_is_counted_in_the_terminal_s_bytes_and_sent(card: Open, conso
     page.type("请到 A1")  # two bytes for each Chinese character, one for the rest
     page.wait("document.querySelector('.pane-count').textContent === '7 / 1024 bytes'")
     write(page, "字" * 513)
-    page.wait("document.querySelector('.pane .strong').disabled && document.querySelector('.pane-count.is-over') !== null")
+    page.wait("document.querySelector('.pane-count').classList.contains('is-over')")
+    assert page.run("document.querySelector('.pane .strong').disabled")
     write(page, "  请回话  ")
     tap(page, ".pane-tick input")
     tap(page, ".pane .strong")
