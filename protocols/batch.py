@@ -24,7 +24,7 @@ from protocols.delivery import (
     names_of,
 )
 from protocols.errors import RemoteProtocolError
-from protocols.readings import attributes_of, clean, flag_of, position_of, scaled, time_of
+from protocols.readings import attributes_of, clean, clock_of, flag_of, position_of, scaled, time_of
 from protocols.report import ALARM_SOS, CoordinateSystem, Report
 
 BODY_LIMIT = 1 << 20
@@ -59,7 +59,7 @@ def decode(request: PhoneRequest, now: int) -> Delivery:
     crs = told.get("crs", "wgs84")
     if type(crs) is not str or crs not in SYSTEMS:
         raise RemoteProtocolError("bad_crs", f"crs is one of {', '.join(SYSTEMS)}")
-    clock = None if told.get("now") is None else time_of(told["now"])
+    clock = clock_of(told.get("now"))
     names = names_of(told.get("device"), user)
     results = [_result(record, SYSTEMS[crs], clock) for record in records]
     newest = max(

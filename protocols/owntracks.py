@@ -22,7 +22,7 @@ from protocols.delivery import (
     names_of,
 )
 from protocols.errors import RemoteProtocolError
-from protocols.readings import clean, position_of, scaled, time_of
+from protocols.readings import clean, clock_of, position_of, scaled, time_of
 from protocols.report import Report
 
 CMS_PER_KMH = 100_000 / 3_600
@@ -95,7 +95,7 @@ def _report(told: dict[str, Any], now: int) -> Report:
         raise RemoteProtocolError("bad_position", "neither latitude nor longitude")
     latitude, longitude = position_of(0 if lat is None else lat, 0 if lon is None else lon)
     fix_time = time_of(told.get("tst"))
-    made = fix_time if told.get("created_at") is None else time_of(told.get("created_at"))
+    made = clock_of(told.get("created_at")) or fix_time
     # The message is about now if it was made just now. Its fix may be old all the same, of a phone that lies still:
     # then the time of making is not told on, or the clock would be blamed for the age of the fix.
     live = now - made <= LIVE_MS

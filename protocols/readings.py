@@ -1,7 +1,7 @@
 """Values as phone apps write them, in a query string or in JSON: numbers, times, flags, words, unknown keys.
 
-Every function takes whatever came and answers ``None`` when it is not what it should be; only a time is worth
-an error, because nothing can be stored without one.
+Every function takes whatever came and answers ``None`` when it is not what it should be; only the time of a record is
+worth an error, because nothing can be stored without one.
 """
 
 from __future__ import annotations
@@ -85,6 +85,15 @@ def time_of(stamp: object) -> int:
     if not EARLIEST <= moment < LATEST:
         raise RemoteProtocolError("bad_time", "outside 2000 to 2100")
     return round(moment)
+
+
+def clock_of(stamp: object) -> int | None:
+    """The same for a clock that is told besides: ``None`` if it is none, because one that has no time yet, as after
+    a dead battery, takes nothing from what was recorded before."""
+    try:
+        return time_of(stamp)
+    except RemoteProtocolError:
+        return None
 
 
 def flag_of(value: object) -> bool | None:

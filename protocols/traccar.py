@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from protocols.delivery import FIELD_LIMIT, NAME_LIMIT, json_of, mapping_of, name_of
+from protocols.delivery import FIELD_LIMIT, LIVE_MS, NAME_LIMIT, json_of, mapping_of, name_of
 from protocols.errors import RemoteProtocolError
 from protocols.readings import EPOCH, attributes_of, clean, flag_of, number_of, position_of, scaled, time_of, typed
 from protocols.report import ALARM_SOS, Report
@@ -59,8 +59,8 @@ def form_of(query: bytes, body: bytes, content_type: str) -> Form:
 def decode(query: bytes, body: bytes, content_type: str, *, now: int | None = None) -> Delivery:
     """What a request says. ``query`` is the part after ``?``, still percent-encoded.
 
-    ``now``, the time of receipt in ms, stands in for a position without a timestamp; when it is not given
-    such a position is refused. Raises :class:`DeliveryError` and nothing else.
+    ``now``, the time of receipt in ms, tells what had waited in the phone, and stands in for a position without a
+    timestamp; when it is not given such a position is refused. Raises :class:`DeliveryError` and nothing else.
     """
     form = form_of(query, body, content_type)
     device_id = ""
@@ -196,6 +196,7 @@ def _report(fields: _Fields, now: int | None) -> Report:
         # Android says 0 when it does not know; no receiver is exact to the decimetre.
         accuracy=_reading(fields, "accuracy", 10, 1, 1_000_000),
         alarm=alarm,
+        live=now is None or fix_time is None or now - fix_time <= LIVE_MS,
         items=items or None,
     )
 

@@ -184,6 +184,15 @@ def test_a_position_without_a_time_has_the_time_of_receipt() -> None:
     assert (caught.value.reason, caught.value.device_id) == ("no_time", "1")
 
 
+@pytest.mark.parametrize("way", [encode_query, encode_json])
+def test_what_had_waited_in_the_phone_is_backlog(way: Any) -> None:
+    told = way("1", Report(FIX, 600000000, 300000000))
+    parts = (told, b"", "") if way is encode_query else (b"", told, "application/json")
+    ages = (-3_600_000, 0, 600_000, 600_001, 86_400_000)
+    assert [decode(*parts, now=FIX + age).report.live for age in ages] == [True, True, True, False, False]
+    assert decode(b"id=1&batt=50", b"", "", now=FIX).report.live
+
+
 @pytest.mark.parametrize("valid", ["true", "1", "", "perhaps"])
 def test_only_false_is_invalid(valid: str) -> None:
     assert query(valid=valid).report.latitude == 600000000
