@@ -151,8 +151,14 @@ def test_a_cancellation_that_could_not_be_written_is_none(shelf: Shelf) -> None:
     command = shelf.ask()
     cancelled = shelf.book.cancel(command.id)
     assert shelf.send() == []
+    assert shelf.book.get_timer() is None
     shelf.book.withdraw(cancelled)
     assert shelf.send() == [command.id]
+    cancelled = shelf.book.cancel(command.id)
+    assert shelf.wait(TIMEOUT) == set()
+    shelf.book.withdraw(cancelled)
+    shelf.wait(3_600_000)
+    assert shelf.write() == [command.id], "it runs out like any other"
 
 
 def test_answers_of_other_devices_and_to_nothing(shelf: Shelf) -> None:
@@ -234,6 +240,15 @@ def test_it_runs_out_to_the_millisecond(shelf: Shelf) -> None:
     assert shelf.wait(0) == {D1}
     shelf.write()
     assert (command.state, command.answered) == (State.EXPIRED, None)
+
+
+def test_thousands_that_were_cancelled_leave_no_timers_behind(shelf: Shelf) -> None:
+    command = shelf.ask(s=60)
+    for _ in range(2000):
+        shelf.book.written(shelf.book.cancel(shelf.ask(device=D2).id))
+    assert len(shelf.book._timers) < 100
+    shelf.wait(60_000)
+    assert shelf.write() == [command.id]
 
 
 def test_a_wall_clock_that_is_set_changes_no_waiting(shelf: Shelf) -> None:
@@ -371,6 +386,17 @@ def test_after_a_lost_link_a_photo_is_asked_for_again_and_takes_the_old_one_too(
     shelf.book.login(D1)
     assert shelf.send() == [command.id]
     assert shelf.book.photographer(D1, 6, 1, 0) == command.id
+
+
+def test_what_a_terminal_took_before_a_lost_link_is_not_all_that_it_takes(shelf: Shelf) -> None:
+    command = shelf.ask("photo", **PHOTO)
+    shelf.send()
+    shelf.book.taken(command.id, D1, (5,), shelf.at)
+    shelf.book.logout(D1)
+    shelf.book.login(D1)
+    shelf.send()
+    shelf.book.photographed(command.id, photo(5), shelf.at)
+    assert shelf.write() == [], "it has been asked again"
 
 
 def test_photos_on_disk_count_after_a_restart(shelf: Shelf) -> None:

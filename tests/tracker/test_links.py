@@ -187,6 +187,12 @@ def test_it_is_told_again_while_there_is_no_answer_and_runs_out(desk: Desk) -> N
     assert not desk.house.hands.clock.getDelayedCalls()
 
 
+def test_what_runs_out_sooner_is_looked_at_sooner(desk: Desk) -> None:
+    long, short = desk.ask(s=3600), desk.ask(s=5)
+    desk.later(5_000)
+    assert (long.state, short.state) == ("queued", "expired")
+
+
 def test_a_cancelled_one_is_not_told(desk: Desk) -> None:
     command = desk.ask()
     cancelled = Deferred.fromCoroutine(desk.links.cancel("c0"))
