@@ -1,8 +1,8 @@
 """Fuzzes one decoder: ``python -m tests.fuzz jt808 --seconds 60 --keep``.
 
 Coverage is watched in all of protocols/. The corpus is a text file for each decoder, one input in base64 a line;
-``--keep`` adds what was found: each input that has reached code which no other had. A fault ends the run with the
-input that caused it, ready to be added to the tests.
+``--keep`` adds what was found: the shortest inputs that reach all code that was reached. A fault ends the run with
+the input that caused it, ready to be added to the tests.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.corpus import read, write
-
-INPUT_LIMIT = 2048
-"""Bytes of an input: longer ones find the same and take longer."""
+from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:
@@ -30,7 +28,8 @@ def main() -> int:
         for number, data in enumerate(read(asked.target)):
             (folder / f"seed{number}").write_bytes(data)
         child = [sys.executable, "-m", "tests.fuzz.child", asked.target]
-        code = subprocess.call([*child, str(folder), f"-max_total_time={asked.seconds}", *_OPTIONS], cwd=made_in())
+        limits = [f"-max_total_time={asked.seconds}", f"-max_len={TARGETS[asked.target].limit}"]
+        code = subprocess.call([*child, str(folder), *limits, *_OPTIONS], cwd=made_in())
         if code == 0 and asked.keep:
             write(asked.target, [path.read_bytes() for path in folder.iterdir()])
         for crash in sorted(Path(made_in()).glob("crash-*")):
@@ -39,7 +38,7 @@ def main() -> int:
         return code
 
 
-_OPTIONS = [f"-max_len={INPUT_LIMIT}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=1", "-print_final_stats=1"]
+_OPTIONS = ["-timeout=20", "-rss_limit_mb=2048", "-verbosity=1", "-print_final_stats=1"]
 
 
 def made_in() -> str:

@@ -9,7 +9,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.fuzz.corpus import FOLDER, read
+from protocols.handheld import Framer as HandheldFramer
+from protocols.jt808.framing import BadFrame, Framer
+from protocols.watch.framing import Framer as WatchFramer
+from protocols.watch.framing import Message
+from tests.fuzz.corpus import FOLDER, needed, read
+from tests.fuzz.mending import MENDING
 from tests.fuzz.targets import TARGETS
 from tests.tree import ROOT
 
@@ -35,6 +40,29 @@ def test_seeds_are_good_messages() -> None:
 
 def test_no_corpus_is_left_over() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == set(TARGETS)
+
+
+@pytest.mark.parametrize("name", MENDING)
+def test_mending_leaves_alone_what_is_right(name: str) -> None:
+    for seed in TARGETS[name].seeds():
+        assert MENDING[name](seed[1:]) == seed[1:]
+
+
+def test_mending_puts_right_what_was_changed() -> None:
+    """A byte more in the middle: without it nothing behind the frame would be reached."""
+    frame = TARGETS["jt808"].seeds()[0].split(b"\x7e")[1]
+    longer = b"\x7e" + frame[:14] + b"x" + frame[14:] + b"\x7e"
+    assert isinstance(Framer().receive_data(longer)[0], BadFrame)
+    assert Framer().receive_data(MENDING["jt808"](longer))[0][12:15] == frame[12:14] + b"x"  # type: ignore[index]
+    (found,) = WatchFramer().receive(MENDING["watch"](b"[3G*1234567890*0001*LK,1]"))
+    assert found == Message("3G", "1234567890", b"LK,1")
+    assert HandheldFramer().receive_data(MENDING["handheld"](b"\0\0\0\x09ab")) == [b"ab"]
+
+
+def test_of_inputs_that_do_the_same_the_shortest_is_kept() -> None:
+    target = TARGETS["jt808_bodies"]
+    locate, text = b"\x82\x01\0", b"\x83\0\0\x08text"
+    assert needed(target, [locate, locate + b"more", text, b""]) == [locate, text]
 
 
 @pytest.mark.long
