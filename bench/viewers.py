@@ -1,12 +1,13 @@
 """What viewers cost and how soon they see: the way of a report from a device's socket to a browser's.
 
-    python -m bench.viewers [--rounds 3] [--seconds 20] [cost] [delay]
+    python -m bench.viewers [--rounds 3] [--seconds 20] [cost] [cut] [delay]
 
 *cost*: 1,000 units change once a second; CPU of the server's process with 200 viewers of the whole town less that
-without any, in turns over the same server, in per cent of a core. *delay*: 2,000 reports a second of 1,000 units,
-each sent when its time has come, and 50 viewers, of whom some note when a unit's fix arrives; milliseconds from the
-device's ``send`` to the viewer's ``recv``, all in this machine. A report that was overtaken by the unit's next one
-within a frame counts with the arrival of that.
+without any, in turns over the same server, in per cent of a core. *cut*: the same, but half of the viewers have
+zoomed in: each looks at a box of its own that cuts through the town, so that what it is sent is its own too. *delay*:
+2,000 reports a second of 1,000 units, each sent when its time has come, and 50 viewers, of whom some note when a
+unit's fix arrives; milliseconds from the device's ``send`` to the viewer's ``recv``, all in this machine. A report
+that was overtaken by the unit's next one within a frame counts with the arrival of that.
 
 Viewers and devices are two child processes (this file too), so that neither waits for the other.
 """
@@ -17,6 +18,7 @@ import argparse
 import base64
 import json
 import os
+import random
 import select
 import socket
 import struct
@@ -32,8 +34,10 @@ from bench.connections import connect
 from bench.devices import Mode
 from bench.load import walks
 from bench.server import PROJECT, Server, cost_of, stage
+from simulator.city import make_city
 
 UNITS = 1000
+WORLD = (-90.0, -180.0, 90.0, 180.0)
 COST_VIEWERS, COST_RATE, COST_LIMIT = 200, 1000, 2.0
 """Viewers, changed units a second, per cent of a core."""
 DELAY_VIEWERS, DELAY_RATE, DELAY_LIMIT = 50, 2000, 150.0
@@ -74,10 +78,10 @@ def devices(port: str, folder: str, rate: str) -> None:
 
 
 class Watcher:
-    """A browser: a WebSocket that watches everything. ``notes``: when each message came, and what it said."""
+    """A browser: a WebSocket that watches a box. ``notes``: when each message came, and what it said."""
 
-    def __init__(self, port: int, session: str, noting: bool) -> None:
-        self.noting, self.frames = noting, 0
+    def __init__(self, port: int, session: str, noting: bool, box: tuple[float, ...]) -> None:
+        self.noting, self.frames, self.bytes = noting, 0, 0
         self.notes: list[tuple[float, bytes]] = []
         self._rest = b""
         self.sock = socket.create_connection(("127.0.0.1", port))
@@ -91,7 +95,7 @@ class Watcher:
         while b"\r\n\r\n" not in head:
             head += self.sock.recv(4096)
         self._rest = head.partition(b"\r\n\r\n")[2]
-        self.send(1, json.dumps({"op": "watch", "box": [-90, -180, 90, 180], "follow": None}).encode())
+        self.send(1, json.dumps({"op": "watch", "box": box, "follow": None}).encode())
 
     def send(self, code: int, payload: bytes) -> None:
         self.sock.sendall(bytes((0x80 | code, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
@@ -100,6 +104,7 @@ class Watcher:
         data, now = self.sock.recv(1 << 20), time.monotonic()
         if not data:
             raise RuntimeError("the server closed a viewer's socket")
+        self.bytes += len(data)
         data, at = self._rest + data, 0
         while at + 2 <= len(data):
             length, body = data[at + 1] & 0x7F, at + 2
@@ -130,9 +135,24 @@ class Watcher:
         return found
 
 
-def viewers(port: str, session: str, number: str, noting: str) -> None:
-    """Watch until told to end; then ``{"frames", "notes"}``, the notes of each viewer that made them."""
-    watchers = [Watcher(int(port), session, n < int(noting)) for n in range(int(number))]
+def cuts(number: int) -> list[tuple[float, ...]]:
+    """So many boxes, each half as wide and half as high as the town, somewhere in it."""
+    points = [point for grid in make_city().grids["features"] for point in grid["geometry"]["coordinates"][0]]
+    west, south = (min(point[axis] for point in points) for axis in (0, 1))
+    width, height = (max(point[axis] for point in points) - low for axis, low in ((0, west), (1, south)))
+    chance = random.Random(7)
+    found = []
+    for _ in range(number):
+        left, bottom = west + chance.random() * width / 2, south + chance.random() * height / 2
+        found.append((bottom, left, bottom + height / 2, left + width / 2))
+    return found
+
+
+def viewers(port: str, session: str, number: str, cutting: str, noting: str) -> None:
+    """Watch until told to end; then ``{"frames", "bytes", "notes"}``, the notes of each viewer that made them."""
+    boxes = cuts(int(cutting))
+    boxes += [WORLD] * (int(number) - len(boxes))
+    watchers = [Watcher(int(port), session, n < int(noting), box) for n, box in enumerate(boxes)]
     poll = select.epoll()
     handles = {watcher.sock.fileno(): watcher for watcher in watchers}
     for handle in [*handles, sys.stdin.fileno()]:
@@ -142,7 +162,8 @@ def viewers(port: str, session: str, number: str, noting: str) -> None:
         for handle, _ in poll.poll():
             if handle == sys.stdin.fileno():
                 notes = [watcher.fixes() for watcher in watchers if watcher.noting]
-                print(json.dumps({"frames": sum(w.frames for w in watchers), "notes": notes}), flush=True)
+                sums = {name: sum(getattr(each, name) for each in watchers) for name in ("frames", "bytes")}
+                print(json.dumps({**sums, "notes": notes}), flush=True)
                 return
             handles[handle].receive()
 
@@ -173,31 +194,37 @@ class Child:
 # What is measured.
 
 
-def cost(server: Server, session: str, seconds: float, rounds: int) -> str:
-    """A line of the table: turns with and without viewers over one server, under the same load."""
+def cost(server: Server, session: str, seconds: float, rounds: int, cutting: int) -> str:
+    """A line of the table: turns with and without viewers over one server, under the same load. So many of the viewers
+    are ``cutting``."""
     load = Child("devices", server.ports["handheld"], server.folder, COST_RATE)
     found: dict[int, list[float]] = {0: [], COST_VIEWERS: []}
     for _ in range(rounds):
         for number, runs in found.items():
-            watching = Child("viewers", server.ports["console"], session, number, 0) if number else None
+            watching = Child("viewers", server.ports["console"], session, number, cutting, 0) if number else None
             time.sleep(WARM_UP)
             before = cost_of(server.pid).cpu
             time.sleep(seconds)
             runs.append(100 * (cost_of(server.pid).cpu - before) / seconds)
-            frames = watching.end()["frames"] if watching else 0
-            print(f"{number} viewers: {runs[-1]:.2f} %, {frames} frames", file=sys.stderr)
+            told = watching.end() if watching else {"frames": 0, "bytes": 0}
+            print(
+                f"{number} viewers: {runs[-1]:.2f} %, {told['frames']} frames, {told['bytes'] / 1e6:.0f} MB, "
+                f"load {os.getloadavg()[0]:.1f}",
+                file=sys.stderr,
+            )
     load.end()
     without, watched = median(found[0]), median(found[COST_VIEWERS])
     more = median(b - a for a, b in zip(found[0], found[COST_VIEWERS], strict=True))
     return (
-        f"cost  | {COST_VIEWERS:>7} | {COST_RATE:>5}/s | without {without:5.2f} %, with {watched:5.2f} %: "
-        f"{more:5.2f} % of a core (limit {COST_LIMIT} %)"
+        f"{'cut  ' if cutting else 'cost '} | {COST_VIEWERS:>7} | {COST_RATE:>5}/s "
+        f"| without {without:5.2f} %, with {watched:5.2f} %: {more:5.2f} % of a core"
+        + ("" if cutting else f" (limit {COST_LIMIT} %)")
     )
 
 
 def delay(server: Server, session: str, seconds: float) -> str:
     """A line of the table."""
-    watching = Child("viewers", server.ports["console"], session, DELAY_VIEWERS, NOTING)
+    watching = Child("viewers", server.ports["console"], session, DELAY_VIEWERS, 0, NOTING)
     load = Child("devices", server.ports["handheld"], server.folder, DELAY_RATE)
     time.sleep(WARM_UP + seconds)
     sent = load.end()
@@ -233,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("what", nargs="*", default=["cost", "delay"], metavar="cost|delay")
+    parser.add_argument("what", nargs="*", default=["cost", "cut", "delay"], metavar="cost|cut|delay")
     given = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory(prefix="gridbeat-bench-") as place:
@@ -246,8 +273,9 @@ def main() -> None:
                 named = [known[one["id"]] for one in json.loads((folder / "devices.json").read_text())]
                 (folder / "units.json").write_text(json.dumps(named))
                 session = server.session
-                if what == "cost":
-                    lines.append(cost(server, session, given.seconds, given.rounds))
+                if what in ("cost", "cut"):
+                    cutting = COST_VIEWERS // 2 if what == "cut" else 0
+                    lines.append(cost(server, session, given.seconds, given.rounds, cutting))
                 else:
                     lines += [delay(server, session, given.seconds) for _ in range(given.rounds)]
     print("what  | viewers | reports | found")

@@ -61,16 +61,26 @@ class Changes:
 
     def __init__(self, units: list[str], rows: list[Row], before: list[Row | None]) -> None:
         self.units, self.rows = units, rows
-        self._places = [_place(row) for row in rows]
-        self._before = [_place(row) for row in before]
+        self._before = before
 
     @cached_property
     def bounds(self) -> Box | None:
         """The smallest box around all of them; ``None`` if one is nowhere."""
-        if any(row.latitude is None or row.longitude is None for row in self.rows):
+        places = [(row.latitude, row.longitude) for row in self.rows]
+        latitudes, longitudes = zip(*places, strict=True) if places else ((None,), (None,))
+        if None in latitudes or None in longitudes:
             return None
-        latitudes, longitudes = zip(*self._places, strict=True)
         return min(latitudes), min(longitudes), max(latitudes), max(longitudes)
+
+    @cached_property
+    def places_before(self) -> dict[str, tuple[float, float]]:
+        """Where each unit was."""
+        return dict(zip(self.units, map(_place, self._before), strict=True))
+
+    @cached_property
+    def turned(self) -> list[int]:
+        """Places in the list of those whose presence has changed."""
+        return [n for n, row in enumerate(self.rows) if row.turned == row.changed]
 
     @cached_property
     def text(self) -> str:
@@ -79,7 +89,9 @@ class Changes:
 
     @cached_property
     def _arrays(self) -> tuple[Any, Any]:
-        return np.array(self._places).T, np.array(self._before).T
+        # Where one is nowhere, numpy makes NaN of its None.
+        now = [row.latitude for row in self.rows], [row.longitude for row in self.rows]
+        return np.array(now, float), np.array([*map(_place, self._before)]).T
 
     def seen(self, box: Box) -> tuple[list[int], list[int]]:
         """Places in the list of those that are in the box, and of those that were and are no more."""
@@ -251,9 +263,9 @@ class Feed:
         """What has changed after a sequence number: rows in sight, presences out of sight, and who may be out of
         sight since then: all that changed and cannot be seen, unless it is the newest number and we know better."""
         inside, states, gone = [], [], []
-        known = {}
+        known: dict[str, tuple[float, float]] = {}
         if since == self.seq - 1:
-            known = dict(zip(self._changes.units, self._changes._before, strict=True))
+            known = self._changes.places_before
         for unit in self._changed_since(since):
             row = self._rows.get(unit)
             if row is None or row.changed <= since:
@@ -274,9 +286,9 @@ class Feed:
         seen, left = changes.seen(box)
         inside = set(seen)
         states = [
-            [changes.units[n], row.state, row.values[FIX_TIME]]
-            for n, row in enumerate(changes.rows)
-            if row.turned == self.seq and n not in inside and changes.units[n] != viewer.follow
+            [changes.units[n], changes.rows[n].state, changes.rows[n].values[FIX_TIME]]
+            for n in changes.turned
+            if n not in inside and changes.units[n] != viewer.follow
         ]
         gone = [changes.units[n] for n in left if changes.units[n] != viewer.follow]
         if viewer.follow in changes.units and (followed := changes.units.index(viewer.follow)) not in inside:

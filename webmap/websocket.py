@@ -24,6 +24,8 @@ FLUSH_SECONDS = 0.1
 """A browser draws 5,000 units in 15 ms: more often would be seen by nobody and felt by the map."""
 FRAMES_A_SECOND = 500
 """To all viewers together. With more than 50 of them each hears less often: what they cost has a bound."""
+SESSION_SECONDS = 5.0
+"""Between two looks at whether a viewer's session has run out: that takes as long as telling it what has changed."""
 SESSION_ENDED = 4401
 TRY_LATER = 4013
 
@@ -117,7 +119,7 @@ class FeedSockets(WebSocketServerFactory):
             webStatus=False,
         )  # fmt: skip
         self._framed = (b"", b"")
-        self._flushed = 0.0
+        self._flushed = self._looked = 0.0
         self._now: Callable[[], float] = reactor.seconds
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
@@ -164,6 +166,11 @@ class FeedSockets(WebSocketServerFactory):
             self._framed = (message, head + message)
         return self._framed[1]
 
+    def _end_sessions(self) -> None:
+        for socket in list(self.sockets):
+            if socket.session is None or self.name_of(socket.session) is None:
+                socket.sendClose(SESSION_ENDED, "the session has ended")
+
     def _tick(self) -> None:
         now = self._now()
         # Half a tick is what the clock may be early.
@@ -172,8 +179,8 @@ class FeedSockets(WebSocketServerFactory):
         self._flushed = now
         try:
             self.feed.flush(self.wall(), self._behind())
-            for socket in list(self.sockets):
-                if socket.session is None or self.name_of(socket.session) is None:
-                    socket.sendClose(SESSION_ENDED, "the session has ended")
+            if now - self._looked >= SESSION_SECONDS:
+                self._looked = now
+                self._end_sessions()
         except Exception:
             self._log.failure("a frame could not be made")
