@@ -109,10 +109,12 @@ class Mirror:
             return False
         if last <= self.last:
             return True  # it was in what we loaded
-        changed = []
+        changed, now = [], self._wall()
         for packed in states:
             state = UnitState.unpack(packed)
             self.units[state.unit] = state
+            if self._heard.get(state.unit, 0) > now:
+                del self._heard[state.unit]  # before the clock was set back
             changed.append(state.unit)
         self.last = last
         self._tell(changed)

@@ -242,8 +242,11 @@ def advance(state: UnitState, record: Sequence[Any], areas: AreaIndex) -> int:
         _,
     ) = record
     live = not marks & _BACKFILL
-    if server_time > state.seen:
-        state.seen = server_time
+    if server_time < state.alarm_time:
+        # Only a server clock that was set back does this. An alarm cannot be later than now, or none would count
+        # until that time has come again.
+        state.alarm_time = server_time
+    state.seen = server_time
     if live:
         if device_time is not None:
             state.device_time = device_time
@@ -322,7 +325,7 @@ class Pipeline:
             if identities.get(identity, _STRANGE) <= stored:
                 self.duplicates += 1
                 state = self.states.get(record[2])
-                if state is not None and record[4] > state.seen:
+                if state is not None:
                     state.seen = record[4]
                 return False
             identities[identity] = stored

@@ -19,12 +19,17 @@ class PresenceLimits:
 def presence(
     last_message: int | None, last_fix: int | None, on_duty: bool, now: int, limits: PresenceLimits
 ) -> Presence:
-    """The state at ``now``. Times in ms, ``None`` for never; each limit itself still counts as within."""
+    """The state at ``now``. Times in ms, ``None`` for never; each limit itself still counts as within.
+
+    A last message that seems to be still to come was before the server's clock was set back: it says as little as one
+    that is long past.
+    """
     if not on_duty:
         return Presence.OFF_SHIFT
-    if last_message is None or now - last_message > limits.offline:
+    silence = limits.offline + 1 if last_message is None else abs(now - last_message)
+    if silence > limits.offline:
         return Presence.OFFLINE
-    if now - last_message > limits.online:
+    if silence > limits.online:
         return Presence.STALE
     if last_fix is None or now - last_fix > limits.online:
         return Presence.ONLINE_NO_FIX

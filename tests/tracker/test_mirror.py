@@ -251,3 +251,20 @@ def test_a_sign_of_life_that_is_stored_nowhere_counts() -> None:
             assert mirror.last_message(UnitId("p3")) is None
 
     run(work())
+
+
+def test_a_sign_of_life_from_before_the_servers_clock_was_set_back_is_forgotten() -> None:
+    b = Bench(MemoryLiveStore())
+
+    async def work() -> None:
+        await b.write(record(device="d2", unit="p2"))
+        async with b.running() as mirror:
+            b.now = NOON + 86_400_000
+            mirror.heard(P1)
+            b.now = NOON + 1500
+            assert mirror.presence(P1) is Presence.OFFLINE
+            await b.write(record(server_time=NOON + 1000))
+            await until(lambda: mirror.last == 2)
+            assert (mirror.last_message(P1), mirror.presence(P1)) == (NOON + 1000, Presence.ONLINE_FIX)
+
+    run(work())

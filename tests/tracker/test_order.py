@@ -299,6 +299,20 @@ def test_what_is_ahead_is_kept_flagged_and_never_live(history: tuple[list[Sent],
             assert doubts & DISBELIEVED
 
 
+def test_a_server_clock_that_was_set_back_hides_no_call_for_help_and_ends_one() -> None:
+    line = Pipeline(lambda: NO_AREAS)
+    line.take(record(NOON, server_time=NOON + DAY, alarm=0x80))  # a day ahead, until now
+    state = line.states[P1]
+    line.take(record(NOON + MINUTE, device="d2", alarm=1))
+    assert (state.alarm, state.alarm_device, state.seen) == (1, "d2", NOON + MINUTE + 1000)
+    line.take(record(NOON + MINUTE, server_time=NOON + 2 * MINUTE, device="d2", alarm=1))
+    assert state.seen == NOON + 2 * MINUTE  # it came again
+    line.take(record(NOON - MINUTE, server_time=NOON + 2 * MINUTE, device="d2", marks=BACKFILL))
+    assert state.alarm == 1
+    line.take(record(NOON + 2 * MINUTE, device="d2"))
+    assert state.alarm == 0
+
+
 def test_a_phone_an_hour_ahead_is_flagged_and_not_believed() -> None:
     line = Pipeline(lambda: NO_AREAS)
     phone = [record(NOON + HOUR + n * 5000, server_time=NOON + n * 5000 + 300, device="d1") for n in range(20)]

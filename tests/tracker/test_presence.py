@@ -27,6 +27,9 @@ LIMITS = PresenceLimits(online=120_000, offline=900_000)
         (0, 0, False, Presence.OFF_SHIFT),
         (None, None, False, Presence.OFF_SHIFT),
         (0, -110_000, True, Presence.ONLINE_FIX),  # a clock that is a little ahead
+        (-120_000, 0, True, Presence.ONLINE_FIX),  # the server's own clock was set back
+        (-120_001, 0, True, Presence.STALE),
+        (-86_400_000, 0, True, Presence.OFFLINE),
     ],
 )
 def test_presence(silence: int | None, age: int | None, on_duty: bool, expected: Presence) -> None:
