@@ -22,6 +22,8 @@ from tracker.store import LiveStore
 RECORDS_LIMIT = 500_000
 """Records that one question may bring together: a month at one fix in five seconds, some 200 MB for a moment."""
 READ_RECORDS = 20_000
+AHEAD_HOURS = 31 * 24
+"""Hours ahead of now that the store is asked for: a question may have no end, and each hour is a key."""
 
 
 class TooMuch(Exception):
@@ -67,7 +69,8 @@ class Tracks:
 
     async def _records(self, unit: str, start: int, end: int) -> list[ReportRecord]:
         hot_from = self._wall() // HOUR - HOT_SECONDS // 3600 + 1
-        hours = range(max(start // HOUR, hot_from), end // HOUR + 1)
+        last_hour = min(end // HOUR, self._wall() // HOUR + AHEAD_HOURS)
+        hours = range(max(start // HOUR, hot_from), last_hour + 1)
         records: list[ReportRecord] = []
         try:
             # What is missing first: a point that gets there meanwhile is then found twice, and not at no place.

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from storage.client import HOT_SECONDS
 from tests.reactor import run, until
 from tests.tracker.applier_bench import DAY, Bench
 from tests.tracker.helpers import HOUR, LAT, NOON, record
+from tracker.admission import LATEST
 from tracker.applier import Applier
 from tracker.pipeline import UnitState
 from tracker.store import Update
+from tracker.tracks import AHEAD_HOURS
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
@@ -113,6 +116,28 @@ def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
             (state,) = map(UnitState.unpack, await bench.store.load())
             assert state.fix_time == NOON
             assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
+
+    run(work())
+
+
+def test_a_question_without_an_end_asks_the_store_for_no_century(bench: Bench) -> None:
+    async def work() -> None:
+        asked: list[int] = []
+        track = bench.store.track
+
+        async def counted(unit: str, hours: Any) -> list[bytes]:
+            asked.append(len(hours))
+            return await track(unit, hours)
+
+        async with bench.running():
+            times = [NOON, NOON + DAY, NOON + 30 * DAY]
+            bench.write([record(at, server_time=NOON) for at in times])
+            await bench.settled()
+            bench.store.track = counted  # type: ignore[method-assign]
+            for start, end in ((NOON, LATEST), (0, LATEST), (NOON, NOON + HOUR)):
+                found = [r.fix_time for r, _, _ in await bench.tracks.read("p1", start, end)]
+                assert found == [at for at in times if start <= at <= end]
+            assert asked == [AHEAD_HOURS + 1, AHEAD_HOURS + HOT_SECONDS // 3600, 2]
 
     run(work())
 
