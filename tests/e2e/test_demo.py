@@ -235,7 +235,7 @@ def test_in_a_hand(enter: Enter, language: str) -> None:
         "(p => p.classList.contains('is-open') && p.getAnimations().length === 0)(document.getElementById('panel'))"
     )
     page.click(".row:nth-child(3)")
-    page.wait("!document.getElementById('card').hidden")
+    page.wait("!document.getElementById('card').hidden && gridbeat.card.commands.ready")
     page.wait(
         "(b => b.bottom <= innerHeight + 1 && b.left >= 0)(document.getElementById('card').getBoundingClientRect())"
     )

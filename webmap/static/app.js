@@ -345,4 +345,4 @@ load("grids", api.grids, (collection) => {
 });
 
 // For the tests and for a person at the browser's console; nothing here depends on it.
-window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, basemaps, plane, mapView };
+window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, basemaps, plane, mapView, card };

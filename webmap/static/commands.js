@@ -21,6 +21,8 @@ export class Commands {
   #timer = 0;
   #round = 0;
   #built = "";
+  #known = new Map(); // protocol -> kinds: a card that has its buttons at once does not grow under a finger
+  #loaded = Promise.resolve();
 
   constructor({ clock, grids, onDetail }) {
     Object.assign(this, { clock, grids, onDetail });
@@ -36,10 +38,16 @@ export class Commands {
     [this.#devices, this.#orders, this.#pane, this.#more, this.#error] = [[], [], "", false, ""];
     clearTimeout(this.#timer);
     this.#round += 1;
-    if (unit) this.#load(this.#round);
+    if (unit) this.#loaded = this.#load(this.#round);
+  }
+
+  /** Whether it is known what the devices can do. */
+  get ready() {
+    return this.detail !== null && this.#devices.length === this.detail.devices.length;
   }
 
   get kinds() {
+    if (!this.ready) return new Set(this.#known.get(this.#unit.protocol));
     return new Set(this.#devices.flatMap((device) => device.commands ?? []));
   }
 
@@ -138,8 +146,9 @@ export class Commands {
 
   async send(command, stay = false) {
     const round = this.#round;
+    await this.#loaded;
     const device = this.#deviceFor(command.kind);
-    if (!device) return;
+    if (round !== this.#round || !device) return;
     const buttons = [...this.box.querySelectorAll("button:enabled")];
     const enable = (on) => {
       for (const button of buttons) button.disabled = !on;
@@ -190,6 +199,7 @@ export class Commands {
       const lists = await Promise.all(able.map((device) => api.commands(device.id)));
       if (round !== this.#round) return;
       this.#devices = devices;
+      for (const device of devices) this.#known.set(device.protocol, device.commands ?? []);
       this.#orders = lists.flatMap((list) => list.commands).sort((a, b) => b.created - a.created);
       this.build();
     } catch {
