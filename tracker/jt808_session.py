@@ -187,7 +187,8 @@ class JT808Session:
         if carrier is not None and not good:
             self._intake.counters.refuse(PROTOCOL, "bad_token")
         self._core.answer_authentication(event, Result.OK if good else Result.FAILED)
-        if carrier is not None and self._core.authenticated:
+        # Of two logins in one read the second may be another terminal's: the link is the first one's then.
+        if carrier is not None and self._core.authenticated and self._core.phone == event.phone:
             self._carrier, self.authenticated = carrier, True
             self._links.login(carrier.device.id, self)
 

@@ -129,6 +129,23 @@ def test_authentication_that_is_refused_ends_the_link(place: Place, phone: str, 
     assert len(place.links) == 0
 
 
+@pytest.mark.parametrize("token", ["wrong", None])
+def test_nobody_speaks_for_a_second_terminal_on_one_link(place: Place, token: str | None) -> None:
+    """Both logins come in one read, before the first is judged; the second one's token may even be right."""
+    other = place.house.register("jt808", "013900000002", name="Patrol 2")
+    second = Terminal("013900000002")
+    second.connect()
+    second.authenticate(token or place.house.token(other))
+    vehicle = place.vehicle()
+    vehicle.terminal.authenticate(place.house.token(place.device))
+    vehicle.session.receive(b"".join(vehicle.terminal.data_to_send() + second.data_to_send()))
+    assert place.links.connected(place.device.id)
+    assert not place.links.connected(other.id)
+    vehicle.position()
+    place.house.settle()
+    assert [record.device for record in place.house.records] == [place.device.id]
+
+
 def test_a_position_is_acknowledged_when_it_is_on_disk_and_not_before(place: Place) -> None:
     vehicle = place.vehicle().log_in()
     serial = vehicle.position(speed=560, altitude=12, items={"mileage_m": 100})
