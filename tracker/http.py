@@ -29,6 +29,11 @@ from tracker.roster import Carrier
 __all__ = ["BODY_LIMIT", "PhoneReports"]
 
 RETRY_SECONDS = 30
+_NOT_KNOWN = (
+    'this device is not known here, or its password is another; set the app up anew from the console\'s page "Phones". '
+    "此处没有该设备，或其口令已更换；请按控制台“手机接入”页重新设置应用。"
+)
+"""Some apps show it to their owner."""
 _HEADERS = ("authorization", "content-encoding", "content-type", "x-limit-d", "x-limit-u")
 
 
@@ -86,7 +91,7 @@ class _Reports(Resource):
         if type(found) is int:
             if found == 401:
                 request.setHeader("www-authenticate", f'{app.challenge} realm="Gridbeat"')
-            return _answer(request, found, "this device is not known here, or its password is another")
+            return _answer(request, found, _NOT_KNOWN)
         carrier, name = found
         if not self._door.rates.allows(carrier.device.id, len(delivery.results), intake.wall()):
             intake.counters.refuse(app.protocol, "slowed_down")
@@ -162,7 +167,7 @@ class _Profile(Resource):
             return _answer(request, 400, str(error))
         carrier = self._intake.roster.find("gpslogger", told.get("id", ""))
         if carrier is None or not self._intake.tokens.accepts(carrier.device, told.get("token", "")):
-            return _answer(request, 404, "this device is not known here, or its password is another")
+            return _answer(request, 404, _NOT_KNOWN)
         request.setHeader("cache-control", "no-store")
         return _answer(request, 200, gpslogger_profile(told.get("url", ""), told["id"], told["token"]))
 
