@@ -59,13 +59,17 @@ def decode(request: PhoneRequest, now: int) -> Delivery:
     """What a request says. ``now``: ms since 1970. Raises :class:`RemoteProtocolError` (``malformed``, ``no_device``)
     and nothing else."""
     query = fields_of(request.query)
-    told: dict[str, object] = {name.lower(): value for name, value in query.items()}
-    body, extras = request.body.strip(), {name: typed(value) for name, value in query.items()}
+    body = request.body.strip()
     # The app names no type for its body.
     fields: Mapping[str, Any] = mapping_of(json_of(body)) if body[:1] == b"{" else fields_of(body)
-    for name, value in fields.items():
-        told[name.lower()] = value.strip() if type(value) is str else value
-        extras[name] = typed(value) if type(value) is str else value
+    told: dict[str, object] = {}
+    extras: dict[str, object] = {}
+    for part in (query, fields):
+        for name, value in part.items():
+            small = name.lower()
+            told[small] = value.strip() if type(value) is str else value
+            if small not in _READ:
+                extras[name] = typed(value) if type(value) is str else value
     user, secret = credentials_of(request.headers, {})
     if not secret:
         given = _first(told, "secret")
@@ -74,7 +78,7 @@ def decode(request: PhoneRequest, now: int) -> Delivery:
     names = names_of(*(told.get(name) for name in NAMES["device"]), user, *(told.get(name) for name in NAMES["phone"]))
     result: Report | Unusable
     try:
-        result = _report(told, {name: value for name, value in extras.items() if name.lower() not in _READ}, now)
+        result = _report(told, extras, now)
     except RemoteProtocolError as error:
         result = Unusable(error.reason)
     return Delivery(names, secret, (result,))

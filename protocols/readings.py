@@ -25,6 +25,8 @@ LATEST = 4_102_444_800_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.I)
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", re.ASCII)
 
 
 def number_of(value: object) -> float | None:
@@ -112,9 +114,9 @@ def typed(text: str) -> object:
     """A query's unknown value as JSON would have typed it; what begins with a zero may be a code and stays text."""
     if text in ("true", "false"):
         return text == "true"
-    if re.fullmatch(r"-?(0|[1-9]\d{0,14})", text, re.ASCII):
+    if _WHOLE.fullmatch(text):
         return int(text)
-    if re.fullmatch(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", text, re.ASCII):
+    if _DECIMAL.fullmatch(text):
         return float(text)
     return text
 

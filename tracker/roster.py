@@ -12,6 +12,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from protocols.report import CoordinateSystem
@@ -313,14 +314,17 @@ def duty_at(duties: tuple[Duty, ...], at: int) -> Duty | None:
 
 def admits(device: Device, address: str) -> bool:
     """Whether a device may speak from this address."""
-    if not device.networks:
-        return True
+    return not device.networks or _within(device.networks, address)
+
+
+@lru_cache(maxsize=4096)  # a phone asks with every request, from the few addresses of its networks
+def _within(networks: tuple[str, ...], address: str) -> bool:
     try:
         source = ipaddress.ip_address(address)
     except ValueError:
         return False
     mapped = getattr(source, "ipv4_mapped", None)
-    return any((mapped or source) in ipaddress.ip_network(network) for network in device.networks)
+    return any((mapped or source) in ipaddress.ip_network(network) for network in networks)
 
 
 def _label(fields: Mapping[str, Any], key: str) -> str:

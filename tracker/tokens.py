@@ -25,7 +25,8 @@ class Tokens:
         """26 characters, 130 bits; short enough for every JT/T 808 terminal."""
         identity = "\0".join(("device", device.protocol, device.external_id, str(device.token_serial)))
         digest = hmac.digest(self._secret, identity.encode(), hashlib.sha256)
-        return base64.b32encode(digest)[:26].decode().lower()
+        # Twenty of the 32 bytes are all that 26 characters can show: the rest would be encoded for nothing.
+        return base64.b32encode(digest[:20])[:26].decode().lower()
 
     def accepts(self, device: Device, token: str) -> bool:
         """Whether this is the device's current token; takes the same time whatever the answer."""
