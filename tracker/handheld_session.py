@@ -86,10 +86,13 @@ class HandheldSession:
 
     def ended(self) -> None:
         """The link is gone."""
+        self._leave()
+        self.authenticated = False
+
+    def _leave(self) -> None:
         if self._carrier is not None:
             self._links.logout(self._carrier.device.id, self)
             self._carrier = None
-        self.authenticated = False
 
     # -- the Session of tracker.links
 
@@ -112,6 +115,7 @@ class HandheldSession:
         if out:
             self._send(out)
         if self._core.closing:
+            self._leave()  # a peer that reads nothing is there for minutes yet: nothing is to be sent to it
             self._close()
 
     def _store(self) -> None:

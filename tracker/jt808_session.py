@@ -90,12 +90,12 @@ class JT808Session:
             self._timer = None
         self._core.ended()
         self._leave()
+        self.authenticated = False
 
     def _leave(self) -> None:
         if self._carrier is not None:
             self._links.logout(self._carrier.device.id, self)
             self._carrier = None
-        self.authenticated = False
 
     # -- the Session of tracker.links
 
@@ -135,6 +135,7 @@ class JT808Session:
         if out:
             self._send(out)
         if self._core.closing:
+            self._leave()  # a peer that reads nothing is there for minutes yet: nothing is to be sent to it
             self._close()
 
     def _store_arrived(self) -> None:
@@ -196,6 +197,7 @@ class JT808Session:
         self._store_arrived()
         self._core.acknowledge(event)
         self._leave()
+        self.authenticated = False
 
     def _time_request(self, event: TimeRequest) -> None:
         self._core.answer_time(event, self._intake.wall())

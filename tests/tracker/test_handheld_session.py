@@ -382,6 +382,11 @@ def test_framing_that_is_lost_is_told(place: Place) -> None:
     assert handheld.rejected == ["too_long"]
     assert handheld.closed
     assert place.house.refused("handheld") == {"too_long": 1}
+    # Its peer may keep the link for minutes by not reading: what is asked now waits for the next login.
+    command = ask(place)
+    assert command.state == "queued"
+    handheld.session.ended()
+    assert place.log_in().got(Command)
 
 
 def test_positions_before_the_hello_are_out_of_order(place: Place) -> None:

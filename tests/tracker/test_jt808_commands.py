@@ -195,6 +195,21 @@ def test_a_terminal_that_says_nothing_is_asked_again(place: Place) -> None:
     assert (command.state, command.tries) == ("done", 2)
 
 
+def test_a_link_that_is_being_closed_costs_no_command(place: Place) -> None:
+    """A peer that reads nothing keeps its link for minutes after we have ended the conversation."""
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.authenticate("wrong")
+    vehicle.say()
+    assert vehicle.closed
+    command = ask(place, "text", text="a")
+    assert command.state == "queued"
+    vehicle.session.ended()
+    vehicle.connect()
+    vehicle.log_in()
+    settle(vehicle)
+    assert command.state == "done"
+
+
 def test_after_a_logout_nothing_is_sent(place: Place) -> None:
     vehicle = place.vehicle().log_in()
     vehicle.terminal.logout()
