@@ -9,8 +9,9 @@ from tracker.commands import CommandBook
 from tracker.commands_model import Command
 from tracker.intake import Intake
 
-AT_ONCE = 500
-"""Outcomes in one commit: fifty thousand that run out together must not crowd out the reports."""
+AT_ONCE = 200
+"""Outcomes in one commit, and one commit under way: fifty thousand that run out together must not crowd out the
+reports, nor hold the interpreter."""
 RETRY_SECONDS = 1.0
 
 
@@ -21,14 +22,17 @@ class OutcomeWriter:
         self._book = book
         self._intake = intake
         self._clock = clock
+        self._under_way = False
         self._retry: Any = None
         self._stopped = False
 
     def write(self) -> None:
         """Write what has been decided. While the disk refuses, the next try is not before its time."""
-        ended = self._book.outcomes_to_write(AT_ONCE) if self._retry is None and not self._stopped else []
+        waits = self._under_way or self._retry is not None or self._stopped
+        ended = [] if waits else self._book.outcomes_to_write(AT_ONCE)
         if not ended:
             return
+        self._under_way = True
         try:
             events = [("command", command.id, command.outcome_fields()) for command in ended]
             self._intake.note(events, lambda first: self._done(ended, first is not None))
@@ -43,6 +47,7 @@ class OutcomeWriter:
             self._retry = None
 
     def _done(self, ended: list[Command], ok: bool) -> None:
+        self._under_way = False
         for command in ended:
             (self._book.written if ok else self._book.unwritten)(command)
         if ok:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from tests.tracker.helpers import NOON
-from tracker.commands import TIMEOUT, TRIES, TRIES_IN_ALL, CommandBook
+from tracker.commands import LOOKED_AT, TIMEOUT, TRIES, TRIES_IN_ALL, CommandBook
 from tracker.commands_model import KINDS, TABLE, Command, Input, Moment, State
 from tracker.model import DeviceId
 from tracker.roster import Refusal
@@ -249,6 +249,16 @@ def test_thousands_that_were_cancelled_leave_no_timers_behind(shelf: Shelf) -> N
     assert len(shelf.book._timers) < 100
     shelf.wait(60_000)
     assert shelf.write() == [command.id]
+
+
+def test_many_that_run_out_together_are_looked_at_a_few_at_a_time() -> None:
+    shelf = Shelf()
+    for n in range(LOOKED_AT + 50):
+        shelf.ask(device=DeviceId(f"d{n}"), s=60)
+    assert len(shelf.wait(60_000)) == LOOKED_AT
+    assert shelf.book.get_timer() == shelf.at.steady, "the others are due"
+    assert len(shelf.wait(0)) == 50
+    assert len(shelf.write()) == LOOKED_AT + 50
 
 
 def test_a_wall_clock_that_is_set_changes_no_waiting(shelf: Shelf) -> None:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from tests.tracker.helpers import NOON, House
 from tracker.commands_model import Command
+from tracker.commands_writer import AT_ONCE
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.model import DeviceId
@@ -282,11 +283,14 @@ def test_many_that_run_out_at_once_are_written_in_parts(desk: Desk) -> None:
         desk.house.settle()
     assert len(desk.links.commands) == 1200
     desk.house.batches.clear()
+    desk.house.hands.hold()
     desk.later(60_000)
-    for _ in range(5):
+    assert desk.house.journal.waiting == AT_ONCE, "the others wait here, not where they would be before the reports"
+    desk.house.hands.release()
+    for _ in range(8):
         desk.house.settle()
     assert len(desk.links.commands) == 0
-    assert [len(batch.records) for batch in desk.house.batches] == [500, 500, 200]
+    assert [len(batch.records) for batch in desk.house.batches] == [AT_ONCE] * 6
 
 
 def test_after_the_stop_nothing_goes_on(desk: Desk) -> None:
