@@ -40,8 +40,10 @@ class DeviceDatagrams(protocol.DatagramProtocol):
         self._counters = counters
         self._limits = limits
         self._now: Callable[[], float] = reactor.seconds
-        # Ordered by last activity, oldest first: session, when it began, when it was last heard, bytes used.
-        self._peers: OrderedDict[Address, tuple[DatagramSession, float, float, int]] = OrderedDict()
+        # Session, when it began, when it was last heard, bytes used.
+        self._peers: dict[Address, tuple[DatagramSession, float, float, int]] = {}
+        # Those that were not logged in when they were last heard, the one not heard of for longest first.
+        self._strangers: OrderedDict[Address, None] = OrderedDict()
         self._looked = self._now()
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
@@ -61,7 +63,7 @@ class DeviceDatagrams(protocol.DatagramProtocol):
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
         now = self._now()
-        known = self._peers.pop(addr, None)
+        known = self._peers.get(addr)
         if known is None:
             if len(self._peers) >= self._limits.connections and not self._make_room():
                 self._counters.refuse(self._name, "too_many_connections")
@@ -80,15 +82,21 @@ class DeviceDatagrams(protocol.DatagramProtocol):
             self._counters.refuse(self._name, "slowed_down" if fast else "busy")
             return
         session.receive(datagram, datagram=True)
+        self._strangers.pop(addr, None)
+        if not session.authenticated and addr in self._peers:
+            self._strangers[addr] = None
 
     def _make_room(self) -> bool:
-        """Source addresses cost nothing to invent: the one not heard of for longest goes, if it never logged in."""
-        address, (session, *_) = next(iter(self._peers.items()))
-        if session.authenticated:
-            return False
-        self._counters.refuse(self._name, "no_login")
-        self._drop(address, session)
-        return True
+        """Source addresses cost nothing to invent: of those that are not logged in, the one not heard of for longest
+        goes."""
+        while self._strangers:
+            address, _ = self._strangers.popitem(last=False)
+            session = self._peers[address][0]
+            if not session.authenticated:
+                self._counters.refuse(self._name, "no_login")
+                self._drop(address, session)
+                return True
+        return False
 
     def _send(self, address: Address, frames: list[bytes]) -> None:
         if self.transport is not None:
@@ -100,6 +108,7 @@ class DeviceDatagrams(protocol.DatagramProtocol):
         known = self._peers.get(address)
         if known is not None and known[0] is session:
             del self._peers[address]
+            self._strangers.pop(address, None)
         session.ended()
 
     def _look(self) -> None:

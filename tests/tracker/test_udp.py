@@ -112,11 +112,16 @@ def test_addresses_are_limited_and_invented_ones_make_room(house: House) -> None
     terminal = place.terminal()
     for port in range(4):
         place.server.datagramReceived(b"\x7e\x00\x7e", ("192.0.2.9", port))
-    place.say(terminal)
-    assert len(place.server._peers) == 2
-    # The terminal spoke first and has not spoken since, so nobody but it is in the way: it stays, they are refused.
-    assert HERE in place.server._peers
-    assert house.refused("jt808")["too_many_connections"] == 3
+    assert list(place.server._peers) == [HERE, ("192.0.2.9", 3)]
+    assert house.refused("jt808")["no_login"] == 3
+    # The terminal has been silent for longest, and keeps nobody out for that.
+    other = Terminal("140", token=house.token(house.register("jt808", "140")))
+    other.authenticate()
+    place.say(other, THERE)
+    assert other.authenticated
+    place.server.datagramReceived(b"\x7e\x00\x7e", ("192.0.2.9", 4))
+    assert house.refused("jt808")["too_many_connections"] == 1
+    assert terminal.authenticated
 
 
 def test_invented_addresses_do_not_keep_a_terminal_out(house: House) -> None:
