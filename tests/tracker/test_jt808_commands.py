@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from protocols.jt808 import MessageId, Result
+from protocols.jt808 import MessageId, Position, Result
 from protocols.jt808.client import Located, MediaTaken, PhotoAsked, Resent
 from protocols.jt808.duties import AreasChanged, Followed, ParametersSet, ParametersTold, Told
 from protocols.jt808.framing import frame
 from protocols.jt808.header import Header, phone_bytes
+from protocols.jt808.media import PhotoAnswer
 from protocols.jt808.messages import GeneralAnswer
+from protocols.jt808.parameters import ParameterList, ParametersBody
 from tests.tracker.helpers import HOUR, LAT, LON, NOON, House
 from tests.tracker.test_jt808_session import PHONE, Place, Vehicle
 from tracker.commands_arguments import read
@@ -156,6 +158,30 @@ def test_answers_to_what_nobody_asked(place: Place) -> None:
     vehicle.session.receive(frame(header.encode(GeneralAnswer(999, MessageId.LOCATE, Result.FAILED).encode())))
     place.house.settle()
     assert command.state == "sent"
+
+
+def test_an_answer_counts_for_what_it_says_it_answers(place: Place) -> None:
+    """Serials begin anew with each link and go round: an old answer may name the serial of another command."""
+    vehicle = place.vehicle().log_in()
+    command = ask(place, "text", text="a")
+    data = vehicle.terminal.data_to_send()
+    (serial,) = vehicle.session._asking._asked
+    listed = ParametersBody(serial, ParameterList(0, ())).encode()
+    located = Position(0, 2, LAT // 10, LON // 10, 0, 0, 0, bytes.fromhex("240601200000")).encode()
+    for message_id, body in [
+        (MessageId.TERMINAL_ANSWER, GeneralAnswer(serial, 0x8103, Result.FAILED).encode()),
+        (MessageId.PARAMETERS_ANSWER, listed),
+        (MessageId.PHOTO_ANSWER, PhotoAnswer(serial, 1).encode()),
+        (MessageId.LOCATION_ANSWER, serial.to_bytes(2, "big") + located),
+    ]:
+        header = Header.of(message_id, phone_bytes(PHONE, None), 77, None)
+        vehicle.session.receive(frame(header.encode(body)))
+    place.house.settle()
+    place.house.settle()
+    assert command.state == "sent"
+    vehicle.session.receive(b"".join(data))
+    place.house.settle()
+    assert command.state == "done"
 
 
 def test_a_terminal_that_is_not_authenticated_cannot_be_asked(place: Place) -> None:
