@@ -5,13 +5,15 @@ half a file under a name that counts. Names are ``<UTC day>/<name>``, so that ke
 folders. What a killed server left half written goes away at the next start.
 
 A full store refuses; it does not delete the oldest to make room. Photos are evidence, and a camera that is set off
-again and again must not be able to push out what somebody asked for. An operator moves folders away or makes room.
+again and again must not be able to push out what somebody asked for. An operator moves folders away or makes room;
+a full store looks at the folder again now and then (:meth:`Blobs.recount`).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ MOST = 50_000
 """Files: what is known of each is held in memory, some 40 MB."""
 WAITING = 64 << 20
 """Bytes that wait for the disk. Beyond it writers are refused: they have their photo still."""
+NEXT = 512 << 10
+"""Bytes of the largest photo that comes in practice: with less room than that a store is said to be full."""
+RECOUNT_S = 60
+"""Seconds between two looks of a full store at its folder: 50,000 files take a thread half a second."""
 _PART = ".part"
 
 
@@ -54,38 +60,63 @@ class Blobs:
         self._may_store = may_store
         self._limit, self._most, self._most_waiting = limit, most, waiting
         self._log = Logger(namespace="gridbeat.blobs")
-        self.used = self.count = self.waiting = 0
+        self.waiting = 0
+        self._writes = 0  # begun, ever
+        self._writing = 0  # under way
+        self._looked = float("-inf")
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("*/*"):
-            if path.suffix == _PART:
-                path.unlink()
-            else:
-                self._count(1, path.stat().st_size)
+        for path in folder.glob(f"*/*{_PART}"):
+            path.unlink()
+        self.count, self.used = _measured(folder)
+
+    @property
+    def at_limit(self) -> bool:
+        """It holds all that it may; nothing that is deleted elsewhere on the disk makes room."""
+        return self.used + NEXT > self._limit or self.count >= self._most
 
     @property
     def full(self) -> bool:
-        """Nothing more is taken for now."""
-        return self.used >= self._limit or self.count >= self._most or not self._may_store()
+        """Nothing more is to be asked for now; what is small may be taken yet."""
+        return self.at_limit or not self._may_store()
+
+    def recount(self) -> None:
+        """If it is at its limit, look in a thread whether an operator has moved days away. Call as often as you
+        like."""
+        now = self._reactor.seconds()
+        if not self.at_limit or self._writing or now - self._looked < RECOUNT_S:
+            return
+        self._looked, writes = now, self._writes
+
+        def found(counted: tuple[int, int]) -> None:
+            if self._writes == writes:
+                self.count, self.used = counted
+
+        d = deferToThreadPool(self._reactor, self._pool, _measured, self._folder)
+        d.addCallback(found)
+        d.addErrback(lambda failure: self._log.failure("the files could not be counted", failure=failure))
 
     def write(self, name: str, data: bytes, done: Callable[[bool], None]) -> None:
         """Put a file there. ``done`` is told, on the reactor's thread, whether it is on disk.
 
         Raises :class:`BlobsFull`. The same name with the same bytes again is no trouble.
         """
-        if self.full or self.used + len(data) > self._limit or self.waiting + len(data) > self._most_waiting:
+        no_room = self.used + len(data) > self._limit or self.count >= self._most or not self._may_store()
+        if no_room or self.waiting + len(data) > self._most_waiting:
+            self.recount()
             raise BlobsFull(f"{self.used} bytes in {self.count} files, {self.waiting} waiting")
         # Counted from here on: what waits must not be more than there is room for.
-        self.waiting += len(data)
+        self._writes += 1
+        self._under_way(1, len(data))
         self._count(1, len(data))
 
         def written(new: bool) -> None:
-            self.waiting -= len(data)
+            self._under_way(-1, -len(data))
             if not new:
                 self._count(-1, -len(data))
             done(True)
 
         def failed(failure: Failure) -> None:
-            self.waiting -= len(data)
+            self._under_way(-1, -len(data))
             self._count(-1, -len(data))
             self._log.error("a file could not be written: {reason}", reason=failure.getErrorMessage())
             done(False)
@@ -93,6 +124,10 @@ class Blobs:
         d = deferToThreadPool(self._reactor, self._pool, self._write, self._folder / name, data)
         d.addCallbacks(written, failed)
         d.addErrback(lambda failure: self._log.failure("after a file was written", failure=failure))
+
+    def _under_way(self, files: int, size: int) -> None:
+        self._writing += files
+        self.waiting += size
 
     def _count(self, files: int, size: int) -> None:
         self.count += files
@@ -120,6 +155,18 @@ class Blobs:
     def read(self, name: str) -> Deferred[bytes]:
         """The bytes of a file. Fails with OSError, FileNotFoundError when somebody has taken it away."""
         return deferToThreadPool(self._reactor, self._pool, (self._folder / name).read_bytes)
+
+
+def _measured(folder: Path) -> tuple[int, int]:
+    """Files and their bytes; whoever moves them away while we count is no trouble."""
+    files = size = 0
+    for day in filter(os.DirEntry.is_dir, os.scandir(folder)):
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(day.path):
+                with suppress(FileNotFoundError):
+                    size += entry.stat().st_size
+                    files += 1
+    return files, size
 
 
 def _sync(folder: Path) -> None:

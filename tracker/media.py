@@ -20,6 +20,8 @@ JPEG = "image/jpeg"
 UNKNOWN_TYPE = "application/octet-stream"
 IMAGE = 0
 """The kind of media that is kept."""
+KNOWN = 50_000
+"""Photos that are known, some 40 MB: as many as there may be files, whatever days have been moved away."""
 ON_COMMAND = 0
 """The event code of what was asked for; others are timers, alarms and doors."""
 
@@ -78,9 +80,10 @@ def type_of(data: bytes) -> str:
 
 
 class PhotoIndex:
-    """The photos that are in the journal."""
+    """The last photos that are in the journal, at most ``most``."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = KNOWN) -> None:
+        self._most = most
         self._photos: dict[str, Photo] = {}
         self._of: dict[DeviceId, dict[str, None]] = {}
 
@@ -97,6 +100,12 @@ class PhotoIndex:
     def add(self, photo: Photo) -> None:
         self._photos[photo.id] = photo
         self._of.setdefault(photo.device, {})[photo.id] = None
+        if len(self._photos) > self._most:
+            oldest = self._photos.pop(next(iter(self._photos)))
+            theirs = self._of[oldest.device]
+            del theirs[oldest.id]
+            if not theirs:
+                del self._of[oldest.device]
 
     def replay(self, id: str, fields: Mapping[str, Any]) -> Photo:
         """Take in what the journal holds of a photo."""

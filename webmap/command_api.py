@@ -82,7 +82,9 @@ def add_commands(route: Route, services: Services) -> None:
         seconds = expiry(kind, arguments, given.get("expires_s"))
         if protocol in _CHECKS:
             _CHECKS[protocol](kind, arguments)
-        if kind == "photo" and services.links.photos.blobs.full:
+        blobs = services.links.photos.blobs
+        if kind == "photo" and blobs.full:
+            blobs.recount()
             text = "there is no room for photos: the limit is reached or the disk is filling up"
             raise ApiError(507, "media_full", text, "照片存储空间已满，或磁盘空间不足")
         try:

@@ -57,6 +57,17 @@ def health(services: Services) -> dict[str, Any]:
             f"数据目录所在磁盘即将写满：剩余 {left}{zh}，预留空间已用完。写满后将不再确认任何上报。"
             f"请立即清理空间：剩余达到 {needed} 后自动恢复预留。",
         )
+    blobs = services.links.photos.blobs
+    blobs.recount()
+    if blobs.at_limit:
+        kept = f"{blobs.count:,}", f"{blobs.used // MEGABYTE:,} MB"
+        problem(
+            "media",
+            f"The store of photos is full: {kept[0]} files, {kept[1]}. New photos are refused, the terminals keep "
+            "theirs while they can. Move the oldest days out of the media folder of the data folder.",
+            f"照片存储已满：{kept[0]} 个文件，{kept[1]}。不再接收新照片，由终端尽量保留。"
+            "请将数据目录 media 下最早的日期文件夹移走。",
+        )
     if applier.problem:
         problem(
             "live",

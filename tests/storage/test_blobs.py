@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage import blobs
-from storage.blobs import Blobs, BlobsFull
+from storage.blobs import NEXT, RECOUNT_S, Blobs, BlobsFull
 from tests.reactor import run_deferred
 from tests.tracker.helpers import Hands
 
@@ -107,6 +108,44 @@ def test_bounds_of_what_is_kept(tmp_path: Path, options: dict[str, int], first: 
         store.write("2026-11-23/b.jpg", bytes(second), lambda ok: None)
     assert names(tmp_path) == ["2026-11-23/a.jpg"], "what is there stays"
     assert make(tmp_path, **options).full == store.full
+
+
+def test_days_that_were_moved_away_make_room_without_a_restart(tmp_path: Path) -> None:
+    hands = Hands()
+    store = make(tmp_path, hands, limit=10)
+    assert put(store, "2026-11-23/a.jpg", bytes(10))
+
+    def refused() -> None:
+        with pytest.raises(BlobsFull):
+            store.write("2026-11-24/b.jpg", bytes(10), lambda ok: None)
+
+    refused()
+    shutil.rmtree(tmp_path / "media" / "2026-11-23")
+    refused()
+    assert store.used == 10, "it has looked less than a minute ago"
+    hands.clock.advance(RECOUNT_S)
+    refused()
+    assert put(store, "2026-11-24/b.jpg", bytes(10))
+    assert (store.used, store.count) == (10, 1)
+
+
+def test_what_is_written_while_it_counts_is_not_forgotten(tmp_path: Path) -> None:
+    hands = Hands()
+    store = make(tmp_path, hands, limit=10)
+    assert put(store, "2026-11-23/a.jpg", bytes(6))
+    hands.hold()
+    store.recount()
+    store.write("2026-11-23/b.jpg", bytes(4), lambda ok: None)
+    hands.release()
+    assert (store.used, store.count) == (10, 2)
+
+
+def test_full_means_that_no_photo_fits(tmp_path: Path) -> None:
+    store = make(tmp_path, limit=NEXT + 1)
+    assert not store.at_limit
+    put(store, "2026-11-23/a.jpg", b"ab")
+    assert store.at_limit
+    assert put(store, "2026-11-23/b.jpg", b"ab"), "what is small is taken all the same"
 
 
 def test_bound_of_what_waits(tmp_path: Path) -> None:

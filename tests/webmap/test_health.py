@@ -1,9 +1,10 @@
-"""What /healthz says of clocks: five phones that agree, one that is alone."""
+"""What /healthz says of clocks (five phones that agree, one that is alone) and of a full store of photos."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from storage.blobs import LIMIT
 from tests.server import Server, until
 from tests.webmap.devices import now_ms, phone_report
 
@@ -36,3 +37,26 @@ def test_a_server_whose_clock_is_behind_that_of_all_devices_says_so(tmp_path: Pa
         assert problem["what"] == "clock"
         assert "behind" in problem["text"]
         assert "慢" in problem["zh"]
+
+
+def test_a_full_store_of_photos_says_so(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    day = server.data / "media" / "2026-01-01"
+    day.mkdir(parents=True)
+    with (day / "a.jpg").open("wb") as file:
+        file.truncate(LIMIT)  # takes no room on the disk
+    try:
+        server.start(well=False)
+        health = server.api("GET", "/healthz")
+        (problem,) = health.json["problems"]
+        assert (health.status, problem["what"]) == (503, "media")
+        assert "1 files" in problem["text"]
+        assert "media" in problem["zh"]
+        terminal = server.register("jt808", "13912345678")
+        path = f"/api/v1/devices/{terminal['id']}/commands"
+        refused = server.api("POST", path, {"kind": "photo"})
+        assert (refused.status, refused.json["error"]["code"]) == (507, "media_full")
+        assert server.api("POST", path, {"kind": "locate"}).status == 202
+    finally:
+        server.stop()
+        server.sweep_up()
