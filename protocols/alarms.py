@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from protocols.report import ALARM_SOS
@@ -56,17 +56,33 @@ def bits_of(words: Iterable[str]) -> int:
 
 
 class Held:
-    """A call for help that a tracker says once: its next position, ten seconds later, must not end it on the map."""
+    """Calls for help that trackers say once: their next position, ten seconds later, must not end them on the map.
 
-    __slots__ = ("_until",)
+    They stand by the device, not by the connection: who calls for help where the network is bad comes back over
+    a new one. ``known``: whether such a device is registered, so that strangers' calls take no memory.
+    """
 
-    def __init__(self) -> None:
-        self._until = 0
+    __slots__ = ("_known", "_until")
 
-    def take(self, alarm: int, live: bool, now: int) -> int:
-        """The alarm bits of a report that came at ``now`` (ms), with a call for help that still stands."""
+    def __init__(self, known: Callable[[str], bool] = lambda ident: True) -> None:
+        self._known = known
+        self._until: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def take(self, ident: str, alarm: int, live: bool, now: int) -> int:
+        """The alarm bits of a report of this device that came at ``now`` (ms), with a call that still stands."""
         if not live:
             return alarm
         if alarm & ALARM_SOS:
-            self._until = now + SOS_HELD_MS
-        return alarm | ALARM_SOS if now < self._until else alarm
+            if self._known(ident):
+                self._until[ident] = now + SOS_HELD_MS
+            return alarm
+        until = self._until.get(ident)
+        if until is None:
+            return alarm
+        if now < until:
+            return alarm | ALARM_SOS
+        del self._until[ident]
+        return alarm

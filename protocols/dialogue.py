@@ -12,6 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from protocols.alarms import Held
 from protocols.report import Report
 
 
@@ -114,8 +115,9 @@ class Answering:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What a core may know of the other end before it has said anything: its source address, and which devices
-    of the protocol (external ids) are to be read leniently."""
+    """What a core may know of the other end before it has said anything: its source address, which devices
+    of the protocol (external ids) are to be read leniently, and the calls for help that stand of them."""
 
     address: str
     lenient: Container[str] = ()
+    calls: Held | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from protocols.alarms import Held
 from protocols.dialogue import Peer
 from protocols.jt808 import Budget
 from tracker.catalogue import DOORS, Door
@@ -52,8 +53,10 @@ def make_listeners(
         return JT808Session(intake, links, address, send, close, reactor, budget)
 
     def tracker(name: str, door: Door) -> Callable[[str, Send, Close], TrackerSession]:
+        calls = Held(lambda ident: intake.roster.find(name, ident) is not None)
+
         def make(address: str, send: Send, close: Close) -> TrackerSession:
-            core = door.core(Peer(address, intake.roster.lenient[name]))
+            core = door.core(Peer(address, intake.roster.lenient[name], calls))
             return TrackerSession(name, core, intake, links, address, send, close, reactor)
 
         return make

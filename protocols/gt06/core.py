@@ -15,7 +15,7 @@ from protocols.report import Report
 LOGIN: Final = 0x01
 TIME: Final = 0x8A
 HEARTBEATS: Final = frozenset({0x08, 0x13, 0x23})
-"""Stored only when they say something else than the one before."""
+"""Stored only when they say something else than the one before, or raise an alarm."""
 ANSWERS: Final = frozenset({0x15, 0x21})
 """Answers to a command: not answered in turn."""
 REQUESTS: Final = frozenset({0x17, 0x1A, 0x1F, 0x2A, 0xA7})
@@ -46,7 +46,8 @@ class Gt06(Answering):
         self._declared = 0
         self._ahead = 0
         self._beat: dict[str, object] | None = None
-        self._held = Held()
+        self._calls = Held() if peer.calls is None else peer.calls
+        self._ident = ""
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
         events: list[Event] = []
@@ -84,7 +85,7 @@ class Gt06(Answering):
         if not message.sound and not trusted:
             events.append(Refused("bad_checksum"))
             return
-        self._trusted, self._beat, self._held = trusted, None, Held()
+        self._trusted, self._beat, self._ident = trusted, None, imei
         self._declared = _zone(message.content[10:12])
         self._ahead = 0
         answer = plain_frame(LOGIN) if message.serial is None else frame(LOGIN, serial=message.serial)
@@ -142,13 +143,13 @@ class Gt06(Answering):
 
     def _reported(self, kind: int, report: Report, answer: bytes, now: int, events: list[Event]) -> None:
         if kind in HEARTBEATS:
-            if report.items == self._beat:
+            if report.items == self._beat and not report.alarm:
                 events.append(Heartbeat(answer))
                 return
             self._beat = report.items
         if self._declared and report.fix_time is not None:
             self._shift(report, now)
-        report.alarm = self._held.take(report.alarm, report.live, now)
+        report.alarm = self._calls.take(self._ident, report.alarm, report.live, now)
         events.append(Reported([report], answer))
 
     def _shift(self, report: Report, now: int) -> None:

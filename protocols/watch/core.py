@@ -34,7 +34,7 @@ class Watch(Answering):
         self._framer = Framer()
         self._id = ""
         self._beat: dict[str, object] | None = None
-        self._held = Held()
+        self._calls = Held() if peer.calls is None else peer.calls
 
     def receive_data(self, data: bytes, now: int) -> list[Event]:
         return self._take(self._framer.receive(data), now)
@@ -53,7 +53,7 @@ class Watch(Answering):
 
     def _message(self, message: Message, now: int, events: list[Event]) -> None:
         if message.ident != self._id:
-            self._id, self._beat, self._held = message.ident, None, Held()
+            self._id, self._beat = message.ident, None
             events.append(Login(message.ident))
         fields = message.content.decode("latin-1").split(",", FIELDS_LIMIT)[:FIELDS_LIMIT]
         kind = fields[0]
@@ -70,7 +70,7 @@ class Watch(Answering):
         elif kind.startswith(PLACING):
             report = position(fields, now)
             if report is not None:
-                report.alarm = self._held.take(report.alarm, report.live, now)
+                report.alarm = self._calls.take(self._id, report.alarm, report.live, now)
                 events.append(Reported([report], answer))
                 return
             events.append(Refused("bad_body"))

@@ -89,7 +89,8 @@ class Place:
 
     def connect(self, protocol: str) -> tuple[DeviceLink, Transport]:
         factory = self.listeners.tcp[protocol]
-        factory.startFactory()
+        if not factory._sweep.running:
+            factory.startFactory()
         link = factory.buildProtocol(IPv4Address("TCP", *HERE))
         transport = Transport(IPv4Address("TCP", *HERE))
         transport.link = link
@@ -188,6 +189,28 @@ def test_a_device_that_is_silent_between_its_heartbeats_is_not_cut_off(place: Pl
     place.wait(30)
     assert transport.aborted
     assert place.house.refused(speaker.protocol) == {"idle": 1}
+
+
+@pytest.mark.parametrize("speaker", [one for one in SPEAKERS if one.protocol != "h02"], ids=lambda one: one.protocol)
+def test_a_call_for_help_outlives_its_link(place: Place, speaker: Speaker) -> None:
+    """H02 says it in each message."""
+    for said in (speaker.help, speaker.fix):
+        link, _ = place.connect(speaker.protocol)
+        link.dataReceived(speaker.hello + said)
+        place.house.settle()
+        link.connectionLost()
+    assert [record.alarm & ALARM_SOS for record in place.house.records] == [ALARM_SOS, ALARM_SOS]
+
+
+def test_of_two_watches_on_one_link_each_has_its_own_call(place: Place) -> None:
+    other = "4109177025"
+    place.house.register("watch", other)
+    link, _ = place.connect("watch")
+    link.dataReceived(watch.position(PLAIN, NOON, LAT, LON, kind="AL", state=watch.SOS))
+    for ident in (other, PLAIN):
+        link.dataReceived(watch.position(ident, NOON + 1000, LAT, LON))
+    place.house.settle()
+    assert [record.alarm for record in place.house.records] == [ALARM_SOS, 0, ALARM_SOS]
 
 
 def test_a_longer_limit_of_the_settings_stands(house: House) -> None:

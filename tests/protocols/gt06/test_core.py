@@ -169,6 +169,15 @@ def test_a_call_for_help_stands_for_ten_minutes() -> None:
     assert one(core, client.position(NOW, LAT, LON), NOW + SOS_HELD_MS).alarm == 0
 
 
+def test_an_alarm_in_a_heartbeat_is_stored_each_time_and_prolongs_the_call() -> None:
+    """The disk may not have taken the one before; then the tracker says the same again."""
+    core = logged_in()
+    beat = frame(0x13, bytes([4 << 3, 4, 4, 0, 2]))
+    for at in (NOW, NOW + SOS_HELD_MS - 1):
+        assert one(core, beat, at).alarm == ALARM_SOS
+    assert one(core, client.position(NOW, LAT, LON), NOW + 2 * SOS_HELD_MS - 2).alarm == ALARM_SOS
+
+
 def test_a_heartbeat_is_stored_when_it_says_something_new() -> None:
     core = logged_in()
     report = one(core, client.heartbeat(1, level=2))
