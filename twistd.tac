@@ -54,6 +54,7 @@ from tracker.store import RedisLiveStore
 from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
 from tracker.tracks import Tracks
+from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
 from webmap.basemaps import choices
 from webmap.feed import Feed
 from webmap.service import make_console, make_field, make_phones
@@ -121,7 +122,10 @@ class Gridbeat(Service):
                             reactor, self.threads, wall, VERSION, self.space, self.phone_door, coordinates)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
-        self.listeners = make_listeners(intake, links, link_limits, reactor)
+        # A backlog waits for the disk, and for the map unless that waits for something itself.
+        turns = Turns(reactor, lambda: journal.waiting < WAITING_RECORDS,
+                      lambda: bool(applier.problem) or journal.last - applier.stored < BEHIND_RECORDS)  # fmt: skip
+        self.listeners = make_listeners(intake, links, link_limits, reactor, turns=turns)
         self.feed_sockets = FeedSockets(
             feed, sessions.read, lambda: applier.behind(wall()), wall, settings.origins, reactor
         )

@@ -106,7 +106,7 @@ class Journal:
         group_delay: float = 0.01,
         group_records: int = 500,
         max_waiting: int = 50_000,
-        groups_at_once: int = 8,
+        groups_at_once: int = 32,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folder = folder

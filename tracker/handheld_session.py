@@ -15,9 +15,14 @@ from tracker.commands_model import Command
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.roster import Carrier
+from tracker.spread import reconnect_ms, spread
 
 PROTOCOL = "handheld"
 RETRY_SECONDS = 5
+RETRY_SPREAD = 10
+"""Seconds over which those come again that were told to in one moment."""
+POSITIONS = 200
+"""Positions in one message: an hour's backlog is four of them, and a newer position waits for one at most."""
 HEARTBEAT_SECONDS = 45
 """Mobile networks drop a silent connection after a minute at the earliest; each heartbeat wakes phone and server."""
 
@@ -147,7 +152,8 @@ class HandheldSession:
 
     def _busy(self) -> None:
         self._stored.clear()
-        self._core.busy(RETRY_SECONDS)
+        whose = self._carrier.device.id if self._carrier is not None else self._address
+        self._core.busy(RETRY_SECONDS + spread(whose, RETRY_SPREAD))
 
     def _refuse(self, code: str, text: str) -> None:
         if not self._core.closing:
@@ -180,7 +186,8 @@ class HandheldSession:
             self._carrier, self.authenticated = carrier, True
             self._core.welcome(
                 self._intake.wall(), carrier.unit.name, heartbeat=HEARTBEAT_SECONDS,
-                app_min=self._versions.minimum, app_latest=self._versions.latest,
+                app_min=self._versions.minimum, app_latest=self._versions.latest, batch_max=POSITIONS,
+                reconnect=reconnect_ms(carrier.device.id, len(self._intake.roster.units)),
             )  # fmt: skip
             self._links.login(carrier.device.id, self)  # commands that waited go out behind the welcome
 

@@ -25,6 +25,7 @@ from tracker.phone_apps import BODY_LIMIT, PATHS, TEXT, PhoneApp, app_of
 from tracker.phone_limits import Rates, RecentIds
 from tracker.phone_records import judge
 from tracker.roster import Carrier
+from tracker.spread import spread
 
 __all__ = ["BODY_LIMIT", "PhoneReports"]
 
@@ -34,6 +35,8 @@ _NOT_KNOWN = (
     "此处没有该设备，或其口令已更换；请按控制台“手机接入”页重新设置应用。"
 )
 """Some apps show it to their owner."""
+RETRY_SPREAD = 30
+"""Seconds over which those phones come again that were told to in one moment."""
 _HEADERS = ("authorization", "content-encoding", "content-type", "x-limit-d", "x-limit-u")
 
 
@@ -95,7 +98,7 @@ class _Reports(Resource):
         carrier, name = found
         if not self._door.rates.allows(carrier.device.id, len(delivery.results), intake.wall()):
             intake.counters.refuse(app.protocol, "slowed_down")
-            return _later(request, app.slow)
+            return _later(request, carrier.device.id, app.slow)
         return self._take(app, delivery, carrier, name, request)
 
     def _whose(self, app: PhoneApp, delivery: Delivery, address: str) -> Any:
@@ -129,7 +132,7 @@ class _Reports(Resource):
         try:
             intake.submit(carrier, [r for r in wanted if isinstance(r, Report)], stored.callback)
         except JournalFull:
-            return _later(request)
+            return _later(request, device)
         alive = [True]
         request.notifyFinish().addErrback(lambda _: alive.clear())
 
@@ -140,7 +143,7 @@ class _Reports(Resource):
                 verdicts[:] = [verdict or "unstorable" for verdict in verdicts]
             if alive:
                 told = (
-                    _later(request)
+                    _later(request, device)
                     if first is None
                     else _answer(request, 200, app.ok(delivery.ids, verdicts), app.kind)
                 )
@@ -186,6 +189,6 @@ def _answer(request: Any, code: int, told: str | bytes, kind: str = TEXT) -> byt
     return body
 
 
-def _later(request: Any, code: int = 503) -> bytes:
-    request.setHeader("retry-after", str(RETRY_SECONDS))
+def _later(request: Any, device: str, code: int = 503) -> bytes:
+    request.setHeader("retry-after", str(RETRY_SECONDS + spread(device, RETRY_SPREAD)))
     return _answer(request, code, "not stored; send it again later")

@@ -17,6 +17,7 @@ from tracker.jt808_session import JT808Session
 from tracker.links import Links
 from tracker.tcp import DeviceFactory, HandheldLink, LinkLimits, StreamLink
 from tracker.tracker_session import TrackerSession
+from tracker.turns import Turns
 from tracker.udp import DeviceDatagrams
 from tracker.websocket import HandheldSockets
 
@@ -40,11 +41,13 @@ def make_listeners(
     reactor: Any,
     versions: AppVersions | None = None,
     doors: Mapping[str, Door] = DOORS,
+    turns: Turns | None = None,
 ) -> Listeners:
     """Every transport over the one intake."""
     app = versions or AppVersions()
     counters: Counters = intake.counters
     budget = Budget()
+    turns = Turns(reactor) if turns is None else turns  # one for all: it is one reactor, one disk and one map
 
     def handheld(address: str, send: Send, close: Close) -> HandheldSession:
         return HandheldSession(intake, links, address, send, close, app)
@@ -62,14 +65,14 @@ def make_listeners(
         return make
 
     tcp = {
-        "handheld": DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor),
-        "jt808": DeviceFactory("jt808", StreamLink, jt808, counters, limits, reactor),
+        "handheld": DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor, turns),
+        "jt808": DeviceFactory("jt808", StreamLink, jt808, counters, limits, reactor, turns),
     }
     udp = {"jt808": DeviceDatagrams("jt808", jt808, counters, limits, reactor)}
     for name, door in doors.items():
         patient = replace(limits, idle_s=max(limits.idle_s, door.quiet_s))
         if "tcp" in door.transports:
-            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, patient, reactor)
+            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, patient, reactor, turns)
         if "udp" in door.transports:
             udp[name] = DeviceDatagrams(name, tracker(name, door), counters, patient, reactor)
-    return Listeners(tcp, udp, HandheldSockets(handheld, counters, limits, reactor))
+    return Listeners(tcp, udp, HandheldSockets(handheld, counters, limits, reactor, turns))

@@ -23,6 +23,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.handheld import Framer, frame
 from tracker.counters import Counters
 from tracker.handheld_session import HandheldSession
+from tracker.turns import PROMPT_BYTES, READ_BYTES, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,11 @@ class DeviceLink(protocol.Protocol, ABC):
 
     def connectionMade(self) -> None:
         self.active = self.opened = self.factory.now()
-        self._paused = self._held = False
+        self._paused = self._held = self._waits = False
+        self._rest = b""  # at most one read: while it is there, nothing is read
         self.used = 0
+        if isinstance(self.transport, tcp.Connection):
+            self.transport.bufferSize = READ_BYTES
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         # Told when the peer does not read our answers: then we do not read it either.
@@ -107,9 +111,28 @@ class DeviceLink(protocol.Protocol, ABC):
         if self.used > self.factory.limits.burst and not self._held:
             self._held = True
             self.factory.counters.refuse(self.factory.name, "slowed_down")
+        if self._rest or len(data) > PROMPT_BYTES:
+            self._rest += data
+            self.transport.pauseProducing()
+            self._wait()
+            return
         self.received(data)
         if (self._held or self.session.full) and not self._paused:
             self.transport.pauseProducing()
+
+    def take_turn(self) -> None:
+        """What was too much to be taken at once is taken now."""
+        self._waits = False
+        if not self.session.full:
+            data, self._rest = self._rest, b""
+            if data:
+                self.received(data)
+            self._resume()
+
+    def _wait(self) -> None:
+        if not (self._waits or self.session.full):
+            self._waits = True
+            self.factory.turns.wait(self)
 
     def refill(self, allowance: int) -> None:
         """Time went by: the device may send so many bytes more."""
@@ -119,7 +142,9 @@ class DeviceLink(protocol.Protocol, ABC):
             self._resume()
 
     def _resume(self) -> None:
-        if not (self._paused or self._held or self.session.full) and self.transport is not None:
+        if self._rest:
+            self._wait()
+        elif not (self._paused or self._held or self.session.full) and self.transport is not None:
             self.transport.resumeProducing()
 
     def pauseProducing(self) -> None:
@@ -146,6 +171,10 @@ class DeviceLink(protocol.Protocol, ABC):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self.factory.forget(self)
+        # Some send what they have, wait for no answer and hang up.
+        data, self._rest = self._rest, b""
+        if data:
+            self.received(data)
         self.session.ended()
 
 
@@ -196,8 +225,10 @@ class DeviceFactory(protocol.ServerFactory):
         counters: Counters,
         limits: LinkLimits,
         reactor: Any,
+        turns: Turns | None = None,
     ) -> None:
         self.name = name
+        self.turns = Turns(reactor) if turns is None else turns
         self.link = link
         self.make_session = make_session
         self.links: set[DeviceLink] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from protocols.handheld import MESSAGE_LIMIT
 from tracker.counters import Counters
 from tracker.handheld_session import HandheldSession
 from tracker.tcp import LinkLimits
+from tracker.turns import PROMPT_BYTES, Turns
 
 NAME = "handheld"
 
@@ -27,6 +29,7 @@ class HandheldSocket(WebSocketServerProtocol):
     used = 0
     held = False
     paused = False
+    waits = False
 
     def onOpen(self) -> None:
         factory = self.factory
@@ -35,6 +38,7 @@ class HandheldSocket(WebSocketServerProtocol):
             self.sendClose(4013, "too many connections")
             return
         self.opened = self.active = factory.now()
+        self.rest: deque[bytes] = deque()  # the messages of one read: while they are there, nothing is read
         # Told when the device does not read our answers: then we do not read it either. twisted.web's channel has
         # registered itself there before.
         self.transport.unregisterProducer()
@@ -56,7 +60,24 @@ class HandheldSocket(WebSocketServerProtocol):
             self.factory.counters.refuse(NAME, "text_message")
             self.sendClose(3003, "messages are binary msgpack")
             return
+        if self.rest or len(payload) > PROMPT_BYTES:
+            self.rest.append(payload)
+            self.transport.pauseProducing()
+            self._wait()
+            return
         self.session.receive([payload])
+
+    def take_turn(self) -> None:
+        """One message of those that were too much to be taken at once."""
+        self.waits = False
+        if self.session is not None and self.rest:
+            self.session.receive([self.rest.popleft()])
+            self._resume()
+
+    def _wait(self) -> None:
+        if not self.waits:
+            self.waits = True
+            self.factory.turns.wait(self)
 
     def refill(self, allowance: int) -> None:
         """Time went by: the device may send so many bytes more."""
@@ -66,7 +87,9 @@ class HandheldSocket(WebSocketServerProtocol):
             self._resume()
 
     def _resume(self) -> None:
-        if not (self.held or self.paused):
+        if self.rest:
+            self._wait()
+        elif not (self.held or self.paused):
             self.transport.resumeProducing()
 
     def pauseProducing(self) -> None:
@@ -91,6 +114,8 @@ class HandheldSocket(WebSocketServerProtocol):
         if self.session is not None:
             self.factory.links.discard(self)
             self.factory.counters.connections[NAME] -= 1
+            if self.rest:
+                self.session.receive(list(self.rest))
             self.session.ended()
             self.session = None
 
@@ -102,10 +127,16 @@ class HandheldSockets(WebSocketServerFactory):
     SWEEP_S = 5.0
 
     def __init__(
-        self, make_session: Callable[..., HandheldSession], counters: Counters, limits: LinkLimits, reactor: Any
+        self,
+        make_session: Callable[..., HandheldSession],
+        counters: Counters,
+        limits: LinkLimits,
+        reactor: Any,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__(server="", reactor=reactor)
         self.make_session = make_session
+        self.turns = Turns(reactor) if turns is None else turns
         self.counters = counters
         self.limits = limits
         self.now: Callable[[], float] = reactor.seconds

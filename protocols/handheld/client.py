@@ -18,6 +18,8 @@ from protocols.handheld.events import Acknowledged, Busy, ClientEvent, Command, 
 from protocols.handheld.messages import BATCH_MAX, VERSION, Message, decode, encode, whole
 from protocols.handheld.outbox import Outbox
 
+RECONNECT_LIMIT = 600_000
+"""ms: the same for the pause before a new link."""
 RETRY_LIMIT = 3600
 """Seconds: a longer ``busy`` than an hour would silence a device for a shift by one wrong number."""
 
@@ -86,6 +88,7 @@ class Client:
         self._last_sent = 0
         self._progress = 0  # when something was last acknowledged, or began to wait
         self._retry_at = 0
+        self._reconnect = 0
 
     @property
     def state(self) -> ClientState:
@@ -120,6 +123,14 @@ class Client:
         self._out = []
         self._outbox.rewind()
         self._heartbeat = None
+
+    def reconnect_delay(self, failures: int) -> int:
+        """How long to wait before the next link, ms; ``failures``: attempts in a row that brought no welcome.
+
+        The server tells every device another pause, so that a fleet that lost it in one moment does not come back in
+        one. Before the first welcome there is none: the shell then adds a random part of its own.
+        """
+        return self._reconnect + min(1000 << min(failures, 6), 60_000)
 
     def receive_message(self, payload: bytes, now: int) -> list[ClientEvent]:
         """What one message of the server means. Raises :class:`RemoteProtocolError` and is ``closing`` if it is none.
@@ -263,7 +274,10 @@ class Client:
                 self._heartbeat = heartbeat * 1000
                 self._outbox.allow_batch(_number(message, "batch_max", 1, 1 << 31))
                 app_min, app_latest = _string(message, "app_min"), _string(message, "app_latest")
-                return [Welcome(_string(message, "name"), _number(message, "now"), heartbeat, app_min, app_latest)]
+                reconnect = whole(message, "reconnect", 0, 1 << 53)
+                self._reconnect = min(reconnect or 0, RECONNECT_LIMIT)
+                name, at = _string(message, "name"), _number(message, "now")
+                return [Welcome(name, at, heartbeat, app_min, app_latest, self._reconnect)]
             case "ack":
                 return self._acknowledge(_number(message, "seq"), now)
             case "pong":

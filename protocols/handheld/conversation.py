@@ -120,12 +120,17 @@ class Conversation:
         app_min: str = "",
         app_latest: str = "",
         batch_max: int = BATCH_MAX,
+        reconnect: int = 0,
     ) -> None:
-        """Answers ``hello``: the device is known as the unit ``name``. ``now`` in ms, ``heartbeat`` in seconds."""
+        """Answers ``hello``: the device is known as the unit ``name``. ``now`` in ms, ``heartbeat`` in seconds.
+
+        ``reconnect``: ms that this device is to wait before it connects again when the link breaks; 0 says nothing.
+        """
         if self._verb("welcome"):
+            advice = {"reconnect": reconnect} if reconnect else {}
             self._send(
                 t="welcome", v=VERSION, now=now, app_min=app_min, app_latest=app_latest,
-                heartbeat=heartbeat, batch_max=min(batch_max, BATCH_MAX), name=name,
+                heartbeat=heartbeat, batch_max=min(batch_max, BATCH_MAX), name=name, **advice,
             )  # fmt: skip
 
     def refuse(self, code: str, text: str) -> None:

@@ -79,13 +79,15 @@ Event = Hello | Batch | Health | Ping | Done | Bye | Refused
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The server serves us. ``now``: its clock, ms; ``heartbeat``: seconds; versions are advice to the user."""
+    """The server serves us. ``now``: its clock, ms; ``heartbeat``: seconds; versions are advice to the user;
+    ``reconnect``: ms, see :meth:`Client.reconnect_delay`."""
 
     name: str
     now: int
     heartbeat: int
     app_min: str
     app_latest: str
+    reconnect: int = 0
 
 
 @dataclass(frozen=True, slots=True)

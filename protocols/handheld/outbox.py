@@ -2,14 +2,21 @@
 
 Positions wait unnumbered until a message is wanted, so that an hour without a link becomes a few full
 messages. Once numbered, a message keeps its number and its content until it is acknowledged or shed.
+
+Where the device is now comes before where it was: the newest position goes out first, by itself, and of the backlog
+one message at a time is under way, so that a newer position never waits for more than that.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 from protocols.handheld.messages import Message
+
+BACKLOG = 20
+"""More positions than these in a message are a backlog: at one in five seconds, more than a minute and a half."""
 
 Position = list[int | None]
 """``[fix_ms, lat_e7, lon_e7, accuracy_dm, speed_cms, course, altitude_m, status, alarm]``."""
@@ -21,6 +28,8 @@ class _Entry:
 
     seq: int
     content: list[Position] | Message
+    live: bool = False
+    backlog: bool = False
     sent: bool = False
 
     @property
@@ -38,7 +47,7 @@ class Outbox:
         self._seq = first_seq
         self._fresh: deque[Position] = deque()
         self._queue: deque[_Entry] = deque()  # oldest first; the first ``flying`` of them went out over this link
-        self._newest = -1  # number of the newest message of positions
+        self._newest = 0  # ms: fix time of the newest position that has a number
         self.flying = 0
         self.held = 0
         """Positions and health messages in here: what counts against the limit."""
@@ -60,21 +69,14 @@ class Outbox:
 
     def next_message(self, now: int) -> Message | None:
         """The next message that has not gone out over this link, or ``None``."""
-        if self.flying == len(self._queue):
-            if not self._fresh:
-                return None
-            batch = [self._fresh.popleft() for _ in range(min(len(self._fresh), self._batch_now))]
-            self._newest = self._number(batch)
+        if self.flying == len(self._queue) and not (self._fresh and self._number_positions(now)):
+            return None
         entry = self._queue[self.flying]
         self.flying += 1
         first, entry.sent = not entry.sent, True
         if not isinstance(entry.content, list):
             return {"t": "health", "seq": entry.seq, **entry.content}
-        last = entry.content[-1][0]
-        # Only what goes out for the first time, with nothing newer behind it, and soon, is about now.
-        newest = entry.seq == self._newest and not self._fresh
-        live = first and newest and last is not None and now - last <= self._live_age
-        return {"t": "fix", "seq": entry.seq, "now": now, "live": live, "p": entry.content}
+        return {"t": "fix", "seq": entry.seq, "now": now, "live": first and entry.live, "p": entry.content}
 
     def acknowledge(self, seq: int) -> bool:
         """Forgets everything up to ``seq``; false if no such number was ever given."""
@@ -88,11 +90,27 @@ class Outbox:
         """What was under way counts as not sent."""
         self.flying = 0
 
-    def _number(self, content: list[Position] | Message) -> int:
-        seq = self._seq
+    def _number_positions(self, now: int) -> bool:
+        """The next message of positions that were not sent yet; false while it has to wait for an acknowledgement."""
+        fresh = self._fresh
+        last = fresh[-1][0]
+        # Only what goes out for the first time, with nothing newer behind it, and soon, is about now.
+        live = last is not None and last > self._newest and now - last <= self._live_age
+        if live and len(fresh) > BACKLOG:
+            self._number([fresh.pop()], live=True)
+            return True
+        count = min(len(fresh), self._batch_now)
+        backlog = count > BACKLOG
+        if backlog and any(entry.backlog for entry in islice(self._queue, self.flying)):
+            return False
+        self._number([fresh.popleft() for _ in range(count)], live=live and not fresh, backlog=backlog)
+        return True
+
+    def _number(self, content: list[Position] | Message, *, live: bool = False, backlog: bool = False) -> None:
+        if isinstance(content, list):
+            self._newest = max(self._newest, content[-1][0] or 0)
+        self._queue.append(_Entry(self._seq, content, live, backlog))
         self._seq += 1
-        self._queue.append(_Entry(seq, content))
-        return seq
 
     def _pop(self) -> int:
         weight = self._queue.popleft().weight
@@ -103,9 +121,14 @@ class Outbox:
     def _shed(self) -> None:
         """Beyond the limit the oldest goes: a whole message once it is numbered, because its number is taken."""
         while self.held > self._limit:
-            if self._queue:
+            if self._queue and not (self._fresh and _time(self._queue[0]) > (self._fresh[0][0] or 0)):
                 self.dropped += self._pop()
             else:
                 self._fresh.popleft()
                 self.held -= 1
                 self.dropped += 1
+
+
+def _time(entry: _Entry) -> int:
+    """Fix time of a message's first position, ms; 0 for a health message, which goes before any position."""
+    return (entry.content[0][0] or 0) if isinstance(entry.content, list) else 0

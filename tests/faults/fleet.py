@@ -35,6 +35,8 @@ class Device:
     start: int
     latitude: int
     longitude: int
+    backlog: int = 0
+    """Points that it has made before it connects for the first time."""
 
 
 def wall() -> int:

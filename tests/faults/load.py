@@ -16,7 +16,7 @@ import random
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +29,7 @@ from protocols.jt808.client import Authenticated, Terminal
 from protocols.jt808.framing import Framer as Unframer
 from protocols.jt808.header import decode_header
 from protocols.jt808.messages import MessageId
-from protocols.jt808.positions import Batch, decode_report
+from protocols.jt808.positions import Batch, Position, decode_report
 from protocols.report import Report
 from protocols.traccar import encode_json, encode_query
 
@@ -51,10 +51,16 @@ class Sender:
         self._latitude: int = device["latitude"]
         self._longitude: int = device["longitude"]
         self.pace: float = plan["pace"]
+        self.patience: float = plan["patience"]
+        self.backlog: int = device["backlog"]
         self.port: int = plan["ports"][{"traccar": "phones"}.get(self.kind, self.kind)]
         self.made = 0
         self.acknowledged: set[int] = set()
         self.marks: Counter[str] = Counter()
+
+    def past(self) -> None:
+        """Make a point of the time before the device had a link."""
+        self.point()
 
     def make(self) -> tuple[int, int, int]:
         """A new point: fix time, latitude, longitude; its number can be told from each of them."""
@@ -78,6 +84,10 @@ class Sender:
         raise NotImplementedError
 
     async def produce(self, stopped: asyncio.Event) -> None:
+        for _ in range(self.backlog):
+            self.past()
+        if self.backlog:
+            self.point()  # where it is as it comes back
         await asyncio.sleep(random.random() * self.pace)
         while not stopped.is_set():
             self.point()
@@ -115,7 +125,7 @@ class Handheld(Sender):
 
     def __init__(self, plan: dict[str, Any], device: dict[str, Any]) -> None:
         super().__init__(plan, device)
-        self._core = Client(self.id, self.token, silence=int(UNANSWERED * 1000))
+        self._core = Client(self.id, self.token, silence=int(self.patience * 1000))
         self._sent: dict[int, list[int]] = {}
 
     def point(self) -> None:
@@ -136,7 +146,7 @@ class Handheld(Sender):
             await writer.drain()
             if core.closing:
                 return
-            data = await _read(reader, min(self.pace, 0.1))
+            data = await _read(reader, min(self.pace / 5, 0.5))
             due = core.get_timer()
             if due is not None and due <= _now():
                 core.handle_timer(_now())
@@ -163,14 +173,20 @@ class Vehicle(Sender):
         super().__init__(plan, device)
         self._core = Terminal(self.id, version=2013, token=self.token)
         self._under_way: dict[int, list[int]] = {}
+        self._past: deque[Position] = deque()
+        self._batch: int | None = None
 
     def point(self) -> None:
         fix_time, latitude, longitude = self.make()
         self._core.position(fix_time, latitude, longitude)
 
+    def past(self) -> None:
+        self._past.append(Position.of(*self.make()))
+
     def lost(self) -> None:
         self._core.connect()
         self._under_way.clear()
+        self._batch = None
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         core = self._core
@@ -178,14 +194,17 @@ class Vehicle(Sender):
         core.authenticate()
         heard = time.monotonic()
         while True:
+            if self._past and core.authenticated and self._batch not in core.pending:
+                # As terminals do: of the blind area one frame full at a time, and where they are in between.
+                self._batch = core.batch([self._past.popleft() for _ in range(min(len(self._past), 30))], 1)
             for sent in core.data_to_send():
                 self._note(sent)
                 writer.write(sent)
             await writer.drain()
-            data = await _read(reader, min(self.pace, 0.1))
+            data = await _read(reader, min(self.pace / 5, 0.5))
             if data is not None or not self._under_way:
                 heard = time.monotonic()
-            elif time.monotonic() - heard > UNANSWERED:
+            elif time.monotonic() - heard > self.patience:
                 self.marks["unanswered"] += 1
                 return
             for event in core.receive_data(data or b""):
@@ -236,7 +255,7 @@ class Phone(Sender):
             assert report.fix_time is not None
             writer.write(self._request(report))
             await writer.drain()
-            async with asyncio.timeout(UNANSWERED):
+            async with asyncio.timeout(self.patience):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
                 status = int(head.split()[1])
                 length = int(head.partition("content-length:")[2].split()[0])

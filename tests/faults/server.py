@@ -254,7 +254,10 @@ class Server:
     def settled(self) -> bool:
         """Everything in the journal is in live state, and no track has a hole."""
         view = self.health()
-        if view["status"] != "ok" or view["live"]["stored"] != view["journal"]["last"] or view["journal"]["waiting"]:
+        # The load's devices live hours ago, so the server's clock may look wrong to it.
+        if {problem["what"] for problem in view["problems"]} - {"clock"}:
+            return False
+        if view["live"]["stored"] != view["journal"]["last"] or view["journal"]["waiting"]:
             return False
         with closing(self.redis()) as redis:
             return not redis.hlen("{s0}holes")

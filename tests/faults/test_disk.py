@@ -4,8 +4,6 @@ when the disk is well the server goes on without a restart."""
 from __future__ import annotations
 
 import resource
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +13,7 @@ import pytest
 from tests.faults.disks import full, small_disk
 from tests.faults.fleet import Device, found_city
 from tests.faults.server import Server, until
-from tests.faults.tracing import STRACE, may_trace
+from tests.faults.tracing import injected, may_trace
 from tests.faults.traffic import Traffic
 
 FAILING_SECONDS = 6.0
@@ -35,18 +33,15 @@ def no_room_for_files(server: Server) -> Iterator[None]:
 @contextmanager
 def syncs_fail(server: Server) -> Iterator[None]:
     """Writes succeed and fdatasync says EIO: what was written may be on disk or not."""
-    assert STRACE is not None
-    inject = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]
-    said = server.folder / "strace.txt"
-    with said.open("wb") as output:
-        tracer = subprocess.Popen(
-            [STRACE, "-f", "-qq", *inject, "-o", "/dev/null", "-p", str(server.pid)], stderr=output
-        )
-    try:
+    with injected(server.pid, server.folder, "fdatasync,fsync", "error=EIO"):
         yield
-    finally:
-        tracer.send_signal(signal.SIGINT)
-        tracer.wait()
+
+
+@contextmanager
+def writes_fail(server: Server) -> Iterator[None]:
+    """Whatever is written at a place, as SQLite does, finds no room; what is appended does."""
+    with injected(server.pid, server.folder, "pwrite64", "error=ENOSPC"):
+        yield
 
 
 @contextmanager
@@ -105,6 +100,14 @@ def test_syncs_fail(server: Server, fleet: list[Device]) -> None:
         pytest.skip(reason)
     server.start()
     print("EIO:", _fails_and_recovers(server, fleet, syncs_fail))
+
+
+def test_writes_fail(server: Server, fleet: list[Device]) -> None:
+    reason = may_trace()
+    if reason:
+        pytest.skip(reason)
+    server.start()
+    print("ENOSPC of single writes:", _fails_and_recovers(server, fleet, writes_fail))
 
 
 def test_disk_full(server: Server) -> None:

@@ -68,6 +68,20 @@ def traced(pid: int, folder: Path) -> Iterator[list[Call]]:
     calls.sort(key=lambda call: call.began)
 
 
+@contextmanager
+def injected(pid: int, folder: Path, calls: str, fault: str) -> Iterator[None]:
+    """These calls of a process meet a fault, in strace's words: ``error=EIO``, ``delay_enter=3000000`` (µs)."""
+    assert STRACE is not None
+    words = [STRACE, "-f", "-qq", "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}", "-o", "/dev/null"]
+    with (folder / "strace.txt").open("wb") as said:
+        tracer = subprocess.Popen([*words, "-p", str(pid)], stderr=said)
+    try:
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+
+
 def _threads(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 

@@ -10,25 +10,37 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 from storage.journal import day_files
 from tests.faults.fleet import HOUR, Device
-from tests.faults.load import STEP
+from tests.faults.load import STEP, UNANSWERED
 from tests.faults.server import ROOT, Server, until
+from tracker.record import REPORT
 
 DRAIN = 120.0
 """Seconds until every device has had its last acknowledgement, on any machine."""
 
 
 class Traffic:
-    """Devices that report. ``pace``: seconds between two points of one device."""
+    """Devices that report. ``pace``: seconds between two points of one device; ``patience``: seconds without an
+    answer after which it gives its link up."""
 
-    def __init__(self, server: Server, fleet: Sequence[Device], *, pace: float = 0.5, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        fleet: Sequence[Device],
+        *,
+        pace: float = 0.5,
+        seed: int | None = None,
+        patience: float = UNANSWERED,
+    ) -> None:
         self._server = server
         self._fleet = fleet
         self.seed = random.randrange(1 << 32) if seed is None else seed
@@ -36,6 +48,7 @@ class Traffic:
             "ports": server.ports,
             "pace": pace,
             "seed": self.seed,
+            "patience": patience,
             "out": str(server.folder / "load-out.json"),
             "devices": [asdict(device) for device in fleet],
         }
@@ -102,8 +115,15 @@ class Traffic:
 
     def check(self, told: dict[str, dict[str, Any]]) -> str:
         """Every acknowledged point is there exactly once, nothing else is; a line with the figures."""
+        points = self.check_some(told, self._fleet)
+        records = _check_journal(self._server.data / "journal")
+        repeated = records - points
+        return f"{points} points of {len(self._fleet)} devices, each there once; {repeated} records more in the journal"
+
+    def check_some(self, told: dict[str, dict[str, Any]], fleet: Sequence[Device]) -> int:
+        """The same for some of the devices; how many points they have made."""
         points = 0
-        for device in self._fleet:
+        for device in fleet:
             made, acknowledged = told[device.unit]["made"], told[device.unit]["acknowledged"]
             wanted = {
                 device.start + n * STEP: (device.latitude + n * 10, device.longitude + n * 10) for n in range(made)
@@ -124,9 +144,7 @@ class Traffic:
                 f"seed {self.seed}: {device.kind} {device.unit} still waits for {made - len(acknowledged)} of {made}"
             )
             points += made
-        records = _check_journal(self._server.data / "journal")
-        repeated = records - points
-        return f"{points} points of {len(self._fleet)} devices, each there once; {repeated} records more in the journal"
+        return points
 
     def _track(self, device: Device) -> list[tuple[int, tuple[int, int]]]:
         end = device.start + 8 * HOUR + HOUR
@@ -148,3 +166,13 @@ def _check_journal(folder: Path) -> int:
                 following += count
                 reports += count - rare
     return reports
+
+
+def reports_in(folder: Path, *, all_kinds: bool = False) -> Iterator[tuple[str, int]]:
+    """Unit and fix time of every report in the journal, or with ``all_kinds`` something for every record."""
+    for path in day_files(folder):
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            for (body,) in db.execute("SELECT body FROM batch ORDER BY first"):
+                for record in msgpack.unpackb(body, use_list=False, strict_map_key=False):
+                    if all_kinds or record[0] == REPORT:
+                        yield record[2], record[6] if record[0] == REPORT else 0

@@ -220,7 +220,7 @@ def test_after_a_failure_an_older_commit_acknowledges_nothing(place: Place) -> N
     first.pop(0)()
     place.house.hands.broken = False
     assert handheld.got(Busy)
-    place.house.now += 5000
+    place.house.now += 15_000
     handheld.client.handle_timer(place.house.now)
     handheld.talk()  # both again, and now the older commit of the second ends
     first.pop(0)()

@@ -41,6 +41,7 @@ class Place:
         return link, transport
 
     def wait(self, ms: int = HOLD_MS) -> None:
+        self.clock.advance(0)  # what came in one piece has its turn
         self.house.now += ms
         self.clock.advance(ms / 1000)
         self.house.settle()

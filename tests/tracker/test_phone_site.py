@@ -127,7 +127,8 @@ def test_what_cannot_be_stored_now_is_to_come_again(place: Place, app: str) -> N
     place.house.settle()
     told = reply()
     assert told is not None
-    assert (told.code, told.headers["retry-after"]) == (503, "30")
+    assert told.code == 503
+    assert 30 <= int(told.headers["retry-after"]) < 60
     place.house.hands.broken = False
     again = place.send(app)
     place.house.settle()
@@ -207,7 +208,8 @@ def test_one_that_sends_too_fast(place: Place, monkeypatch: pytest.MonkeyPatch, 
         assert code(reply) == 200
     told = place.send(app, NOON + 2000)()
     assert told is not None
-    assert (told.code, told.headers["retry-after"]) == (expected, "30")
+    assert told.code == expected
+    assert 30 <= int(told.headers["retry-after"]) < 60
     assert place.house.refused(app) == {"slowed_down": 1}
 
 

@@ -98,7 +98,7 @@ def test_a_batch_is_never_larger_than_the_server_takes() -> None:
     assert len(sent(online())) == 0
     default = online()
     positions(default, 501)
-    assert shape(sent(default)) == [(1, 500), (2, 1)]
+    assert shape(sent(default)) == [(1, 1), (2, 500)]
 
 
 def test_an_old_position_is_not_live() -> None:
@@ -138,11 +138,75 @@ def test_beyond_the_limit_the_oldest_goes_and_is_counted() -> None:
     give(client, WELCOME)
     [_, message] = sent(client)
     assert [position[0] for position in message["p"]] == [NOW + n for n in range(3, 8)]
-    positions(client, 1)  # numbered already: the whole message goes
+    positions(client, 1, NOW + 8)  # numbered already: the whole message goes
     assert (client.unacknowledged, client.dropped) == (1, 8)
     assert shape(sent(client)) == [(2, 1)]
     give(client, {"t": "ack", "seq": 2})
     assert client.unacknowledged == 0
+
+
+def test_where_it_is_comes_before_where_it_was() -> None:
+    client = online(batch_max=100, live_age=60_000)
+    positions(client, 720, NOW - 720)
+    assert [(m["live"], len(m["p"]), m["p"][0][0]) for m in sent(client)] == [
+        (True, 1, NOW - 1),
+        (False, 100, NOW - 720),
+    ]
+    assert sent(client) == [], "of the backlog one message is under way"
+    positions(client, 1, NOW + 5)
+    assert [(m["live"], len(m["p"])) for m in sent(client)] == [(True, 1)], "and what is newer comes in between"
+    give(client, {"t": "ack", "seq": 1})
+    assert sent(client) == []
+    order, seq = [], 2
+    while client.unacknowledged:
+        give(client, {"t": "ack", "seq": seq})
+        for message in sent(client):
+            order += [position[0] for position in message["p"]]
+            seq = message["seq"]
+            assert not message["live"]
+    assert order == list(range(NOW - 620, NOW - 1)), "oldest first, each once"
+
+
+def test_a_link_that_breaks_in_the_backlog_repeats_only_what_was_under_way() -> None:
+    client = online(batch_max=100)
+    positions(client, 300, NOW - 300)
+    first = sent(client)
+    client.disconnected()
+    positions(client, 1, NOW + 60)
+    client.connected(NOW + 100)
+    give(client, WELCOME)
+    again = sent(client, NOW + 100)[1:]
+    assert [(m["seq"], m["p"]) for m in again[:2]] == [(m["seq"], m["p"]) for m in first]
+    assert [m["live"] for m in again] == [False, False, True]
+    assert again[2]["p"][0][0] == NOW + 60
+
+
+def test_of_a_backlog_the_oldest_goes_first_when_there_is_no_room() -> None:
+    client = online(limit=50, batch_max=25)
+    positions(client, 50, NOW - 50)
+    assert [len(message["p"]) for message in sent(client)] == [1, 25]
+    positions(client, 3, NOW)
+    assert (client.unacknowledged, client.dropped) == (50, 3), "not the newest, which is under way"
+    give(client, {"t": "ack", "seq": 2})
+    left = sent(client)
+    assert [position[0] for position in left[1]["p"]] == [*range(NOW - 22, NOW - 1), NOW, NOW + 1]
+
+
+def test_the_pause_before_the_next_link() -> None:
+    client = Client("H-7", "secret")
+    assert [client.reconnect_delay(n) for n in (0, 1, 2, 6, 99)] == [1000, 2000, 4000, 60_000, 60_000]
+    client.connected(NOW)
+    assert give(client, {**WELCOME, "reconnect": 700}) == [Welcome("王芳", NOW, 30, "1.0", "2.0", 700)]
+    client.disconnected()
+    assert [client.reconnect_delay(n) for n in (0, 1)] == [1700, 2700]
+    client.connected(NOW)
+    give(client, {**WELCOME, "reconnect": 10**12})
+    assert client.reconnect_delay(0) == 601_000, "one wrong number does not silence a device"
+    for nothing in (None, -1, "5", True):
+        client.disconnected()
+        client.connected(NOW)
+        give(client, {**WELCOME, "reconnect": nothing})
+        assert client.reconnect_delay(0) == 1000
 
 
 def test_only_a_window_is_under_way() -> None:
