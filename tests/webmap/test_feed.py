@@ -367,6 +367,23 @@ def test_a_row_is_encoded_once_whoever_sees_it() -> None:
     assert asked == ["u0"], "twenty changes between two frames are one"
 
 
+def test_who_sees_all_that_has_changed_is_sent_the_very_same_bytes() -> None:
+    city = City()
+    town, world, corner = ([0, 0, 2, 2], WORLD, [0, 0, 1.5, 1.5])
+    sent: list[list[bytes]] = [[], [], [], []]
+    for frames, box in zip(sent, (town, world, world, corner), strict=True):
+        city.feed.join(viewer := Viewer(frames.append), 0)
+        city.feed.watch(viewer, {"op": "watch", "box": box})
+    city.feed.flush(0, 0)
+    for n in range(30):
+        city.put(f"u{n}", 1 + n / 30, 1.0)
+    city.feed.flush(1000, 0)
+    first, second, third, cut = (frames[-1] for frames in sent)
+    assert first is second is third, "copies would be made and framed for each"
+    assert len(cut) < len(first)
+    assert len(json.loads(cut)["units"]) == 16
+
+
 def test_a_viewer_that_does_not_read_costs_no_memory() -> None:
     city = City()
     units = [f"unit-{n}" for n in range(300)]

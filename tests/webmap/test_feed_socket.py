@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from tests.webmap.test_feed import UNITS, boxes, inside, places
 from webmap.feed import RECENT, Feed
-from webmap.websocket import FLUSH_SECONDS, FeedSockets
+from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, FeedSockets
 
 HANDSHAKE = (
     b"GET /feed HTTP/1.1\r\nHost: console\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -283,3 +283,31 @@ def test_what_is_not_understood_ends_the_link_with_a_word(text: str) -> None:
     socket.connectionLost(Failure(ConnectionError()))  # type: ignore[no-untyped-call]
     for call in sockets.reactor.getDelayedCalls():
         call.cancel()
+
+
+def test_a_session_that_has_ended_ends_the_socket_and_is_not_asked_for_in_each_frame() -> None:
+    clock, asked, valid = Clock(), 0, True
+
+    def name_of(session: str) -> str | None:
+        nonlocal asked
+        asked += 1
+        return "admin" if valid else None
+
+    feed = Feed("i", lambda unit: (1.0, 1.0, 1, [unit]), lambda: (1, "{}"), lambda now: {})
+    sockets = FeedSockets(feed, name_of, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
+    socket: Any = sockets.buildProtocol(None)
+    transport = StringTransport()
+    transport.registerProducer(object(), True)
+    socket.makeConnection(transport)
+    socket.dataReceived(HANDSHAKE)
+    at_first = asked
+    for _ in range(100):
+        clock.advance(FLUSH_SECONDS)
+        sockets._tick()
+    assert 1 <= asked - at_first <= 100 * FLUSH_SECONDS / SESSION_SECONDS + 1
+    valid = False
+    transport.clear()
+    for _ in range(round(SESSION_SECONDS / FLUSH_SECONDS) + 1):
+        clock.advance(FLUSH_SECONDS)
+        sockets._tick()
+    assert b"the session has ended" in transport.value()  # type: ignore[no-untyped-call]
