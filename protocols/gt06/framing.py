@@ -7,6 +7,7 @@ is called *plain* here and is told by its type and length.
 
 from __future__ import annotations
 
+import re
 from binascii import crc_hqx
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,9 @@ With it one peer can make us hold 2 kB and what one read brought."""
 _SHORT: Final = b"\x78\x78"
 _LONG: Final = b"\x79\x79"
 _STOP: Final = b"\x0d\x0a"
+_HEAD: Final = re.compile(rb"\x78\x78(?:.?\Z|.[^\x78\x79])|\x79\x79(?:\Z|[\x00-\x08])|[\x78\x79]\Z", re.DOTALL)
+"""What may begin a frame, or become that with more bytes: one pass finds it, however often bytes look like a head.
+Where the type should stand is no head of another frame; the upper byte of a length is within its limit."""
 
 _MIRROR: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -71,19 +75,21 @@ class Framer:
         data = self._held + data if self._held else data
         found: list[Message | str] = []
         at, end = 0, len(data)
-        while end - at >= 2:
-            size = _size(data, at, end)
-            if size == 0:
-                break
-            if size > 0 and data[at + size - 2 : at + size] == _STOP:
-                self._lost = False
-                found.append(_message(data[at : at + size]))
-                at += size
-                continue
-            if not self._lost:
+        while at < end:
+            head = _HEAD.search(data, at)
+            begin = head.start() if head else end
+            size = _size(data, begin, end) if end - begin >= 2 else 0
+            whole = size > 0 and data[begin + size - 2 : begin + size] == _STOP
+            if (begin > at or (size and not whole)) and not self._lost:
                 self._lost = True
                 found.append("garbage")
-            at = _next_head(data, at + 1)
+            at = begin
+            if size == 0:
+                break
+            if whole:
+                self._lost = False
+                found.append(_message(data[at : at + size]))
+            at += size if whole else 1
         self._held = data[at:]
         return found
 
@@ -104,18 +110,9 @@ def _size(data: bytes, at: int, end: int) -> int:
     return size if have >= size else 0
 
 
-def _next_head(data: bytes, at: int) -> int:
-    """Where the next frame may begin; a last byte that may be half a head is kept."""
-    short, long = data.find(_SHORT, at), data.find(_LONG, at)
-    found = min(short if short >= 0 else len(data), long if long >= 0 else len(data))
-    return found if found < len(data) or data[-1:] not in (b"\x78", b"\x79") else len(data) - 1
-
-
 def _short_size(data: bytes, at: int, end: int) -> int:
     """Bytes of the frame that begins with ``78 78``, which may not all be there; −1 when it cannot be one."""
     length, kind = data[at + 2], data[at + 3]
-    if kind in (0x78, 0x79):
-        return -1  # the head of another frame stands where the type should
     if _of_wifi(kind, length):
         # The length is the number of access points; BCD time, them, cells, which have a number of their own.
         cells = at + 4 + 6 + length * _ACCESS_POINT

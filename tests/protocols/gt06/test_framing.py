@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.gt06 import framing
 from protocols.gt06.client import heartbeat, login
 from protocols.gt06.framing import LENGTH_LIMIT, Framer, Message, crc_itu, frame, plain_frame
 from tests.protocols.trackers import cuts
@@ -90,3 +91,20 @@ def test_memory_is_bounded() -> None:
     for _ in range(100):
         framer.receive(b"\x79\x79\x07\xff" * 100)
         assert len(framer._held) <= LENGTH_LIMIT + 6
+
+
+@pytest.mark.parametrize("head", [b"\x78", b"\x79"])
+def test_a_flood_of_heads_is_passed_over_in_one_go(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at one by one, with a search through the rest each time, 64 kB of them held everybody up for 1.6 s."""
+    looked: list[int] = []
+    size = framing._size
+
+    def counted(data: bytes, at: int, end: int) -> int:
+        looked.append(at)
+        return size(data, at, end)
+
+    monkeypatch.setattr(framing, "_size", counted)
+    framer = Framer()
+    assert framer.receive(head * 65_536) == ["garbage"]
+    assert len(looked) < 10
+    assert [one for one in framer.receive(frame(0x13, b"abc", 1)) if one != "garbage"] == [Message(0x13, b"abc", 1)]
