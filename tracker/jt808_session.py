@@ -164,7 +164,13 @@ class JT808Session:
             self.waiting -= len(arrived)
 
     def _positions(self, event: Positions) -> None:
+        if event.answers is None:
+            self._arrived.append(event)
+            return
+        # Whether this one is kept is told to who asked for it, so it goes by itself.
+        self._store_arrived()
         self._arrived.append(event)
+        self._store_arrived()
 
     def _heartbeat(self, event: Heartbeat) -> None:
         self._intake.counters.messages[PROTOCOL] += 1

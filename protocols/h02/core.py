@@ -32,7 +32,7 @@ CONFIRMING: Final = "V4"
 ASKING: Final = "VI1"
 """It asks for a street address. We have none: the position is taken, the question is not answered."""
 REPEATING: Final = frozenset({"HTBT", "LINK"})
-"""Stored only when they say something else than the one before."""
+"""Stored only when they say something else than the one before, or raise an alarm."""
 
 
 class H02(Answering):
@@ -95,7 +95,7 @@ class H02(Answering):
                 events.append(Refused("bad_body"))
             # Answered all the same: the tracker would repeat for ever what cannot be read any better then.
             events.append(Heartbeat(answer))
-        elif kind in REPEATING and report.items == self._beat:
+        elif kind in REPEATING and report.items == self._beat and not report.alarm:
             events.append(Heartbeat(answer))
         else:
             if kind in REPEATING:

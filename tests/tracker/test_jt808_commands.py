@@ -133,6 +133,18 @@ def test_a_locate_off_duty_is_not_kept_and_says_so(place: Place) -> None:
     assert place.house.records == []
 
 
+def test_a_locate_off_duty_behind_a_backlog_that_is_kept(place: Place) -> None:
+    """Both in one read: each has a fate of its own."""
+    place.house.roster.apply(("duty", "v1:1", {"unit": "v1", "number": 1, "start": 0, "end": NOON}))
+    vehicle = place.vehicle().log_in()
+    vehicle.terminal.position(NOON - 60_000, LAT, LON)
+    vehicle.terminal.position(NOON, LAT, LON)
+    command = ask(place, "locate")
+    settle(vehicle)
+    assert command.state == "failed"
+    assert len(place.house.records) == 1
+
+
 @pytest.mark.parametrize(
     ("result", "word"), [(1, "could not"), (2, "errors"), (3, "does not support"), (9, "answered 9")]
 )

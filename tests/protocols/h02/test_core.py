@@ -153,6 +153,14 @@ def test_a_heartbeat_is_stored_when_it_says_something_new() -> None:
     assert reports(core.receive_data(client.heartbeat(ID, 79), NOW))
 
 
+def test_an_alarm_in_a_heartbeat_is_stored_each_time() -> None:
+    """The disk may not have taken the one before; then the tracker says the same again."""
+    core = H02(STRICT)
+    said = b"*HQ,1,LINK,120000,15,7,84,1200,0,231126,FFFFFFFD#"
+    for _ in range(2):
+        assert [report.alarm for report in reports(core.receive_data(said, NOW))] == [ALARM_SOS]
+
+
 def test_the_form_without_a_clock_has_a_day() -> None:
     text = "*hq,1,VP1,A,2702.7245,S,15251.9311,E,0.48,0.0000,{}#"
     assert one(text.format("231126").encode()).fix_time == NOW
