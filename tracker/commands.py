@@ -31,7 +31,10 @@ TRIES_IN_ALL = 12
 PER_DEVICE = 100
 """Open commands of one device: more than a dispatcher types in a day, and an hour of a program gone wild."""
 IN_ALL = 50_000
-"""Open commands of all devices, some 50 MB."""
+"""Open commands of all devices, some 50 MB besides their arguments."""
+ARGUMENTS = 16 << 20
+"""Characters of the arguments of all open commands as they would be written out, some 100 MB: a hundred areas take
+fifteen thousand."""
 KEPT = 1000
 """Ended commands that can still be asked for; the journal has all of them."""
 LOOKED_AT = 200
@@ -44,9 +47,11 @@ class CommandBook:
     """All commands that are open, and the last ones that are not."""
 
     def __init__(
-        self, *, per_device: int = PER_DEVICE, in_all: int = IN_ALL, kept: int = KEPT, at_once: int = AT_ONCE
-    ) -> None:
+        self, *, per_device: int = PER_DEVICE, in_all: int = IN_ALL, arguments: int = ARGUMENTS, kept: int = KEPT,
+        at_once: int = AT_ONCE,
+    ) -> None:  # fmt: skip
         self._per_device, self._in_all, self._kept, self._at_once = per_device, in_all, kept, at_once
+        self._arguments, self._held = arguments, 0
         self._open: dict[str, Command] = {}
         self._queues: dict[DeviceId, dict[str, Command]] = {}
         """The open ones of each device in the order in which they were asked for."""
@@ -80,16 +85,17 @@ class CommandBook:
         if len(self._queues.get(device, ())) >= self._per_device:
             text = f"{self._per_device} commands wait for this device already; cancel some or wait"
             raise Refusal("queue_full", text, f"该设备已有 {self._per_device} 条指令等待，请取消一些或稍后再试")
-        if len(self._open) >= self._in_all:
+        if len(self._open) >= self._in_all or self._held + _size(arguments) > self._arguments:
             raise Refusal(
-                "queue_full", f"{self._in_all} commands wait already; try again later",
-                f"已有 {self._in_all} 条指令等待，请稍后再试",
+                "queue_full", f"{len(self._open)} commands wait already; try again later",
+                f"已有 {len(self._open)} 条指令等待，请稍后再试",
             )  # fmt: skip
         return Command(id, device, kind, arguments, at.wall, at.wall + 1000 * expires_s)
 
     def add(self, command: Command, at: Moment) -> None:
         """It is in the journal."""
         self._open[command.id] = self._queues.setdefault(command.device, {})[command.id] = command
+        self._held += _size(command.arguments)
         command.deadline = at.steady + command.expires - at.wall
         self._wake(command, command.deadline)
 
@@ -248,7 +254,8 @@ class CommandBook:
         assert end is not None
         command.state, command.answered, command.text, command.zh = end.state, end.answered, end.text, end.zh
         command.outcome = None
-        self._open.pop(command.id, None)
+        if self._open.pop(command.id, None) is not None:
+            self._held -= _size(command.arguments)
         self._decided.pop(command.id, None)
         queue = self._queues.get(command.device, {})
         queue.pop(command.id, None)
@@ -331,6 +338,10 @@ class CommandBook:
         command.outcome = Outcome(after, None if at is None else at.wall, text, zh)
         self._decided[command.id] = command
         return True
+
+
+def _size(arguments: Mapping[str, Any]) -> int:
+    return len(repr(arguments))
 
 
 def _photos(command: Command) -> list[dict[str, Any]]:

@@ -290,6 +290,16 @@ def test_bounds() -> None:
     shelf.ask()
 
 
+def test_bound_of_the_arguments() -> None:
+    shelf = Shelf(arguments=1000)
+    first = shelf.ask(text="a" * 600)
+    with pytest.raises(Refusal) as refused:
+        shelf.ask(device=D2, text="a" * 600)
+    assert refused.value.code == "queue_full"
+    shelf.book.written(shelf.book.cancel(first.id))
+    shelf.ask(device=D2, text="a" * 600)
+
+
 def test_the_newest_come_first(shelf: Shelf) -> None:
     ids = []
     for number in range(6):
