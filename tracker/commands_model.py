@@ -108,7 +108,8 @@ class Command:
     id: str
     device: DeviceId
     kind: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(repr=False)
+    """Areas and passwords of access points among them: not for a log."""
     created: int
     expires: int
     state: State = State.QUEUED
@@ -117,7 +118,7 @@ class Command:
     answered: int | None = None
     text: str = ""
     zh: str = ""
-    result: dict[str, Any] | None = None
+    result: dict[str, Any] | None = field(default=None, repr=False)
     outcome: Outcome | None = None
     """Decided and not on disk yet: nothing else can happen to it."""
     tries_here: int = 0

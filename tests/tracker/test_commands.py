@@ -290,6 +290,12 @@ def test_bounds() -> None:
     shelf.ask()
 
 
+def test_what_may_be_a_secret_is_not_in_a_repr(shelf: Shelf) -> None:
+    command = shelf.ask(area="31.2304")
+    command.result = {"parameters": {"main_apn_password": "31.2304"}}
+    assert "31.2304" not in repr(command)
+
+
 def test_bound_of_the_arguments() -> None:
     shelf = Shelf(arguments=1000)
     first = shelf.ask(text="a" * 600)
