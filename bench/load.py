@@ -36,6 +36,8 @@ HELD = 2
 """Messages of each device that may be on their way in a protocol without answers; of an NMEA device the newest report
 is held until the next begins."""
 PATIENCE_S = 30
+IN_FLIGHT = 30_000
+"""Reports on their way at a time: with 50,000 waiting for the disk the server tells phones to come again later."""
 
 
 def walks(protocol: str) -> list[list[Place]]:
@@ -149,7 +151,8 @@ def _send(device: Device, number: int) -> None:
 
 def main(mode: str, port: str, folder: str, connections: str, console: str, token: str) -> None:
     known = json.loads((Path(folder) / "devices.json").read_text())
-    chosen = [device for device in known if device["protocol"] == MODES[mode].protocol][: int(connections)]
+    number = min(int(connections), IN_FLIGHT // (MODES[mode].reports * MODES[mode].window))
+    chosen = [device for device in known if device["protocol"] == MODES[mode].protocol][:number]
     load = Load(MODES[mode], int(port), chosen, int(console), token)
     print(json.dumps({"ready": len(chosen)}), flush=True)
     for line in sys.stdin:

@@ -300,7 +300,8 @@ def _frame(
     head: dict[str, Any], seq: int, now: int, behind: int, units: str, states: list[list[Any]], gone: list[str]
 ) -> bytes:
     about = _json(head | {"seq": seq, "now": now, "behind": behind})
-    return f'{about[:-1]},"units":[{units}],"states":{_json(states)},"gone":{_json(gone)}}}'.encode()
+    rest = f'"states":{_json(states) if states else "[]"},"gone":{_json(gone) if gone else "[]"}'
+    return f'{about[:-1]},"units":[{units}],{rest}}}'.encode()
 
 
 def _place(row: Row | None) -> tuple[float, float]:
