@@ -33,7 +33,7 @@ NUMBER = 247
 LONGEST = 1 << 20
 """Bytes of the suite's longest message and some more; a viewer's own limit is far below it."""
 CLIENT = """
-import asyncio, json, sys, kosoku
+import asyncio, json, os, sys, kosoku
 async def main(url, *cases):
     try:
         results = await kosoku.run_fuzzingclient(url, cases, concurrency=8)
@@ -41,7 +41,8 @@ async def main(url, *cases):
         results = error.results
     told = [dict(case=one.case_id, passed=one.passed, behavior=one.behavior.value, close=one.behavior_close.value,
                  result=one.result) for one in results]
-    print(json.dumps(told))
+    print(json.dumps(told), flush=True)
+    os._exit(0)  # its threads outlive the loop, and an interpreter that ends under them now and then aborts
 asyncio.run(main(*sys.argv[1:]))
 """
 
