@@ -97,7 +97,7 @@ def _away(server: Server, fleet: list[Device], away: Callable[[], None], back: C
     with Viewer(server) as viewer, Traffic(server, fleet) as traffic:
         traffic.flows(1000)
         until(lambda: len(viewer.positions()) == len(fleet), "the map is full")
-        until(lambda: server.health()["status"] == "ok", "all is well before")
+        until(server.well, "all is well before")
         before, memory = traffic.acknowledged, resident(server.pid)
         away()
         began = time.monotonic()
