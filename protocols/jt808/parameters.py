@@ -4,8 +4,8 @@ One table, :data:`PARAMETERS`, after tables 11 and 12 of the 2013 text with what
 0x0032) and kept. A list is count u8, then for each id u32, length u8, value; numbers are big-endian, text is GBK.
 What a terminal tells is taken whatever its id, what we set is in the table and in its range, or it is refused.
 
-The phone number that a terminal calls by itself so that somebody can listen in (0x0048) can be read and never
-be set: nobody in a vehicle would know of it.
+The phone number that a terminal calls by itself so that somebody can listen in (0x0048), and whether it picks up calls
+by itself (0x0045), can be read and never be set: nobody in a vehicle would know of it.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ PARAMETERS: Final[Mapping[int, Parameter]] = {
     0x0042: _text("factory_reset_phone", 32),
     0x0043: _text("centre_sms", 32),
     0x0044: _text("alarm_sms", 32),
-    0x0045: Parameter("pick_up", Kind.U32, 0, 1),
+    0x0045: Parameter("pick_up", Kind.U32, 0, 1, settable=False),
     0x0046: Parameter("longest_call_s", Kind.U32, 0, _ALL),
     0x0047: Parameter("longest_calls_a_month_s", Kind.U32, 0, _ALL),
     0x0048: Parameter("listen_phone", Kind.TEXT, 0, 0, settable=False),

@@ -96,7 +96,14 @@ def test_the_phone_that_listens_is_read_and_never_set(value: int | str | bytes) 
     with pytest.raises(Forbidden):
         checked(0x0048, value)
     assert value_of(0x0048, b"13800138000") == "13800138000"
-    assert [ident for ident, row in PARAMETERS.items() if not row.settable] == [0x0048]
+    assert [ident for ident, row in PARAMETERS.items() if not row.settable] == [0x0045, 0x0048]
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_terminal_is_never_told_to_pick_up_by_itself(value: int) -> None:
+    with pytest.raises(Forbidden):
+        checked(0x0045, value)
+    assert value_of(0x0045, bytes((0, 0, 0, value))) == value
 
 
 def test_names_are_used_once_and_bounds_fit_their_kind() -> None:
