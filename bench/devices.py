@@ -83,13 +83,14 @@ class Device(ABC):
         self.sock: socket.socket = socket.socket()
 
     def fixes(self, number: int) -> list[tuple[int, Place]]:
-        """The next ``number`` fixes: a second apart as long as that is not ahead of the clock, then closer."""
+        """The next ``number`` fixes: a second apart as long as that is not ahead of the clock, then closer, and where
+        the last one was, since nobody walks a metre in a millisecond."""
         found, now = [], now_ms()
         for _ in range(number):
             step = STEP_MS if self.whole_seconds or self.fix_time + STEP_MS < now else 1
             self.fix_time += step
             found.append((self.fix_time, self.walk[self.step % len(self.walk)]))
-            self.step += 1
+            self.step += step == STEP_MS
         return found
 
     @abstractmethod

@@ -198,11 +198,12 @@ class Feed:
             self._changes = Changes(units, rows, before)
             self._recent.append(frozenset(self._dirty))
             self._dirty.clear()
-        shared = None
+        shared, roster = None, self._roster()[0]
         for viewer in list(self.viewers):
             if not viewer.watching or viewer.paused:
                 continue
-            self._send_roster(viewer)
+            if viewer.roster != roster:
+                self._send_roster(viewer)
             if self._sees_all(viewer):
                 if shared is None:
                     shared = _frame({"op": "delta"}, self.seq, now, behind, self._changes.text, [], [])

@@ -22,8 +22,8 @@ MESSAGE_LIMIT = 4096
 """Bytes of a viewer's message: it names a box and a unit."""
 FLUSH_SECONDS = 0.1
 """A browser draws 5,000 units in 15 ms: more often would be seen by nobody and felt by the map."""
-FRAMES_A_SECOND = 500
-"""To all viewers together. With more than 50 of them each hears less often: what they cost has a bound."""
+FRAMES_A_SECOND = 400
+"""To all viewers together: up to 60 hear ten times a second, 200 twice. What they cost has a bound."""
 SESSION_SECONDS = 5.0
 """Between two looks at whether a viewer's session has run out: that takes as long as telling it what has changed."""
 SESSION_ENDED = 4401
