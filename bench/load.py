@@ -41,7 +41,7 @@ IN_FLIGHT = 30_000
 
 
 def walks(protocol: str) -> list[list[Place]]:
-    """What each walker's device sees, a second apart; moments without a fix are left out."""
+    """What each walker's device sees, a second apart, there and back again; moments without a fix are left out."""
     city, driving = make_city(), protocol == "jt808"
     found = []
     for number in range(WALKERS):
@@ -64,7 +64,7 @@ def walks(protocol: str) -> list[list[Place]]:
                         round(seen.speed * 100), seen.course, seen.altitude,
                     )
                 )  # fmt: skip
-        found.append(places)
+        found.append(places + places[-2:0:-1])
     return found
 
 
