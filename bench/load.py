@@ -31,7 +31,7 @@ from simulator.walker import DRIVING, ON_FOOT, Walker, beat_in_grid, beat_of_veh
 WALKERS = 100
 STEPS = 700
 LOOK_S = 0.05
-"""Between two looks at the counters: each costs the server about a millisecond, which is in the figures."""
+"""Between two looks at the counters: each costs the server a quarter of a millisecond, which is in the figures."""
 HELD = 2
 """Messages of each device that may be on their way in a protocol without answers; of an NMEA device the newest report
 is held until the next begins."""
