@@ -25,21 +25,19 @@ from protocols.jt808 import (
 )
 from storage.journal import JournalFull
 from tracker.commands_model import Command
+from tracker.core_session import CoreSession
 from tracker.intake import Intake
 from tracker.jt808_asking import Asking
 from tracker.links import Links
 from tracker.media import Taken
 from tracker.model import DeviceId
-from tracker.roster import Carrier
 
 PROTOCOL = "jt808"
-WAITING_LIMIT = 64
-"""Messages of one terminal that wait for the disk before its link is read no further: a batch of backlog is one."""
 MEDIA_WEIGHT = 16
 """What a photo that waits for the disk counts: four of them, of up to 2 MB, are as much as one terminal may have."""
 
 
-class JT808Session:
+class JT808Session(CoreSession):
     """``send`` writes frames, ``close`` ends the link after what was written, ``clock`` calls later, ``budget`` is
     what unfinished messages of all terminals may hold."""
 
@@ -53,35 +51,11 @@ class JT808Session:
         clock: Any,
         budget: Budget,
     ) -> None:
-        self._intake = intake
-        self._links = links
-        self._address = address
-        self._send = send
-        self._close = close
-        self._clock = clock
-        self._timer: Any = None
+        core = Connection(misflagged=intake.roster.misflagged, budget=budget)
+        super().__init__(core, intake, links, address, send, close, clock)
         self._timer_due = 0
-        self._core = Connection(misflagged=intake.roster.misflagged, budget=budget)
-        self._carrier: Carrier | None = None
         self._arrived: list[Positions] = []
-        self._asking = Asking(self._core, links)
-        self.waiting = 0
-        self.authenticated = False
-        self.on_drained: Callable[[], None] = lambda: None
-
-    @property
-    def full(self) -> bool:
-        """Too much waits for the disk: read no further until :attr:`on_drained` is called."""
-        return self.waiting >= WAITING_LIMIT
-
-    def receive(self, data: bytes, *, datagram: bool = False) -> None:
-        """Bytes of the terminal."""
-        now = self._intake.wall()
-        core = self._core
-        self._handle(core.receive_datagram(data, now) if datagram else core.receive_data(data, now))
-
-    def tick(self) -> None:
-        """Called now and then. What the core waits for has a timer of its own."""
+        self._asking = Asking(core, links)
 
     def ended(self) -> None:
         """The link is gone."""
@@ -125,10 +99,6 @@ class JT808Session:
                 self._timer.cancel()
             self._timer_due = due
             self._timer = self._clock.callLater(max(0, due - self._intake.wall()) / 1000, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._handle(self._core.handle_timer(self._intake.wall()))
 
     def _flush(self) -> None:
         out = self._core.data_to_send()

@@ -8,15 +8,12 @@ from typing import Any
 from protocols.dialogue import Event, Heartbeat, Login, Refused, Reported, TrackerCore
 from storage.journal import JournalFull
 from tracker.commands_model import Command
+from tracker.core_session import CoreSession
 from tracker.intake import Intake
 from tracker.links import Links
-from tracker.roster import Carrier
-
-WAITING_LIMIT = 64
-"""Messages of one device that wait for the disk before its link is read no further."""
 
 
-class TrackerSession:
+class TrackerSession(CoreSession):
     """``send`` writes messages, ``close`` ends the link after what was written, ``clock`` calls later.
 
     A device that changes its name on one link is another device from there on: a gateway may speak for several.
@@ -33,34 +30,9 @@ class TrackerSession:
         close: Callable[[], None],
         clock: Any,
     ) -> None:
+        super().__init__(core, intake, links, address, send, close, clock)
         self._protocol = protocol
-        self._core = core
-        self._intake = intake
-        self._links = links
-        self._address = address
-        self._send = send
-        self._close = close
-        self._clock = clock
-        self._timer: Any = None
-        self._carrier: Carrier | None = None
         self._arrived: list[Reported] = []
-        self.waiting = 0
-        self.authenticated = False
-        self.on_drained: Callable[[], None] = lambda: None
-
-    @property
-    def full(self) -> bool:
-        """Too much waits for the disk: read no further until :attr:`on_drained` is called."""
-        return self.waiting >= WAITING_LIMIT
-
-    def receive(self, data: bytes, *, datagram: bool = False) -> None:
-        """Bytes of the device."""
-        now = self._intake.wall()
-        core = self._core
-        self._handle(core.receive_datagram(data, now) if datagram else core.receive_data(data, now))
-
-    def tick(self) -> None:
-        """Called now and then. Cores that wait for something have a timer of their own."""
 
     def ended(self) -> None:
         """The link is gone. What the core still held back was whole: it is taken."""
@@ -93,10 +65,6 @@ class TrackerSession:
         due = self._core.get_timer()
         if due is not None and self._timer is None:
             self._timer = self._clock.callLater(max(0, due - self._intake.wall()) / 1000, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._handle(self._core.handle_timer(self._intake.wall()))
 
     def _flush(self) -> None:
         out = self._core.data_to_send()

@@ -9,7 +9,8 @@ import pytest
 from protocols.jt808 import Budget, MessageId, Position, RegistrationResult, Result, Terminal
 from protocols.jt808.client import Acknowledged, Authenticated, Registered, TimeTold
 from tests.tracker.helpers import LAT, LON, NOON, House
-from tracker.jt808_session import WAITING_LIMIT, JT808Session
+from tracker.core_session import WAITING_LIMIT
+from tracker.jt808_session import JT808Session
 from tracker.model import DeviceId
 
 PHONE = "013912345678"

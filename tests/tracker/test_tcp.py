@@ -16,7 +16,7 @@ from protocols.handheld import Client, Framer, frame
 from protocols.jt808 import Terminal
 from tests.reactor import reactor, run, until
 from tests.tracker.helpers import LAT, LON, NOON, House
-from tracker.jt808_session import WAITING_LIMIT
+from tracker.core_session import WAITING_LIMIT
 from tracker.model import DeviceId
 from tracker.service import Listeners, make_listeners
 from tracker.tcp import DeviceFactory, DeviceLink, LinkLimits

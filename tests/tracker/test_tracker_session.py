@@ -11,7 +11,8 @@ from protocols.dialogue import Event, Heartbeat, Login, Peer, Refused, Reported
 from protocols.report import Report
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.catalogue import ALIASES, CATALOGUE, PORTS, DeviceProtocol, Door
-from tracker.tracker_session import WAITING_LIMIT, TrackerSession
+from tracker.core_session import WAITING_LIMIT
+from tracker.tracker_session import TrackerSession
 
 HELD_MS = 400
 

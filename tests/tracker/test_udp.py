@@ -10,7 +10,7 @@ from twisted.internet.testing import FakeDatagramTransport
 
 from protocols.jt808 import Terminal
 from tests.tracker.helpers import LAT, LON, NOON, House
-from tracker.jt808_session import WAITING_LIMIT
+from tracker.core_session import WAITING_LIMIT
 from tracker.model import DeviceId
 from tracker.service import make_listeners
 from tracker.tcp import LinkLimits
