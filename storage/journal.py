@@ -19,7 +19,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from storage.journal_files import ROOM, SCHEMA_VERSION, Batch, JournalFiles, Record, day_files, day_of, sync_names
 from storage.space import free_bytes
 
-Record = tuple[Any, ...]
 Done = Callable[[int | None], None]
 _Row = tuple[int, int, int, int, bytes]
 """A row of the table: first, count, received, rare, body."""
 _Call = tuple[Sequence[Record], list[bytes], Done, bool]
 """One call of :meth:`Journal.append`: records, the same packed, done, rare."""
 
-SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batch(
   first INTEGER PRIMARY KEY, count INTEGER NOT NULL, received INTEGER NOT NULL, rare INTEGER NOT NULL,
@@ -48,29 +46,11 @@ CREATE INDEX IF NOT EXISTS rare_batch ON batch(first) WHERE rare > 0;
 CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 
-
-ROOM = 1 << 20
-"""Bytes that must be free before anything is written: SQLite maps the index of its log into memory, and a page of
-that for which the disk has no block ends the process."""
 _INSERT = "INSERT INTO batch VALUES(?,?,?,?,?)"
 
 
 class JournalFull(Exception):
     """More is waiting for the disk than may wait. Nothing was taken; the sender should come again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One committed group: records ``first`` .. ``first + len(records) - 1``, committed at ``received`` ms."""
-
-    first: int
-    received: int
-    records: Sequence[Record]
-    packed: Sequence[bytes] | None = None
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.records) - 1
 
 
 @dataclass(eq=False, slots=True)
@@ -137,8 +117,10 @@ class Journal:
         self.failure = ""
         self.commits = 0
         folder.mkdir(parents=True, exist_ok=True)
-        _sync_names(folder.absolute().parent)
-        self.id, self.last = self._open_existing()
+        sync_names(folder.absolute().parent)
+        self._files = JournalFiles(folder)
+        identity, self.last = self._files.newest()
+        self.id = identity or uuid.uuid4().hex
         self._written = self.last  # what is on disk; ``last`` follows when the listeners have been told
         files = day_files(folder)
         self._day = files[-1].stem if files else ""
@@ -343,59 +325,17 @@ class Journal:
 
     # -- reading
 
-    def _open_existing(self) -> tuple[str, int]:
-        """The journal's id and last record number, from the newest file that has any."""
-        identity, last = "", 0
-        for path in reversed(day_files(self._folder)):
-            with _reading(path, False) as db:
-                if not _has_tables(db):
-                    continue
-                row = db.execute("SELECT value FROM about WHERE key='journal'").fetchone()
-                identity = identity or (row[0] if row else "")
-                row = db.execute("SELECT first + count - 1 FROM batch ORDER BY first DESC LIMIT 1").fetchone()
-                if row is not None:
-                    last = row[0]
-                    break
-        return identity or uuid.uuid4().hex, last
-
-    def _has_open(self, path: Path) -> bool:
-        return self._db is not None and path.stem == self._day
+    def _open_day(self) -> str:
+        """The day whose file the writer has open; empty while it has none."""
+        return "" if self._db is None else self._day
 
     def read(self, first: int, limit: int, *, rare: bool = False) -> list[Batch]:
-        """Committed batches from the one that holds record ``first`` on, up to about ``limit`` records.
-
-        May be called from a thread. Empty when there is nothing at or after ``first``. With ``rare`` only
-        batches that hold rare records. Never more than :attr:`last`, which the listeners have been told of.
-        """
-        batches: list[Batch] = []
-        count, last = 0, self.last
-        for path in day_files(self._folder):
-            for batch in _rows(path, first, last, rare, self._has_open(path)):
-                batches.append(batch)
-                count += len(batch.records)
-                if count >= limit:
-                    return batches
-        return batches
+        """As :meth:`JournalFiles.read`. Never more than :attr:`last`, which the listeners have been told of."""
+        return self._files.read(first, limit, last=self.last, rare=rare, open_day=self._open_day())
 
     def scan(self, received_from: int, received_to: int) -> Iterator[Batch]:
-        """Batches received between two times (ms, both included), in order. For a thread: it reads whole days."""
-        first_day, last_day, last = day_of(received_from), day_of(received_to), self.last
-        for path in day_files(self._folder):
-            if path.stem < first_day or (path.stem > last_day and not _has_earlier(path, self._has_open(path))):
-                continue
-            for batch in _rows(path, 0, last, False, self._has_open(path)):
-                if received_from <= batch.received <= received_to:
-                    yield batch
-
-
-def day_of(ms: int) -> str:
-    """The UTC day of a time in ms, as the journal names its files."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def day_files(folder: Path) -> list[Path]:
-    """The journal's files, oldest first."""
-    return sorted(folder.glob("????-??-??.db"))
+        """As :meth:`JournalFiles.scan`."""
+        return self._files.scan(received_from, received_to, last=self.last, open_day=self._open_day())
 
 
 def _open(path: Path, identity: str) -> sqlite3.Connection:
@@ -408,81 +348,8 @@ def _open(path: Path, identity: str) -> sqlite3.Connection:
         db.execute("INSERT OR IGNORE INTO about VALUES('journal', ?)", (identity,))
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         # A file that exists already may be one whose first opening failed half way: this is done every time.
-        _sync_names(path.parent)
+        sync_names(path.parent)
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _sync_names(folder: Path) -> None:
-    """Put a folder's list of names on disk: it has a cache of its own."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-class _reading:
-    """A read-only connection for one ``with`` block. ``is_open``: the writer has the file open."""
-
-    def __init__(self, path: Path, is_open: bool) -> None:
-        self._path = path
-        self._is_open = is_open
-
-    def __enter__(self) -> sqlite3.Connection:
-        if free_bytes(self._path.parent) >= ROOM:
-            self._db = self._connect("mode=rw")  # and not rwc: a file deleted a moment ago must not come back empty
-            return self._db
-        # Even a reader makes an index of the log, for which there is no room. A file without a log is read as it lies
-        # there. One with a log is read with the index that its writer has, or if it has none with one in memory.
-        log = self._path.with_name(self._path.name + "-wal")
-        if not (log.exists() and log.stat().st_size):
-            self._db = self._connect("mode=ro&immutable=1")
-        else:
-            self._db = self._connect("mode=rw", alone=not self._is_open)
-        return self._db
-
-    def _connect(self, how: str, *, alone: bool = False) -> sqlite3.Connection:
-        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", isolation_level=None, uri=True)
-        try:
-            if alone:
-                db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("PRAGMA busy_timeout=2000")
-            db.execute("PRAGMA query_only=1")
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise RuntimeError(f"{self._path.name} was written by a newer version of Gridbeat")
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-
-
-def _has_tables(db: sqlite3.Connection) -> bool:
-    """False for a file whose writer was killed between making the file and its tables."""
-    query = "SELECT count(*) FROM sqlite_master WHERE name IN ('batch', 'about')"
-    return bool(db.execute(query).fetchone()[0] == 2)
-
-
-def _has_earlier(path: Path, is_open: bool) -> bool:
-    """True for a file that was written on after the clock had been set back to an earlier day."""
-    with _reading(path, is_open) as db:
-        return _has_tables(db) and db.execute("SELECT 1 FROM about WHERE key='earlier'").fetchone() is not None
-
-
-def _rows(path: Path, first: int, last: int, rare: bool, is_open: bool) -> Iterator[Batch]:
-    where = "rare > 0 AND " if rare else ""
-    with _reading(path, is_open) as db:
-        if not _has_tables(db):
-            return
-        start = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (first,)).fetchone()[0] or 0
-        query = f"SELECT first, received, body FROM batch WHERE {where}first BETWEEN ? AND ? ORDER BY first"
-        for number, received, body in db.execute(query, (start, last)):
-            records = msgpack.unpackb(body, use_list=False, strict_map_key=False)
-            if number + len(records) > first:
-                yield Batch(number, received, records)

@@ -20,7 +20,8 @@ from twisted.python.threadpool import ThreadPool
 
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable, refuses_writes
-from storage.journal import Batch, Journal
+from storage.journal import Journal
+from storage.journal_files import Batch
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, REPORT
 from tracker.store import LiveStore, Update

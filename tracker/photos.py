@@ -7,7 +7,8 @@ from enum import Enum
 
 from protocols.report import Report
 from storage.blobs import Blobs, BlobsFull
-from storage.journal import JournalFull, day_of
+from storage.journal import JournalFull
+from storage.journal_files import day_of
 from tracker.intake import Intake
 from tracker.media import IMAGE, Photo, PhotoIndex, Taken, identity, type_of
 from tracker.roster import Carrier, duty_at

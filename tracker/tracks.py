@@ -10,7 +10,8 @@ from twisted.python.threadpool import ThreadPool
 
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable
-from storage.journal import Batch, Journal
+from storage.journal import Journal
+from storage.journal_files import Batch
 from tracker.admission import EARLIEST, LATEST
 from tracker.applier import HOUR, Applier
 from tracker.areas import AreaIndex

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from storage.journal import day_files
+from storage.journal_files import day_files
 from tests.faults.fleet import Device, found_city, wall
 from tests.faults.load import STEP
 from tests.faults.server import Server, resident, until

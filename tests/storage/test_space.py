@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.journal import ROOM
+from storage.journal_files import ROOM
 from storage.space import MEGABYTE, NAME, Level, Space, free_bytes
 from tests.storage.helpers import Hands
 

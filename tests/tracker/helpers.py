@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from protocols.report import Report
 from storage.blobs import Blobs
-from storage.journal import Batch, Journal
+from storage.journal import Journal
+from storage.journal_files import Batch
 from tracker.areas import AreaIndex
 from tracker.intake import Intake
 from tracker.links import Links
