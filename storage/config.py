@@ -187,6 +187,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """How long history is kept, in days, and how many MB of the disk it may take, by class; 0 MB is as much as there
+    is. No less than eight days: a day stays open for points that come late for seven. Snapshots are kept as long as
+    fixes, for they are what fixes are read with."""
+
+    fixes_days: int = setting(1095, whole(8, 36_500))
+    fixes_mb: int = setting(0, whole(0, 1_000_000_000))
+    events_days: int = setting(1825, whole(8, 36_500))
+    events_mb: int = setting(0, whole(0, 1_000_000_000))
+    photos_days: int = setting(365, whole(8, 36_500))
+    photos_mb: int = setting(2048, whole(0, 1_000_000_000))
+    snapshots_mb: int = setting(0, whole(0, 1_000_000_000))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. ``demo`` is true without a settings file; one that says so runs the demo city elsewhere."""
 
@@ -203,6 +218,7 @@ class Settings:
     phones: Listener = group(Listener, port=5055)
     presence: Presence = group(Presence)
     limits: Limits = group(Limits)
+    archive: ArchiveLimits = group(ArchiveLimits)
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""

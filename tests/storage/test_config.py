@@ -155,6 +155,9 @@ def test_windows_editors_are_forgiven(file: Path) -> None:
         ("presence", "online_s = 900", "offline_s must be more than online_s (900), not 900"),
         ("presence", "offline_s = 60", "offline_s must be more than online_s (120), not 60"),
         ("limits", "connections = 0", "connections must be 1..1000000, not 0"),
+        ("archive", "fixes_days = 7", "fixes_days must be 8..36500, not 7"),
+        ("archive", "photos_mb = -1", "photos_mb must be 0..1000000000, not -1"),
+        ("archive", "snapshots_days = 9", "snapshots_days is not a setting; did you mean photos_days?"),
         ("limits", "login_s = 601", "login_s must be 1..600, not 601"),
         ("limits", 'idle_s = "' + "x" * 500 + '"', 'idle_s must be 5..86400, not "xxx'),
         ("limits", "idle = 30", "idle is not a setting; did you mean idle_s?"),
@@ -178,7 +181,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(file: Path) -> Non
     found = problems(file, "[limits]\nidle_s = 1\nfoo = 1\n[jt80]\nport = 1\n[redis]\nurl = 7\n[nothing_like_it]\n")
     assert [one.split(" ")[0] for one in found] == [f"city.toml:{line}:" for line in (2, 3, 4, 7, 8)]
     assert found[2] == "city.toml:4: [jt80] is not a section; did you mean [jt808]?"
-    assert "there are [basemap], [city], [console]" in found[4]
+    assert "there are [archive], [basemap], [city], [console]" in found[4]
 
 
 def test_things_in_the_wrong_place(file: Path) -> None:
