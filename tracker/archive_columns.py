@@ -1,14 +1,13 @@
 """Reports and events as columns: what goes into a part, and a report again from what a file holds.
 
-The columns of a part are those of a report's record (:mod:`tracker.record`), in its units. ``at`` is the fix time, or
-the server's where there is none; a part is sorted by unit and ``at``. A record with a value that its column
-cannot hold is kept whole in ``raw``, with nothing but unit, ``at`` and server time beside it.
+The columns of a part are those of a report's record (:mod:`tracker.record`), in its units. ``moment`` is the fix time, or
+the server's where there is none; a part is sorted by unit and ``moment``. A record with a value that its column
+cannot hold is kept whole in ``raw``, with nothing but unit, ``moment`` and server time beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgpack
@@ -25,7 +24,7 @@ NARROW = (1 << 31) - 1
 """The largest value of the 32-bit columns."""
 
 TYPES: Mapping[str, str] = {
-    "unit": "VARCHAR", "at": "BIGINT", "fix_time": "BIGINT", "latitude": "INTEGER", "longitude": "INTEGER",
+    "unit": "VARCHAR", "moment": "BIGINT", "fix_time": "BIGINT", "latitude": "INTEGER", "longitude": "INTEGER",
     "speed": "INTEGER", "course": "INTEGER", "accuracy": "INTEGER", "marks": "INTEGER", "server_time": "BIGINT",
     "device": "VARCHAR", "duty": "BIGINT", "device_time": "BIGINT", "altitude": "INTEGER", "status": "UBIGINT",
     "alarm": "UBIGINT", "items": "BLOB", "original_latitude": "INTEGER", "original_longitude": "INTEGER",
@@ -39,79 +38,59 @@ EVENT_TYPES: Mapping[str, str] = {
 }  # fmt: skip
 """The columns of a part of events, in order."""
 
-_NULLABLE = ("fix_time", "latitude", "longitude", "speed", "course", "accuracy", "device_time", "altitude")
-_WIDE = frozenset({"at", "fix_time", "server_time", "duty", "device_time"})
-_UNSIGNED = frozenset({"status", "alarm"})
+_INTEGERS = {name: kind for name, kind in TYPES.items() if kind not in ("VARCHAR", "BLOB") and name != "moment"}
+_NULLABLE = frozenset(
+    {"fix_time", "latitude", "longitude", "speed", "course", "accuracy", "device_time", "altitude",
+     "original_latitude", "original_longitude"}
+)  # fmt: skip
 _pack: Callable[[Any], bytes] = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 
-@dataclass(slots=True)
-class Columns:
-    """Reports as arrays of one length; texts as codes into ``units`` and ``devices``, bytes as objects.
-
-    ``extra`` are the rows that have items, an original or a raw record: row, items, original, raw.
-    """
-
-    numbers: dict[str, Values]
-    units: list[str]
-    devices: list[str]
-    extra: list[tuple[int, bytes | None, int | None, int | None, bytes | None]]
-
-    def __len__(self) -> int:
-        return len(self.numbers["at"])
-
-
-def columns_of(records: Sequence[Sequence[Any]]) -> Columns:
-    """Report records as columns. Every record has its row, whatever its values are."""
+def columns_of(records: Sequence[Sequence[Any]]) -> dict[str, Values]:
+    """Report records as arrays by column, with :data:`NONE` for None in those of integers. Every record has its row,
+    whatever its values are."""
     try:
         return _columns(records, {})
     except (TypeError, ValueError, OverflowError):
-        raw = {i: record for i, record in enumerate(records) if not _fits(record)}
+        raw = {i: _pack(record) for i, record in enumerate(records) if not _fits(record)}
         return _columns([_bare(record) if i in raw else record for i, record in enumerate(records)], raw)
 
 
-def _columns(records: Sequence[Sequence[Any]], raw: Mapping[int, Sequence[Any]]) -> Columns:
-    by_name = dict(zip(ReportRecord._fields, zip(*records, strict=True), strict=True))
-    del by_name["kind"]
-    items, original = by_name.pop("items"), by_name.pop("original")
-    units, unit_codes = _codes(by_name.pop("unit"))
-    devices, device_codes = _codes(by_name.pop("device"))
-    numbers: dict[str, Values] = {"unit": unit_codes, "device": device_codes}
-    for name, values in by_name.items():
-        numbers[name] = _array(name, values)
-    numbers["at"] = np.where(numbers["fix_time"] == NONE, numbers["server_time"], numbers["fix_time"])
-    extra = []
-    for i, (item, pair) in enumerate(zip(items, original, strict=True)):
-        if item is not None or pair is not None:
-            latitude, longitude = pair or (None, None)
-            if pair is not None and max(abs(pair[0]), abs(pair[1])) > NARROW:
-                raise OverflowError("original")
-            extra.append((i, None if item is None else _pack(item), latitude, longitude, None))
-    extra += [(i, None, None, None, _pack(record)) for i, record in raw.items()]
-    return Columns(numbers, units, devices, extra)
+def _columns(records: Sequence[Sequence[Any]], raw: Mapping[int, bytes]) -> dict[str, Values]:
+    lists: dict[str, Sequence[Any]] = dict(zip(ReportRecord._fields, zip(*records, strict=True), strict=True))
+    pairs = lists["original"]
+    lists["original_latitude"] = [None if pair is None else pair[0] for pair in pairs]
+    lists["original_longitude"] = [None if pair is None else pair[1] for pair in pairs]
+    columns = {name: _integers(name, lists[name]) for name in _INTEGERS}
+    columns["moment"] = np.where(columns["fix_time"] == NONE, columns["server_time"], columns["fix_time"])
+    for name in ("unit", "device"):
+        if set(map(type, lists[name])) != {str}:
+            raise TypeError(name)
+        columns[name] = np.array(lists[name], dtype=object)
+    columns["items"] = _objects([None if items is None else _pack(items) for items in lists["items"]])
+    columns["raw"] = _objects([raw.get(i) for i in range(len(records))])
+    return columns
 
 
-def _array(name: str, values: Sequence[Any]) -> Values:
+def _objects(values: Sequence[bytes | None]) -> Values:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _integers(name: str, values: Sequence[Any]) -> Values:
     kinds = set(map(type, values))
     if name in _NULLABLE and type(None) in kinds:
         kinds.discard(type(None))
         values = [NONE if value is None else value for value in values]
     if not kinds <= {int}:
         raise TypeError(name)
-    array = np.array(values, dtype=np.uint64 if name in _UNSIGNED else np.int64)
-    if name not in _WIDE and name not in _UNSIGNED:
+    array = np.array(values, dtype=np.uint64 if _INTEGERS[name] == "UBIGINT" else np.int64)
+    if _INTEGERS[name] == "INTEGER":
         known = array[array != NONE]
         if len(known) and (known.min() < -NARROW or known.max() > NARROW):
             raise OverflowError(name)
     return array
-
-
-def _codes(values: Iterable[str]) -> tuple[list[str], Values]:
-    known: dict[str, int] = {}
-    codes = [known.setdefault(value, len(known)) for value in values]
-    if not all(type(value) is str for value in known):
-        raise TypeError("a name that is no text")
-    return list(known), np.array(codes, dtype=np.int64)
 
 
 def _fits(record: Sequence[Any]) -> bool:
@@ -130,6 +109,15 @@ def _bare(record: Sequence[Any]) -> tuple[Any, ...]:
     return (
         whole.kind, "", str(whole.unit), 0, server, None, at, None, None, None, None, None, None, 0, 0, 0, None, None,
     )  # fmt: skip
+
+
+def select(name: str) -> str:
+    """What to select from arrays that :func:`columns_of` made, registered under that name, for rows of a part."""
+    columns = [
+        f"NULLIF({column}, {NONE})::{kind} AS {column}" if column in _NULLABLE else f"{column}::{kind} AS {column}"
+        for column, kind in TYPES.items()
+    ]
+    return f"SELECT {', '.join(columns)} FROM {name}"
 
 
 def event_rows(number: int, records: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:

@@ -31,7 +31,8 @@ def connect(spill: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyC
 def write(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """The rows of a query, in its order, as a file; how many. The file is not synced."""
     done = db.execute(
-        f"COPY ({query}) TO {text(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE {ROW_GROUP})"
+        f"COPY ({query}) TO {text(path)} "
+        f"(FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE {ROW_GROUP})"
     ).fetchone()
     assert done is not None
     return int(done[0])
