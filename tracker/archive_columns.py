@@ -1,7 +1,7 @@
 """Reports and events as columns: what goes into a part, and a report again from what a file holds.
 
-The columns of a part are those of a report's record (:mod:`tracker.record`), in its units. ``moment`` is the fix time, or
-the server's where there is none; a part is sorted by unit and ``moment``. A record with a value that its column
+The columns of a part are those of a report's record (:mod:`tracker.record`), in its units. ``moment`` is the fix time,
+or the server's where there is none; a part is sorted by unit and ``moment``. A record with a value that its column
 cannot hold is kept whole in ``raw``, with nothing but unit, ``moment`` and server time beside it.
 """
 
@@ -111,21 +111,25 @@ def _bare(record: Sequence[Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def select(name: str) -> str:
-    """What to select from arrays that :func:`columns_of` made, registered under that name, for rows of a part."""
-    columns = [
+def selected(types: Mapping[str, str]) -> str:
+    """What to select from arrays of these columns, made here and registered as a table, for rows of a part."""
+    return ", ".join(
         f"NULLIF({column}, {NONE})::{kind} AS {column}" if column in _NULLABLE else f"{column}::{kind} AS {column}"
-        for column, kind in TYPES.items()
-    ]
-    return f"SELECT {', '.join(columns)} FROM {name}"
+        for column, kind in types.items()
+    )
 
 
-def event_rows(number: int, records: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Event records that begin with this journal number as rows."""
-    return [
-        (number + i, record[1], record[0], record[2], record[3], None if record[4] is None else _pack(record[4]))
-        for i, record in enumerate(records)
-    ]
+def event_columns_of(numbers: Sequence[int], records: Sequence[Sequence[Any]]) -> dict[str, Values]:
+    """Event records, whose journal numbers these are, as arrays by column."""
+    what, server_times, kinds, ids, fields = zip(*records, strict=True)
+    return {
+        "number": np.array(numbers, dtype=np.int64),
+        "server_time": np.array(server_times, dtype=np.int64),
+        "what": np.array(what, dtype=np.int64),
+        "kind": np.array(kinds, dtype=object),
+        "id": np.array(ids, dtype=object),
+        "fields": _objects([None if one is None else _pack(one) for one in fields]),
+    }
 
 
 def records_of(rows: Iterable[Mapping[str, Any]]) -> Iterable[ReportRecord]:

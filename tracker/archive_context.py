@@ -1,0 +1,34 @@
+"""What a job of the archivist is given, and how it says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.archive.archive import Archive
+from storage.archive.layout import Layout
+from storage.journal_files import JournalFiles
+
+Arguments = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``data`` is the data folder, ``now`` ms since 1970. ``tell`` takes what a person may see of the progress."""
+
+    data: Path
+    archive: Archive
+    journal: JournalFiles
+    now: int
+    tell: Callable[[Result], None]
+
+    @property
+    def layout(self) -> Layout:
+        return self.archive.layout
+
+
+Job = Callable[[Context, Arguments], Result]
+"""Runs under the archive's lock, in a process of its own; raises what it cannot mend."""
