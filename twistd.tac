@@ -98,7 +98,7 @@ class Gridbeat(Service):
         secret = secret_of(data)
         journal = Journal(data / "journal", reactor, self.writer, wall, make_room=self.space.make_room)
         self.intake = intake = Intake(journal, Tokens(secret), wall)
-        photos = Photos(intake, Blobs(data / "media", reactor, self.threads, self.space.may_store_extras))
+        photos = Photos(intake, Blobs(data / "media", reactor, self.threads, self.space.may_store_photos))
         self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
         intake.replay(links.replay)
         store = RedisLiveStore(self.client)

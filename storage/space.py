@@ -1,8 +1,9 @@
 """Room on the disk of the data folder: a reserve for journal and live state, and who goes without before it is used.
 
 A file of a fixed size beside journal and append-only file holds room that nobody else can take. Two limits of free
-space, both from the reserve's size: below the first what the city can do without (photos) is refused; below the second
-the reserve is deleted, so that its room is the journal's and Redis's. When there is room again it is made again.
+space, both from the reserve's size: below the first what the city can do without (photos, exports) is refused and the
+oldest history goes, as the ladder in :mod:`storage.archive.budgets` says; below the second the reserve is deleted, so
+that its room is the journal's and Redis's. When there is room again it is made again.
 
 The disk is asked once a second in a thread, for a disk that hangs must not stop the reactor. A commit that fails in
 between does not wait for that: :meth:`Space.make_room` gives the reserve up at once, and the commit is tried again.
@@ -14,7 +15,6 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from storage.archive.budgets import EXPORTS, Level, refused
+from storage.archive.layout import PHOTOS
+
 MEGABYTE = 1 << 20
 NAME = "reserve"
 LEAST = 4 * MEGABYTE
 """The second limit of a small reserve: well above what the journal wants to see free before it writes."""
 _NO_ALLOCATION = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-
-
-class Level(IntEnum):
-    """How much room there is."""
-
-    OK = 0
-    LOW = 1
-    """Nothing is stored any more that the city can do without."""
-    CRITICAL = 2
-    """The reserve is given up, or could not be made: what is left is for journal and live state."""
 
 
 def free_bytes(folder: Path) -> int:
@@ -96,9 +89,18 @@ class Space:
             return Level.CRITICAL
         return Level.LOW if self._low or self.free < self.low else Level.OK
 
-    def may_store_extras(self) -> bool:
-        """Whether there is room for what the city can do without."""
-        return self.level is Level.OK
+    def may_store_photos(self) -> bool:
+        """Whether there is room for photos."""
+        return not refused(PHOTOS, self.level)
+
+    def may_export(self) -> bool:
+        """Whether there is room for an export. One that is under way asks again as it writes."""
+        return not refused(EXPORTS, self.level)
+
+    @property
+    def well(self) -> int:
+        """Bytes that must be free before a disk that was low is well again."""
+        return self.low + self.critical
 
     def start(self) -> None:
         """Make the reserve if there is none, and go on watching."""
@@ -211,7 +213,7 @@ class Space:
 
     def _tell(self) -> None:
         # Left again only with a little more room than it was entered with: no flapping at the limit.
-        self._low = self.free < self.low + (self.critical if self._low else 0)
+        self._low = self.free < (self.well if self._low else self.low)
         level, before = self.level, self._told
         self._told = level
         if level is Level.OK and before is not level:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.space import MEGABYTE, Level
+from storage.archive.budgets import Level
+from storage.space import MEGABYTE
 from tracker.clockwatch import server_ahead
 from webmap.services import Services
 

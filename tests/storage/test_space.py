@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from storage.archive.budgets import Level
 from storage.journal_files import ROOM
-from storage.space import MEGABYTE, NAME, Level, Space, free_bytes
+from storage.space import MEGABYTE, NAME, Space, free_bytes
 from tests.storage.helpers import Hands
 
 RESERVE = 16 * MEGABYTE
@@ -69,9 +70,9 @@ def test_both_limits_and_the_way_back(tmp_path: Path) -> None:
     disk.start()
     assert (disk.space.low, disk.space.critical) == (RESERVE, 4 * MEGABYTE)
     disk.fill(RESERVE)
-    assert (disk.second(), disk.space.may_store_extras()) == (Level.OK, True)
+    assert (disk.second(), disk.space.may_store_photos()) == (Level.OK, True)
     disk.fill(RESERVE - 1)
-    assert (disk.second(), disk.space.may_store_extras()) == (Level.LOW, False)
+    assert (disk.second(), disk.space.may_store_photos(), disk.space.may_export()) == (Level.LOW, False, False)
     disk.fill(RESERVE + 1)
     assert disk.second() is Level.LOW, "no flapping at the limit"
     disk.fill(disk.space.low + disk.space.critical)
