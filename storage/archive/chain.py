@@ -247,7 +247,10 @@ class Chain:
         return self._state.links.upto.get(day, 0)
 
     def refresh(self) -> None:
-        """Read what another process has appended. Costs one look at the file when that is nothing."""
+        """Read what another process has appended. Costs one look at the file when that is nothing.
+
+        Whether what was read before is still as it was is for whoever opens the chain anew to find out.
+        """
         with self._lock:
             self._state = self._refreshed(self._state)
 
@@ -271,8 +274,8 @@ class Chain:
             state = self._refreshed(self._state)
             links = state.links
             entry = Entry(links.number + 1, kind, day, made, upto, tuple(files), tuple(gone), reason, links.digest, "")
-            _judge(entry, links.files)
             entry = _parsed({**_plain(entry), "digest": digest_of(entry)})
+            _judge(entry, links.files)
             text = line_of(entry)
             if len(text) >= LINE_LIMIT:
                 raise ValueError(f"an entry of {len(text)} bytes: divide it")
