@@ -8,6 +8,7 @@ what was not known yet. Raw points are kept whatever the steps say, and an alarm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -397,6 +398,16 @@ def _in_time(record: ReportRecord) -> tuple[Any, ...]:
     return (record.fix_time, record.device, record.latitude, record.longitude, record.status, record.alarm)
 
 
-def _received(record: ReportRecord) -> tuple[int, int, bytes]:
-    """Which of two copies counts; those of the same millisecond in an order that is at least always the same."""
-    return (record.marks & _BACKFILL, record.server_time, _pack(record))
+def _received(record: ReportRecord) -> tuple[Any, ...]:
+    """Which of two copies counts; those of the same millisecond in an order that is at least always the same, and that
+    a database has too when a day is closed: None before every number, bytes as bytes."""
+    latitude, longitude = record.original or (None, None)
+    readings = (record.device_time, record.altitude, record.speed, record.course, record.accuracy, latitude, longitude)
+    return (
+        record.marks & _BACKFILL,
+        record.server_time,
+        record.duty,
+        *(-math.inf if value is None else value for value in readings),
+        record.marks,
+        b"" if record.items is None else _pack(record.items),
+    )

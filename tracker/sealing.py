@@ -17,7 +17,7 @@ import duckdb
 
 from storage.archive import parquet
 from storage.archive.archive import open_parts, sync_file
-from storage.archive.layout import EVENTS, FIXES, Layout, Run
+from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, Run
 from storage.journal_files import Batch, sync_names
 from tracker.archive_columns import EVENT_TYPES, TYPES, columns_of, event_columns_of, selected
 from tracker.archive_context import Arguments, Context, Result
@@ -56,13 +56,21 @@ def seal(context: Context, arguments: Arguments) -> Result:
 def tidy(layout: Layout) -> None:
     """Take away what a child that was killed had not finished, and runs that have been merged."""
     for path in layout.obsolete():
-        shutil.rmtree(path)
+        remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Take a run or what is left of one away."""
+    shutil.rmtree(path)
 
 
 def _seal_run(context: Context, first: int, upto: int, before: int) -> int:
     """One run from ``first`` on; its last record, or ``first - 1`` if there was nothing to seal."""
     layout = context.layout
-    with _Spill(layout) as spill:
+    # Never beyond a closing: a part counts by the first record of its run. Only an archive that lost its runs is before
+    # one.
+    upto = min([upto, *(at for at in closings(context) if at >= first)])
+    with Spill(layout) as spill:
         db = parquet.connect(spill)
         db.execute(f"CREATE TABLE fixes({_declared(TYPES)}, day VARCHAR)")
         db.execute(f"CREATE TABLE events({_declared(EVENT_TYPES)}, day VARCHAR)")
@@ -144,10 +152,10 @@ def merge(context: Context, arguments: Arguments) -> Result:
     """
     layout = context.layout
     tidy(layout)
-    closings = {entry.upto for chain in context.archive.chains.values() for entry in chain.entries}
+    closed = closings(context)
     merged = 0
     fresh = [run for run in layout.runs() if not _is_merged(run)]
-    for _, group in groupby(fresh, key=lambda run: sum(upto < run.first for upto in closings)):
+    for _, group in groupby(fresh, key=lambda run: sum(upto < run.first for upto in closed)):
         runs = list(group)
         context.tell({"merging": len(runs)})
         _merge(layout, runs)
@@ -156,8 +164,10 @@ def merge(context: Context, arguments: Arguments) -> Result:
     return {"runs": merged}
 
 
-MERGED = "merged"
-"""An empty file that says so in a run made of others: it is not written again with every night's."""
+def closings(context: Context) -> set[int]:
+    """The record numbers up to which days were closed."""
+    context.archive.refresh()
+    return {entry.upto for chain in context.archive.chains.values() for entry in chain.entries if entry.upto}
 
 
 def _is_merged(run: Run) -> bool:
@@ -168,7 +178,7 @@ def _merge(layout: Layout, runs: list[Run]) -> None:
     if len(runs) == 1:
         (runs[0].path / MERGED).touch()
         return
-    with _Spill(layout) as spill, new_run(layout, runs[0].first, runs[-1].last) as folder:
+    with Spill(layout) as spill, new_run(layout, runs[0].first, runs[-1].last) as folder:
         db = parquet.connect(spill)
         for kind, order in SORTED.items():
             for day, parts in open_parts(runs, kind).items():
@@ -200,7 +210,7 @@ class new_run:
         sync_names(self._path.parent)
 
 
-class _Spill:
+class Spill:
     """A folder for what does not fit into memory, gone afterwards."""
 
     def __init__(self, layout: Layout) -> None:

@@ -18,6 +18,9 @@ FIXES, EVENTS, PHOTOS, SNAPSHOTS = "fixes", "events", "photos", "snapshots"
 CLASSES = (FIXES, EVENTS, PHOTOS, SNAPSHOTS)
 """What is kept, each for as long as its retention says, each with a chain of its own."""
 
+MERGED = "merged"
+"""An empty file that says so in a run made of others: it is not written again with every night's."""
+
 _RUN = re.compile(r"(\d{12})-(\d{12})")
 _PART = re.compile(r"([a-z]+)\.(\d{4}-\d\d-\d\d)\.parquet")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -38,6 +38,13 @@ def write(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     return int(done[0])
 
 
+def rows(db: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """How many rows a file has."""
+    found = db.execute(f"SELECT num_rows FROM parquet_file_metadata({text(path)})").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
 def table(paths: Sequence[Path]) -> str:
     """What to put after FROM to read these files, as one table."""
     return f"read_parquet([{', '.join(text(path) for path in paths)}])"

@@ -1,0 +1,237 @@
+"""From parts to a sealed day: the job ``close``.
+
+A city day that ended :data:`OPEN_DAYS` ago or earlier is made one file: points that are the same point are kept once,
+by the rule of :func:`tracker.pipeline.judge`, with their final flags, and the file's digest goes into the chain. What
+comes for that day later makes a supplement, dated by the day of the closing that found it.
+
+The work is done for some units at a time, so that memory does not grow with the day. The entry in the chain is what
+makes a file count and its parts not; a child that is killed before it leaves files that the next one writes again, one
+that is killed after it leaves parts that the next one takes away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from storage.archive import parquet
+from storage.archive.archive import open_parts, sync_file
+from storage.archive.chain import SealedFile
+from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, details_of, shifted
+from storage.journal_files import sync_names
+from tracker.archive_columns import records_of
+from tracker.archive_context import Arguments, Context, Result
+from tracker.areas import AreaIndex
+from tracker.model import Doubt, Mark
+from tracker.pipeline import ACCURACY_LIMIT, FUTURE_MS, JUMP_DISTANCE, JUMP_SPEED, SKEW_MS, judge
+from tracker.sealing import SORTED, Spill, remove_folder, tidy
+
+OPEN_DAYS = 7
+"""Days for which a city day stays open after it has ended: a phone that was away for a holiday still gets in."""
+CHUNK_ROWS = 400_000
+"""Rows of the units that are worked on at a time: some 200 MB."""
+DAY_MS = 86_400_000
+
+_IDENTITY = "device, fix_time, latitude, longitude, status, alarm"
+_ORDER = f"unit, fix_time, {_IDENTITY.replace('device, fix_time', 'device')}"
+_BEST = f"marks & {int(Mark.BACKFILL)}, server_time, duty, " + ", ".join(
+    f"{name} NULLS FIRST"
+    for name in (
+        *("device_time", "altitude", "speed", "course", "accuracy", "original_latitude", "original_longitude"),
+        *("marks", "items"),
+    )
+)
+"""Which of the copies of a point counts: as in :func:`tracker.pipeline.judge`."""
+MAIN = (
+    "unit, fix_time, latitude, longitude, speed, course, accuracy, "
+    "(marks | doubts << 8)::INTEGER AS flags, server_time - fix_time AS delay"
+)
+"""The nine columns of a closed day."""
+DETAILS = (
+    "unit, moment, located, device, duty, device_time, altitude, status, alarm, "
+    "CASE WHEN located THEN NULL ELSE server_time END AS server_time, "
+    "items, original_latitude, original_longitude, raw"
+)
+"""What else is known, in a second file: the located rows in the main file's order, and those without a fix."""
+
+
+def close(context: Context, arguments: Arguments) -> Result:
+    """Close every city day that has been over for long enough; supplements for those that were closed before."""
+    archive, layout = context.archive, context.layout
+    tidy(layout)
+    archive.refresh()
+    today = archive.days.day_of(context.now)
+    sealed = archive.sealed
+    closed: list[str] = []
+    for kind in (FIXES, EVENTS):
+        chain = archive.chains[kind]
+        for day in open_parts(layout.runs(), kind):
+            if archive.days.span(day)[1] + OPEN_DAYS * DAY_MS > context.now:
+                continue
+            drop_parts(layout, kind, day, chain.upto(day))
+            parts = [source.path for source in archive.sources(kind, day, day) if source.kind == "part"]
+            late = any(entry.kind == "day" and entry.day == day for entry in chain.entries)
+            name = f"{day}.late-{today}.parquet" if late else f"{day}.parquet"
+            if not parts or name in chain.files():
+                continue  # a second supplement on one day waits for the next
+            context.tell({"closing": day, "class": kind})
+            earlier = [source.path for source in archive.sources(kind, day, day) if source.kind != "part"]
+            names = _write(context, kind, parts, earlier, name)
+            if names:
+                files = [_sealed(layout.folder(kind) / one, rows) for one, rows in names]
+                chain.append("supplement" if late else "day", day, context.now, files=files, upto=sealed)
+                closed.append(files[0].name)
+            drop_parts(layout, kind, day, sealed)
+    return {"closed": closed, "open_since": shifted(today, -OPEN_DAYS)}
+
+
+def drop_parts(layout: Layout, kind: str, day: str, upto: int) -> None:
+    """Take away the parts of a day that have been taken in; the newest run stays, as a place to go on from."""
+    runs = layout.runs()
+    for run in runs:
+        if run.last > upto:
+            continue
+        part = run.parts(kind).get(day)
+        if part is not None:
+            part.unlink(missing_ok=True)
+        if run is not runs[-1] and all(path.name == MERGED for path in run.path.iterdir()):
+            remove_folder(run.path)
+
+
+def _sealed(path: Path, rows: int) -> SealedFile:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return SealedFile(path.name, path.stat().st_size, rows, digest.hexdigest())
+
+
+def _write(
+    context: Context, kind: str, parts: Sequence[Path], earlier: Sequence[Path], name: str
+) -> list[tuple[str, int]]:  # fmt: skip
+    """The files of a day, on disk under their names; with their rows. Nothing if there is nothing new in the parts."""
+    folder = context.layout.folder(kind)
+    with Spill(context.layout) as spill:
+        db = parquet.connect(spill)
+        new = spill / name
+        if kind == FIXES:
+            rows = _write_fixes(context, db, parts, earlier, new)
+        else:
+            rows = parquet.write(db, f"SELECT * FROM {parquet.table(parts)} ORDER BY {SORTED[kind]}", new)
+        written = [(name, rows)]
+        if kind == FIXES:
+            details = spill / details_of(name)
+            written.append((details.name, parquet.rows(db, details)))
+        db.close()
+        if not written[-1][1]:
+            return []
+        for one, _ in written:
+            sync_file(spill / one)
+            (spill / one).replace(folder / one)
+    sync_names(folder)
+    return written
+
+
+def _write_fixes(
+    context: Context, db: duckdb.DuckDBPyConnection, parts: Sequence[Path], earlier: Sequence[Path], path: Path
+) -> int:  # fmt: skip
+    source, done = parquet.table(parts), 0
+    pieces: list[Path] = []
+    counts = db.execute(f"SELECT unit, count(*) FROM {source} GROUP BY unit ORDER BY unit").fetchall()
+    for first, last, units in _groups(counts):
+        judge_units(db, source, earlier, first, last)
+        piece = path.with_name(f"{len(pieces)}.parquet")
+        parquet.write(db, f"SELECT {MAIN} FROM kept WHERE located ORDER BY n", piece)
+        parquet.write(db, f"SELECT {DETAILS} FROM kept ORDER BY n", path.with_name(details_of(piece.name)))
+        pieces.append(piece)
+        done += units
+        context.tell({"closing": path.name[:10], "units": done, "of": len(counts)})
+    details = [piece.with_name(details_of(piece.name)) for piece in pieces]
+    parquet.write(db, f"SELECT * FROM {parquet.table(details)}", path.with_name(details_of(path.name)))
+    return parquet.write(db, f"SELECT * FROM {parquet.table(pieces)}", path)
+
+
+def _groups(counts: Sequence[tuple[str, int]]) -> Iterable[tuple[str, str, int]]:
+    """First unit, last unit, how many: some units at a time, in order."""
+    start = rows = 0
+    for i, (unit, count) in enumerate(counts):
+        rows += count
+        if rows >= CHUNK_ROWS or i + 1 == len(counts):
+            yield counts[start][0], unit, i + 1 - start
+            start, rows = i + 1, 0
+
+
+def judge_units(db: duckdb.DuckDBPyConnection, source: str, earlier: Sequence[Path], first: str, last: str) -> None:
+    """Make the table ``kept``: the rows of these units, each point once, with ``located``, ``doubts`` and ``n``, their
+    place in the file."""
+    span = f"unit BETWEEN {parquet.text(first)} AND {parquet.text(last)}"
+    known = ""
+    if earlier:
+        _known_points(db, earlier, span)
+        # A copy that was sent at once counts before one that had been stored, whenever it comes.
+        better = f"(p.marks & {int(Mark.BACKFILL)}) < (k.flags & {int(Mark.BACKFILL)})"
+        same = " AND ".join(f"p.{name} = k.{name}" for name in ("unit", *_IDENTITY.split(", ")))
+        known = f"AND NOT EXISTS (SELECT 1 FROM known k WHERE {same} AND NOT {better})"
+    db.execute(f"""
+        CREATE OR REPLACE TABLE kept AS
+        SELECT *, 0 AS doubts, row_number() OVER (ORDER BY unit, NOT located, n_time, {_ORDER}, {_BEST}) AS n FROM (
+            SELECT * EXCLUDE (server_time, copy, came), came AS server_time, true AS located, fix_time AS n_time FROM (
+                SELECT *, row_number() OVER (PARTITION BY unit, {_IDENTITY} ORDER BY {_BEST}) AS copy,
+                       min(server_time) OVER (PARTITION BY unit, {_IDENTITY}) AS came
+                FROM {source} p WHERE {span} AND latitude IS NOT NULL AND fix_time IS NOT NULL {known}
+            ) WHERE copy = 1
+            UNION ALL BY NAME
+            SELECT *, false AS located, server_time AS n_time
+            FROM {source} WHERE {span} AND (latitude IS NULL OR fix_time IS NULL)
+        )""")
+    _judge(db)
+
+
+def _known_points(db: duckdb.DuckDBPyConnection, earlier: Sequence[Path], span: str) -> None:
+    """The points of the day's files before this one: the two files of each belong together row by row."""
+    pairs = [
+        f"""SELECT * FROM (SELECT unit, fix_time, latitude, longitude, flags FROM {parquet.table([path])} WHERE {span})
+            POSITIONAL JOIN (SELECT device, status, alarm FROM {parquet.table([path.with_name(details_of(path.name))])}
+                             WHERE located AND {span})"""
+        for path in earlier
+    ]
+    db.execute(f"CREATE OR REPLACE TABLE known AS {' UNION ALL '.join(pairs)}")
+
+
+def _judge(db: duckdb.DuckDBPyConnection) -> None:
+    """Final flags. Where nothing is in doubt, one question answers for all; the units where something may be are judged
+    point by point, by the steps that judge live."""
+    db.execute(
+        f"UPDATE kept SET doubts = {int(Doubt.SKEW)} WHERE located AND marks & {int(Mark.BACKFILL)} = 0 "
+        f"AND device_time IS NOT NULL AND server_time - fix_time > {SKEW_MS}"
+    )
+    metres = 111_195e-7
+    suspects = db.execute(f"""
+        SELECT unit FROM (
+            SELECT *, fix_time - lag(fix_time) OVER line AS ms,
+                   (latitude - lag(latitude) OVER line) * {metres} AS north,
+                   (longitude - lag(longitude) OVER line) * {metres} * cos(radians(latitude * 1e-7)) AS east
+            FROM kept WHERE located WINDOW line AS (PARTITION BY unit ORDER BY n)
+        ) GROUP BY unit
+        HAVING count(DISTINCT device) > 1 OR bool_or(fix_time - server_time > {FUTURE_MS})
+            OR bool_or(coalesce(accuracy > {ACCURACY_LIMIT}, false)) OR bool_or(coalesce(ms = 0, false))
+            OR bool_or(coalesce(north * north + east * east > {(0.95 * JUMP_DISTANCE) ** 2}
+                                AND north * north + east * east > ({0.95 * JUMP_SPEED} * ms / 1000) ** 2, false))
+        ORDER BY unit""").fetchall()
+    # The coarse distance is within a few per mille of the great circle's; 5 per cent make it err on the safe side.
+    for (unit,) in suspects:
+        cursor = db.execute(f"SELECT * FROM kept WHERE located AND unit = {parquet.text(unit)} ORDER BY n")
+        names = [column[0] for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        judged = judge(records_of(rows), AreaIndex())
+        columns = {
+            "n": np.array([row["n"] for row in rows], dtype=np.int64),
+            "doubts": np.array([doubts for _, doubts, _ in judged], dtype=np.int64),
+        }
+        db.register("judged", columns)
+        db.execute("UPDATE kept SET doubts = judged.doubts FROM judged WHERE kept.n = judged.n")
+        db.unregister("judged")
