@@ -30,6 +30,7 @@ JUMP_SPEED = 70.0
 """m/s: beyond what any unit does."""
 JUMP_DISTANCE = 500.0
 """Metres below which a fast step is noise and not a jump."""
+HOUR = 3_600_000
 JUMPS_TO_BELIEVE = 3
 """So many points in a row that agree among themselves are where the unit is: it was carried, or the first was wrong."""
 ACCURACY_LIMIT = 2000
@@ -366,6 +367,10 @@ def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[Repor
 
     Of copies of a point one sent at once counts before one that the device had stored, then the one received first; the
     point was received when the first of them was. The result does not depend on the order of arrival.
+
+    An hour (UTC) is judged by what is known from the beginning of the hour before it on, and of nothing before that: so
+    the flags of a point are the same whichever span of its track is asked for, if the span begins at :func:`lead_in` or
+    earlier. A city's days are judged one by one, so that a sealed day stands for itself.
     """
     counting: dict[tuple[object, ...], ReportRecord] = {}
     came: dict[tuple[object, ...], int] = {}
@@ -382,15 +387,44 @@ def judge(records: Iterable[ReportRecord], areas: AreaIndex) -> list[tuple[Repor
     for identity, at in came.items():
         counting[identity] = counting[identity]._replace(server_time=at)
     judged: list[tuple[ReportRecord, int, str | None]] = []
-    state = UnitState(UnitId(""))
+    # The state that judges, the one that takes over with the next hour, and the hour. Most of the time both are one.
+    state = following = UnitState(UnitId(""))
+    hour = 0
     for record in sorted(counting.values(), key=_in_time):
-        # Two devices of one unit may fix in the same millisecond; neither is late because of it.
-        doubts = advance(state, record, areas) & ~_LATE
+        assert record.fix_time is not None
         assert record.latitude is not None
         assert record.longitude is not None
+        if record.fix_time // HOUR != hour:
+            follows = record.fix_time // HOUR == hour + 1
+            hour = record.fix_time // HOUR
+            state, following = (following if follows else UnitState(UnitId(""))), UnitState(UnitId(""))
+        # Two devices of one unit may fix in the same millisecond; neither is late because of it.
+        doubts = advance(state, record, areas) & ~_LATE
+        if following is not state:
+            advance(following, record, areas)
+            if _believes_the_same(state, following):
+                following = state
         grid = None if doubts & _DISBELIEVED else areas.locate(record.latitude, record.longitude)[0]
         judged.append((record, doubts, grid))
     return judged
+
+
+def lead_in(start: int) -> int:
+    """From which fix time on (ms) points are needed for the flags of those from ``start`` on, unless their city day
+    begins later: see :func:`judge`."""
+    return (start // HOUR - 1) * HOUR
+
+
+def _believes_the_same(one: UnitState, other: UnitState) -> bool:
+    """Whether two states will judge whatever comes alike."""
+    return (
+        one.fix_time == other.fix_time
+        and one.device == other.device
+        and one.latitude == other.latitude
+        and one.longitude == other.longitude
+        and not one.jumps
+        and not other.jumps
+    )
 
 
 def _in_time(record: ReportRecord) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from tracker import pipeline
 from tracker.areas import AreaIndex
 from tracker.clockwatch import skew_of
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
-from tracker.pipeline import Pipeline, Point, UnitState, advance, judge
+from tracker.pipeline import Pipeline, Point, UnitState, advance, judge, lead_in
 from tracker.record import ReportRecord
 
 SECOND = 1000
@@ -475,3 +475,25 @@ def test_points_that_differ_in_nothing_but_their_bits_have_one_order() -> None:
 def test_of_copies_of_the_same_millisecond_always_the_same_one_counts() -> None:
     copies = [record(accuracy=accuracy, speed=speed) for accuracy in (None, 30) for speed in (None, 5)]
     assert judge(copies[::-1], NO_AREAS) == judge(copies, NO_AREAS)
+
+
+scattered = st.builds(
+    lambda minute, metres, device: record(NOON + minute * 60_000, LAT + metres * METRE, device=device),
+    st.integers(0, 360),
+    st.sampled_from([0, 0, 0, 40_000, 400_000]),
+    st.sampled_from(["d1", "d2"]),
+)
+
+
+@given(st.lists(scattered, max_size=40), st.integers(0, 360))
+def test_the_flags_of_a_part_of_a_track_are_those_of_the_whole(records: list[ReportRecord], minute: int) -> None:
+    start = NOON + minute * 60_000
+    part = [r for r in records if (r.fix_time or 0) >= lead_in(start)]
+    whole, found = ([j for j in judge(of, NO_AREAS) if (j[0].fix_time or 0) >= start] for of in (records, part))
+    assert found == whole
+
+
+def test_an_hour_is_judged_by_the_hour_before_it_and_nothing_else() -> None:
+    far = LAT + 400_000 * METRE
+    for silence, doubts in ((59, Doubt.JUMP), (121, 0)):
+        assert judge([record(), record(NOON + silence * 60_000, far)], NO_AREAS)[1][1] == doubts
