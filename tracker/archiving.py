@@ -19,6 +19,7 @@ from typing import Any
 from storage.archive.archive import Archive
 from storage.journal_files import JournalFiles
 from tracker.archive_context import Context, Job, Result
+from tracker.archive_tidy import close_photos, tidy
 from tracker.closing import close
 from tracker.sealing import merge, seal
 
@@ -26,6 +27,8 @@ JOBS: Mapping[str, Job] = {
     "seal": seal,
     "merge": merge,
     "close": close,
+    "close_photos": close_photos,
+    "tidy": tidy,
 }
 
 
