@@ -3,7 +3,6 @@
 It is the only file that knows every package; whatever a part needs is handed to it here.
 """
 
-import fcntl
 import gc
 import os
 import resource
@@ -32,7 +31,7 @@ from twisted.python.threadpool import ThreadPool
 
 import demo
 from simulator.city import make_city
-from storage import config, log
+from storage import config, log, upgrade
 from storage.blobs import Blobs
 from storage.bridge import as_deferred
 from storage.client import Client
@@ -64,7 +63,6 @@ from webmap.tiles import open_all
 from webmap.views import RosterText, feed_row
 from webmap.websocket import FeedSockets
 
-VERSION = "0.1.0"
 NO_BASEMAP = b'{"type":"FeatureCollection","features":[]}'
 
 
@@ -80,12 +78,6 @@ class Gridbeat(Service):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
-        data.mkdir(parents=True, exist_ok=True)
-        self.lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sys.exit(f"Another Gridbeat is running over {data}. Stop it first, or choose another data folder.")
         self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
         self.space = Space(data, settings.reserve_mb * MEGABYTE, reactor, self.threads)
         if settings.redis_url:
@@ -119,7 +111,8 @@ class Gridbeat(Service):
         tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
-                            reactor, self.threads, wall, VERSION, self.space, self.phone_door, coordinates)  # fmt: skip
+                            reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
+                            coordinates)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -254,8 +247,12 @@ try:
     given = os.environ.get("GRIDBEAT_CONFIG")
     settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
     tiles = open_all(settings.basemaps)
+    # Before anything else opens the folder. The handle is held to the end: with it goes the folder's lock.
+    folder = upgrade.prepare(settings.data, settings.city.zone)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
+except upgrade.FolderError as error:
+    sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))

@@ -367,7 +367,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     bench.write(("a",))
     bench.close()
     with closing(sqlite3.connect(day_files(tmp_path)[0])) as db:
-        db.execute("PRAGMA user_version=2")
+        db.execute("PRAGMA user_version=3")
     with pytest.raises(RuntimeError, match=r"2026-11-23\.db was written by a newer version"):
         Bench(tmp_path)
 
