@@ -5,8 +5,9 @@ half a file under a name that counts. Names are ``<UTC day>/<name>``, so that ke
 folders. What a killed server left half written goes away at the next start.
 
 A full store refuses; it does not delete the oldest to make room. Photos are evidence, and a camera that is set off
-again and again must not be able to push out what somebody asked for. An operator moves folders away or makes room;
-a full store looks at the folder again now and then (:meth:`Blobs.recount`).
+again and again must not be able to push out what somebody asked for. Days go by the rules of
+:mod:`storage.archive.budgets`, at night, never those of the last month; a full store looks at the folder again now and
+then (:meth:`Blobs.recount`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 LIMIT = 2 << 30
-"""Bytes of all files: 40,000 photos of 50 kB."""
+"""Bytes of all files, unless the settings say otherwise: 40,000 photos of 50 kB."""
 MOST = 50_000
 """Files: what is known of each is held in memory, some 40 MB."""
 WAITING = 64 << 20
@@ -41,7 +42,8 @@ class BlobsFull(Exception):
 
 
 class Blobs:
-    """One folder of files. ``may_store``: whether the disk has room for what the city can do without."""
+    """One folder of files, of at most ``limit`` bytes (0: as many as the disk has). ``may_store``: whether the disk has
+    room for what the city can do without."""
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Blobs:
         self._reactor = reactor
         self._pool = pool
         self._may_store = may_store
-        self._limit, self._most, self._most_waiting = limit, most, waiting
+        self._limit, self._most, self._most_waiting = limit or 1 << 62, most, waiting
         self._log = Logger(namespace="gridbeat.blobs")
         self.waiting = 0
         self._writes = 0  # begun, ever
@@ -80,12 +82,16 @@ class Blobs:
         return self.at_limit or not self._may_store()
 
     def recount(self) -> None:
-        """If it is at its limit, look in a thread whether an operator has moved days away. Call as often as you
-        like."""
-        now = self._reactor.seconds()
-        if not self.at_limit or self._writing or now - self._looked < RECOUNT_S:
+        """If it is at its limit, look in a thread whether days have gone. Call as often as you like."""
+        if self.at_limit and self._reactor.seconds() - self._looked >= RECOUNT_S:
+            self.count_anew()
+
+    def count_anew(self) -> None:
+        """Look in a thread what is there, because somebody has deleted some. Not while anything is being written: what
+        is seen then is not what there will be."""
+        if self._writing:
             return
-        self._looked, writes = now, self._writes
+        self._looked, writes = self._reactor.seconds(), self._writes
 
         def found(counted: tuple[int, int]) -> None:
             if self._writes == writes:

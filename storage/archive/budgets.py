@@ -138,13 +138,14 @@ def expired(usages: Usages, limits: Limits, today: str) -> Iterator[Goes]:
 
 
 def over_budget(usages: Usages, limits: Limits, today: str) -> Iterator[Goes]:
-    """The oldest closed days of classes that have reached their budget, so many that the next day has room."""
+    """The oldest closed days of classes for which the next day would not fit, so many that it does."""
     for kind, usage in usages.items():
         budget, used = limits[kind].budget, usage.used
-        if not budget or used < budget:
+        if not budget:
             continue
-        # No more than a tenth: a day that was out of all measure must not cost more days than it takes room.
-        target = budget - min(rate(usage, today), budget // 10)
+        # A tenth at most: a day that was out of all measure must not cost more days than it takes room. A fiftieth at
+        # least: a class that is full gets nothing, and its rate would say that nothing is needed.
+        target = budget - min(max(rate(usage, today), budget // 50), budget // 10)
         # A camera that is set off again and again must not push out what somebody asked for this month.
         spare = RECENT if kind == PHOTOS else 0
         for day in _sheddable(kind, usage, spare, today):

@@ -129,6 +129,16 @@ def test_days_that_were_moved_away_make_room_without_a_restart(tmp_path: Path) -
     assert (store.used, store.count) == (10, 1)
 
 
+def test_days_that_were_deleted_count_no_more_at_once(tmp_path: Path) -> None:
+    store = make(tmp_path, limit=0)
+    for day in ("2026-11-22", "2026-11-23"):
+        assert put(store, f"{day}/a.jpg", bytes(10))
+    assert not store.at_limit, "without a limit there is the disk's alone"
+    shutil.rmtree(tmp_path / "media" / "2026-11-22")
+    store.count_anew()
+    assert (store.used, store.count) == (10, 1)
+
+
 def test_what_is_written_while_it_counts_is_not_forgotten(tmp_path: Path) -> None:
     hands = Hands()
     store = make(tmp_path, hands, limit=10)

@@ -68,8 +68,8 @@ def test_what_came_for_a_day_that_is_gone_goes_too() -> None:
 
 def test_a_budget_is_kept_with_room_for_a_day() -> None:
     usage = Usage(closed(20, 8), closed(7, 0))  # 13 closed, 8 open, 10 bytes each
-    assert not list(over_budget({FIXES: usage}, {FIXES: Limit(999, 211)}, TODAY))
-    gone = list(over_budget({FIXES: usage}, {FIXES: Limit(999, 210)}, TODAY))
+    assert not list(over_budget({FIXES: usage}, {FIXES: Limit(999, 220)}, TODAY))
+    gone = list(over_budget({FIXES: usage}, {FIXES: Limit(999, 219)}, TODAY))
     assert days_of(gone) == [(FIXES, back(20))]
     assert gone[0].reason is Reason.BUDGET
     gone = list(over_budget({FIXES: usage}, {FIXES: Limit(999, 150)}, TODAY))
@@ -77,6 +77,12 @@ def test_a_budget_is_kept_with_room_for_a_day() -> None:
     gone = list(over_budget({FIXES: usage}, {FIXES: Limit(999, 1)}, TODAY))
     assert days_of(gone) == [(FIXES, day) for day in closed(20, 8)], "open days never go"
     assert not list(over_budget({FIXES: usage}, {FIXES: Limit(999, 0)}, TODAY)), "0 is no budget"
+
+
+def test_a_class_that_was_full_for_a_week_gets_room_again() -> None:
+    usage = Usage(closed(100, 50, 100))
+    assert rate(usage, TODAY) == 0
+    assert len(list(over_budget({PHOTOS: usage}, {PHOTOS: Limit(999, usage.used + 1)}, TODAY))) == 2
 
 
 def test_a_camera_cannot_push_out_this_month_s_photos() -> None:
