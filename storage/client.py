@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from redis import Redis
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -34,6 +35,22 @@ TRACK_LIMIT = 1 << 20
 """Bytes of one unit's hour from which it is compacted: an hour at one fix a second is about 220 kB."""
 HOT_SECONDS = 48 * 3600
 """How long a track stays in Redis."""
+
+
+def stored_states(url: str) -> tuple[str, int, list[bytes]]:
+    """What a server holds at one moment: whose states, up to which record, and the packed states. For a process without
+    a loop; it waits. Raises one of :data:`Unavailable`."""
+    server = Redis.from_url(
+        url, socket_timeout=30.0, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0), protocol=2
+    )
+    try:
+        with server.pipeline(transaction=True) as both:
+            both.hmget(keys.HEAD, ["journal", "last"])
+            both.hvals(keys.LIVE)
+            (name, last), states = both.execute()
+        return (name or b"").decode(), int(last or 0), states
+    finally:
+        server.close()
 
 
 class Client:

@@ -72,6 +72,10 @@ class Journal:
     ``groups_at_once`` are synced together when so many wait: a disk that takes seconds for a sync then still takes
     more than a city sends, and nobody waits so long that he gives his link up.
 
+    ``floor`` is an id and a record number that other files of the city know this journal by: when the journal's own
+    files are gone, all or the last of them, it goes on after that number under that id, so that no number means two
+    records.
+
     ``make_room`` is called in the writer's thread when the disk refuses a commit; when it answers True the commit is
     tried once more.
     """
@@ -87,6 +91,7 @@ class Journal:
         group_records: int = 500,
         max_waiting: int = 50_000,
         groups_at_once: int = 32,
+        floor: tuple[str, int] = ("", 0),
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folder = folder
@@ -119,8 +124,9 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         sync_names(folder.absolute().parent)
         self._files = JournalFiles(folder)
-        identity, self.last = self._files.newest()
-        self.id = identity or uuid.uuid4().hex
+        identity, last = self._files.newest()
+        self.id = identity or floor[0] or uuid.uuid4().hex
+        self.last = max(last, floor[1])
         self._written = self.last  # what is on disk; ``last`` follows when the listeners have been told
         files = day_files(folder)
         self._day = files[-1].stem if files else ""
@@ -332,6 +338,10 @@ class Journal:
     def read(self, first: int, limit: int, *, rare: bool = False) -> list[Batch]:
         """As :meth:`JournalFiles.read`. Never more than :attr:`last`, which the listeners have been told of."""
         return self._files.read(first, limit, last=self.last, rare=rare, open_day=self._open_day())
+
+    def first_since(self, received: int) -> int:
+        """As :meth:`JournalFiles.first_since`."""
+        return self._files.first_since(received, open_day=self._open_day())
 
     def scan(self, received_from: int, received_to: int) -> Iterator[Batch]:
         """As :meth:`JournalFiles.scan`."""

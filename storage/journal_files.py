@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,8 +42,22 @@ class Batch:
         return self.first + len(self.records) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class DayFile:
+    """The file of one day of receipt (UTC) with its first and last record numbers; both 0 for one without records."""
+
+    day: str
+    first: int
+    last: int
+
+
+class _Gone(Exception):
+    """The file has been deleted meanwhile."""
+
+
 class JournalFiles:
-    """Reads one journal folder. Every method may be called from a thread, or in another process than the writer's."""
+    """Reads one journal folder. Every method may be called from a thread, or in another process than the writer's; a
+    file that is deleted meanwhile is passed over."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +66,7 @@ class JournalFiles:
         """The journal's id and last record number, from the newest file that has any; ``("", 0)`` without."""
         identity, last = "", 0
         for path in reversed(day_files(self.folder)):
-            with _reading(path, False) as db:
+            with suppress(_Gone), _reading(path, False) as db:
                 if not _has_tables(db):
                     continue
                 row = db.execute("SELECT value FROM about WHERE key='journal'").fetchone()
@@ -62,13 +77,44 @@ class JournalFiles:
                     break
         return identity, last
 
+    def days(self) -> list[DayFile]:
+        """The files with the records that they hold, oldest first."""
+        found = []
+        for path in day_files(self.folder):
+            with suppress(_Gone), _reading(path, False) as db:
+                row = (None, None)
+                if _has_tables(db):
+                    row = db.execute("SELECT min(first), max(first + count) - 1 FROM batch").fetchone()
+                found.append(DayFile(path.stem, row[0] or 0, row[1] or 0))
+        return found
+
+    def first_since(self, received: int, *, open_day: str = "") -> int:
+        """A record number such that all before it were received before that time (ms); it need not exist yet. Files
+        are looked at and not records, so it may be a day's records too low."""
+        since = day_of(received)
+        for path in day_files(self.folder):
+            if path.stem >= since:
+                with suppress(_Gone), _reading(path, path.stem == open_day) as db:
+                    if _has_tables(db) and (first := db.execute("SELECT min(first) FROM batch").fetchone()[0]):
+                        return int(first)
+        return self.newest()[1] + 1
+
+    def delete(self, day: str) -> None:
+        """Delete a day's file, which nobody writes any more; on disk when this returns. Readers that have it open read
+        it to its end."""
+        path = self.folder / f"{day}.db"
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        sync_names(self.folder)
+
     def read(
         self, first: int, limit: int, *, last: int = _NUMBERS, rare: bool = False, open_day: str = ""
     ) -> list[Batch]:
         """Committed batches from the one that holds record ``first`` on, up to about ``limit`` records, none that
         begins after ``last``.
 
-        Empty when there is nothing at or after ``first``. With ``rare`` only batches that hold rare records.
+        Empty when there is nothing at or after ``first``; where the days before are gone, it begins with what there
+        is. With ``rare`` only batches that hold rare records.
         ``open_day`` is the day whose file the writer has open, if that is in this process.
         """
         batches: list[Batch] = []
@@ -122,6 +168,15 @@ class _reading:
         self._is_open = is_open
 
     def __enter__(self) -> sqlite3.Connection:
+        """Raises :class:`_Gone` when there is no such file (any more)."""
+        try:
+            return self._opened()
+        except (OSError, sqlite3.Error):
+            if self._path.exists():
+                raise
+            raise _Gone from None
+
+    def _opened(self) -> sqlite3.Connection:
         if free_bytes(self._path.parent) >= ROOM:
             self._db = self._connect("mode=rw")  # and not rwc: a file deleted a moment ago must not come back empty
             return self._db
@@ -149,8 +204,10 @@ class _reading:
             raise
         return db
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, _: object) -> None:
         self._db.close()
+        if isinstance(error, sqlite3.Error) and not self._path.exists():
+            raise _Gone from None
 
 
 def _has_tables(db: sqlite3.Connection) -> bool:
@@ -161,13 +218,14 @@ def _has_tables(db: sqlite3.Connection) -> bool:
 
 def _has_earlier(path: Path, is_open: bool) -> bool:
     """True for a file that was written on after the clock had been set back to an earlier day."""
-    with _reading(path, is_open) as db:
+    with suppress(_Gone), _reading(path, is_open) as db:
         return _has_tables(db) and db.execute("SELECT 1 FROM about WHERE key='earlier'").fetchone() is not None
+    return False
 
 
 def _rows(path: Path, first: int, last: int, rare: bool, is_open: bool) -> Iterator[Batch]:
     where = "rare > 0 AND " if rare else ""
-    with _reading(path, is_open) as db:
+    with suppress(_Gone), _reading(path, is_open) as db:
         if not _has_tables(db):
             return
         start = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (first,)).fetchone()[0] or 0

@@ -42,7 +42,8 @@ class OutOfStep(Exception):
 
 
 class Applier:
-    """Runs from :meth:`run` until that task is cancelled. ``wall`` gives ms since 1970."""
+    """Runs from :meth:`run` until that task is cancelled. ``wall`` gives ms since 1970; ``kept``, in a thread, states
+    to begin with where the store has none that we can use, and the last record that is in them."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Applier:
         entities: Callable[[], list[tuple[str, str, bytes]]],
         *,
         queue_records: int = QUEUE_RECORDS,
+        kept: Callable[[], tuple[int, list[UnitState]]] = lambda: (0, []),
     ) -> None:
         self._journal = journal
         self.pipeline = pipeline
@@ -63,6 +65,7 @@ class Applier:
         self._pool = pool
         self._wall = wall
         self._entities = entities
+        self._kept = kept
         self._queue: deque[Batch] = deque()
         self._queued = 0
         self._queue_records = queue_records
@@ -129,9 +132,16 @@ class Applier:
     # -- one step
 
     async def _step(self) -> None:
+        last = self._journal.last
         batches = await self._take()
         if batches:
             await self._send(self._build(batches))
+        elif self.applied < last:
+            # The journal no longer has what there was up to here.
+            update = Update(self.applied + 1, last)
+            update.message = self._packer.pack([self._name, update.first, last, []])
+            self.applied = last
+            await self._send(update)
         elif self.applied >= self._journal.last:
             self._oldest = None
             self._wake.clear()
@@ -253,16 +263,21 @@ class Applier:
         self.stored = self.applied
 
     async def _start(self, ours: bool, stored: int) -> None:
-        if ours and stored <= self._journal.last:
+        if ours and 0 < stored <= self._journal.last:
             self.pipeline.load(await self._store.load())
             self.applied = stored
-            await self._remember()
-        elif journal_is_behind(ours, stored, self._journal.last):
-            self._log.error(
-                "the store is ahead of the journal: the journal counts", stored=stored, journal=self._journal.last
-            )
-        if not ours or self.applied == 0:
+        else:
+            if journal_is_behind(ours, stored, self._journal.last):
+                self._log.error(
+                    "the store is ahead of the journal: the journal counts", stored=stored, journal=self._journal.last
+                )
+            last, states = await as_future(deferToThreadPool(self._reactor, self._pool, self._kept))
+            if last > self._journal.last:
+                last, states = 0, []
+            self.pipeline.begin(states)
+            self.applied = last
             await self._restore(0)
+        await self._remember()
         self._started = True
         if self.applied < self._journal.last:
             self._oldest = self._wall()
@@ -288,8 +303,13 @@ class Applier:
         self._put_states(update, list(self.pipeline.states.values()))
         update.entities = self._entities()
         update.message = self._packer.pack([self._name, 0, self.applied, []])
-        await self._store.restore(self._name, stored + 1, update)
+        # Tracks are kept for so long; what came before is not looked for. They go by whole hours, and a device's clock
+        # may be a little ahead of ours.
+        hot = self._wall() - HOT_SECONDS * 1000 - 2 * HOUR
+        since = await as_future(deferToThreadPool(self._reactor, self._pool, self._journal.first_since, hot))
+        await self._store.restore(self._name, stored + 1, update, since)
         self._pending = None
+        self.stored = self.applied
         self._log.warn("live state written anew", units=len(update.live), stored=stored, applied=self.applied)
 
     # -- filling the tracks

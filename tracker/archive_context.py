@@ -14,6 +14,9 @@ from storage.journal_files import JournalFiles
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
 
+AFTER_MIDNIGHT = 1_800_000
+"""Milliseconds after which a city day counts as begun: what devices said before midnight has mostly come by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -20,6 +20,7 @@ from storage.archive.archive import Archive
 from storage.journal_files import JournalFiles
 from tracker.archive_context import Context, Job, Result
 from tracker.archive_tidy import close_photos, tidy
+from tracker.checkpoint import snapshot
 from tracker.closing import close
 from tracker.sealing import merge, seal
 
@@ -27,6 +28,7 @@ JOBS: Mapping[str, Job] = {
     "seal": seal,
     "merge": merge,
     "close": close,
+    "snapshot": snapshot,
     "close_photos": close_photos,
     "tidy": tidy,
 }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -109,6 +109,14 @@ class CommandBook:
             command.sent, command.tries, command.result = fields["sent"], fields["tries"], fields["result"]
             command.outcome = Outcome(State(fields["state"]), fields["answered"], fields["text"], fields["zh"])
             self.written(command)
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What :meth:`replay` makes this book of again, but for photos of what is open: id and fields."""
+        for command in self._ended.values():
+            yield command.id, command.created_fields()
+            yield command.id, command.outcome_fields()
+        for command in self._open.values():
+            yield command.id, command.created_fields()
 
     # -- the device's link
 

@@ -139,9 +139,8 @@ class Command:
         }  # fmt: skip
 
     def outcome_fields(self) -> dict[str, Any]:
-        """What the journal holds of its end."""
-        end = self.outcome
-        assert end is not None
+        """What the journal holds of its end, decided or written."""
+        end = self.outcome or Outcome(self.state, self.answered, self.text, self.zh)
         return {
             "state": str(end.state), "answered": end.answered, "text": end.text, "zh": end.zh,
             "sent": self.sent, "tries": self.tries, "result": self.result,

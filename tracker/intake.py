@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 
 from protocols.report import Report
+from storage.archive import snapshots
+from storage.archive.snapshots import Snapshot
 from storage.journal import Done, Journal, JournalFull
 from tracker.admission import admit
 from tracker.areas import AreaIndex
@@ -48,12 +50,20 @@ class Intake:
         self._index = AreaIndex()
         self._index_version = 0
 
-    def replay(self, happened: Callable[[Change], None] = lambda event: None) -> None:
-        """Build the roster from the journal, and tell ``happened`` of each event. At start, before anything listens."""
-        first = 1
+    def replay(self, happened: Callable[[Change], None] = lambda event: None, snapshot: Snapshot | None = None) -> None:
+        """Build the roster from a snapshot and what the journal holds since, and tell ``happened`` of each event. At
+        start, before anything listens."""
+        last = 0
+        if snapshot is not None:
+            last = snapshot.about.last
+            for word, change in snapshot.changes():
+                (self.roster.apply if word == snapshots.ENTITY else happened)(change)
+        first = last + 1
         while batches := self.journal.read(first, 20_000, rare=True):
             for batch in batches:
-                for record in batch.records:
+                for number, record in enumerate(batch.records, batch.first):
+                    if number <= last:
+                        continue
                     if record[0] == ENTITY:
                         self.roster.apply((record[2], record[3], record[4]))
                     elif record[0] == EVENT:

@@ -16,6 +16,7 @@ from tracker.commands import CommandBook
 from tracker.commands_model import Command, Moment
 from tracker.commands_writer import OutcomeWriter
 from tracker.intake import Intake
+from tracker.ledger import Ledger
 from tracker.media import Photo, Taken
 from tracker.model import DeviceId
 from tracker.photos import Fate, Photos
@@ -55,14 +56,7 @@ class Links:
 
     def replay(self, event: Change) -> None:
         """Take in what the journal holds, at start."""
-        kind, identity, fields = event
-        assert fields is not None
-        if kind == "command":
-            self.commands.replay(identity, fields, self._now())
-        elif kind == "photo":
-            photo = self.photos.index.replay(identity, fields)
-            if photo.command is not None:
-                self.commands.photographed(photo.command, photo.told(), self._now())
+        Ledger(self.commands, self.photos.index).replay(event, self._now())
 
     def start(self) -> None:
         """Go on with what was open. After the replay."""

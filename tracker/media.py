@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
@@ -96,6 +96,10 @@ class PhotoIndex:
     def of(self, device: DeviceId, limit: int) -> list[Photo]:
         """A device's photos, the last received first."""
         return [self._photos[id] for id in islice(reversed(self._of.get(device, {})), limit)]
+
+    def all(self) -> Iterable[Photo]:
+        """The oldest first."""
+        return self._photos.values()
 
     def add(self, photo: Photo) -> None:
         self._photos[photo.id] = photo

@@ -53,8 +53,8 @@ _FIELDS = (
     "distance", "anchor_latitude", "anchor_longitude", "jumps", "jump_latitude", "jump_longitude", "jump_time",
     "marks", "alarm_time", "alarm_device",
 )  # fmt: skip
-
-
+STATE_FIELDS = _FIELDS
+"""The names of a packed state's values."""
 STATE_FORMAT = f"{crc32(','.join(_FIELDS).encode()):08x}"
 """Names the layout of a packed state. What an older version stored has another name and is made anew."""
 
@@ -111,6 +111,15 @@ class UnitState:
     def unpack(cls, data: bytes) -> UnitState:
         state = cls.__new__(cls)
         for name, value in zip(_FIELDS, msgpack.unpackb(data, use_list=False), strict=True):
+            setattr(state, name, value)
+        return state
+
+    @classmethod
+    def of(cls, fields: Sequence[str], values: Sequence[Any]) -> UnitState:
+        """A state as any version kept it, by the names of its fields: what that did not know is as at the beginning."""
+        known = {name: value for name, value in zip(fields, values, strict=True) if name in cls.__slots__}
+        state = cls(known["unit"])
+        for name, value in known.items():
             setattr(state, name, value)
         return state
 
@@ -358,7 +367,11 @@ class Pipeline:
 
     def load(self, packed: Iterable[bytes]) -> None:
         """Start from stored states instead of none."""
-        self.states = {state.unit: state for state in map(UnitState.unpack, packed)}
+        self.begin(map(UnitState.unpack, packed))
+
+    def begin(self, states: Iterable[UnitState]) -> None:
+        """Start from these states."""
+        self.states = {state.unit: state for state in states}
         self._identities.clear()
 
 

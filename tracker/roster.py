@@ -264,7 +264,7 @@ class Roster:
             assert fields is not None
             device = Device(**{**fields, "networks": tuple(fields["networks"])})
             before = self.devices.get(device.id)
-            if before is not None:
+            if before is not None and before.unit != device.unit:
                 self._carried[before.unit].pop(device.id)
             self.devices[device.id] = device
             self._carried.setdefault(device.unit, {})[device.id] = None

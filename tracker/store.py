@@ -45,9 +45,9 @@ class LiveStore(Protocol):
     async def apply(self, journal: str, update: Update) -> int:
         """Take an update in. Answers the last record stored: ``update.last``, or where the caller has to go on."""
 
-    async def restore(self, journal: str, first: int, update: Update) -> None:
+    async def restore(self, journal: str, first: int, update: Update, since: int = 0) -> None:
         """Write whole state, whatever was there. Stored is then ``update.last``, but the points from ``first``
-        on are a hole until :meth:`fill` closes it."""
+        on, or from ``since`` if that is later, are a hole until :meth:`fill` closes it."""
 
     async def holes(self) -> list[tuple[int, int]]:
         """Record ranges whose points are missing from the tracks."""
@@ -85,7 +85,7 @@ class RedisLiveStore:
             await self._compact(rest[0])
         return int(stored)
 
-    async def restore(self, journal: str, first: int, update: Update) -> None:
+    async def restore(self, journal: str, first: int, update: Update, since: int = 0) -> None:
         await self._client.call("gb_restore", self._KEYS, [journal, first, -2, b""])
         if first == 1:
             # Nothing of this journal was there; what is there belongs to another.
@@ -95,7 +95,8 @@ class RedisLiveStore:
             part = self._state(dict(live[start : start + RESTORE_PART]), [], [])
             await self._client.call("gb_restore", self._KEYS, [journal, 0, -1, b"", *part])
         last = self._state({}, update.places, update.entities)
-        await self._client.call("gb_restore", self._KEYS, [journal, first, update.last, update.message, *last])
+        hole = max(first, since)
+        await self._client.call("gb_restore", self._KEYS, [journal, hole, update.last, update.message, *last])
 
     async def holes(self) -> list[tuple[int, int]]:
         stored = await self._client.hash(keys.HOLES)
@@ -180,14 +181,14 @@ class MemoryLiveStore:
         self._publish(update.message)
         return update.last
 
-    async def restore(self, journal: str, first: int, update: Update) -> None:
+    async def restore(self, journal: str, first: int, update: Update, since: int = 0) -> None:
         self._live, self.places = {}, {}
         if first == 1:
             self._holes, self._tracks = {}, {}
         self._put(update)
         self._head = (journal, update.last)
-        if first <= update.last:
-            self._holes[first] = update.last
+        if max(first, since) <= update.last:
+            self._holes[max(first, since)] = update.last
         self._publish(update.message)
 
     async def holes(self) -> list[tuple[int, int]]:

@@ -67,9 +67,9 @@ class Fickle:
             raise ConnectionError("the answer was lost")
         return stored
 
-    async def restore(self, journal: str, first: int, update: Update) -> None:
+    async def restore(self, journal: str, first: int, update: Update, since: int = 0) -> None:
         self._check()
-        await self.inner.restore(journal, first, update)
+        await self.inner.restore(journal, first, update, since)
         self.restored.append((first, update.last))
 
     async def holes(self) -> list[tuple[int, int]]:

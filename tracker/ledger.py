@@ -1,0 +1,37 @@
+"""What has happened, as far as it still matters: commands and photos, from the journal's events and as events again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracker.commands import CommandBook
+from tracker.commands_model import Moment
+from tracker.media import PhotoIndex
+from tracker.roster import Change
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The two that events are taken into, in the journal's order."""
+
+    commands: CommandBook = field(default_factory=CommandBook)
+    photos: PhotoIndex = field(default_factory=PhotoIndex)
+
+    def replay(self, event: Change, at: Moment) -> None:
+        """Take in what the journal holds."""
+        kind, identity, fields = event
+        assert fields is not None
+        if kind == "command":
+            self.commands.replay(identity, fields, at)
+        elif kind == "photo":
+            photo = self.photos.replay(identity, fields)
+            if photo.command is not None:
+                self.commands.photographed(photo.command, photo.told(), at)
+
+    def events(self) -> Iterator[Change]:
+        """Events that come to the same: those of commands first, because photos are looked for by them."""
+        for id, fields in self.commands.events():
+            yield "command", id, fields
+        for photo in self.photos.all():
+            yield "photo", photo.id, photo.fields()
