@@ -48,7 +48,7 @@ _BEST = f"marks & {int(Mark.BACKFILL)}, server_time, duty, " + ", ".join(
 """Which of the copies of a point counts: as in :func:`tracker.pipeline.judge`."""
 MAIN = (
     "unit, fix_time, latitude, longitude, speed, course, accuracy, "
-    "(marks | doubts << 8)::INTEGER AS flags, server_time - fix_time AS delay"
+    "(marks | (doubts << 8))::INTEGER AS flags, server_time - fix_time AS delay"
 )
 """The nine columns of a closed day."""
 DETAILS = (
@@ -185,7 +185,7 @@ def judge_units(db: duckdb.DuckDBPyConnection, source: str, earlier: Sequence[Pa
                 FROM {source} p WHERE {span} AND latitude IS NOT NULL AND fix_time IS NOT NULL {known}
             ) WHERE copy = 1
             UNION ALL BY NAME
-            SELECT *, false AS located, server_time AS n_time
+            SELECT *, false AS located, moment AS n_time
             FROM {source} WHERE {span} AND (latitude IS NULL OR fix_time IS NULL)
         )""")
     _judge(db)
@@ -206,16 +206,17 @@ def _judge(db: duckdb.DuckDBPyConnection) -> None:
     """Final flags. Where nothing is in doubt, one question answers for all; the units where something may be are judged
     point by point, by the steps that judge live."""
     db.execute(
-        f"UPDATE kept SET doubts = {int(Doubt.SKEW)} WHERE located AND marks & {int(Mark.BACKFILL)} = 0 "
+        f"UPDATE kept SET doubts = {int(Doubt.SKEW)} WHERE located AND (marks & {int(Mark.BACKFILL)}) = 0 "
         f"AND device_time IS NOT NULL AND server_time - fix_time > {SKEW_MS}"
     )
     metres = 111_195e-7
     suspects = db.execute(f"""
         SELECT unit FROM (
             SELECT *, fix_time - lag(fix_time) OVER line AS ms,
-                   (latitude - lag(latitude) OVER line) * {metres} AS north,
-                   (longitude - lag(longitude) OVER line) * {metres} * cos(radians(latitude * 1e-7)) AS east
-            FROM kept WHERE located WINDOW line AS (PARTITION BY unit ORDER BY n)
+                   (lat - lag(lat) OVER line) * {metres} AS north,
+                   (lon - lag(lon) OVER line) * {metres} * cos(radians(lat / 1e7)) AS east
+            FROM (SELECT *, latitude::DOUBLE AS lat, longitude::DOUBLE AS lon FROM kept WHERE located)
+            WINDOW line AS (PARTITION BY unit ORDER BY n)
         ) GROUP BY unit
         HAVING count(DISTINCT device) > 1 OR bool_or(fix_time - server_time > {FUTURE_MS})
             OR bool_or(coalesce(accuracy > {ACCURACY_LIMIT}, false)) OR bool_or(coalesce(ms = 0, false))

@@ -8,7 +8,8 @@ killed leaves nothing that counts, and the next one begins where the last whole 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -188,26 +189,22 @@ def _merge(layout: Layout, runs: list[Run]) -> None:
         db.close()
 
 
-class new_run:
+@contextmanager
+def new_run(layout: Layout, first: int, last: int) -> Iterator[Path]:
     """A folder to fill; it becomes the run when the block is left, all of it on disk, or goes away if that fails."""
-
-    def __init__(self, layout: Layout, first: int, last: int) -> None:
-        self._path = layout.run(first, last)
-        self._new = self._path.with_name(self._path.name + ".new")
-
-    def __enter__(self) -> Path:
-        self._new.mkdir()
-        return self._new
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            shutil.rmtree(self._new)
-            return
-        for path in self._new.iterdir():
-            sync_file(path)
-        sync_names(self._new)
-        self._new.replace(self._path)
-        sync_names(self._path.parent)
+    path = layout.run(first, last)
+    new = path.with_name(path.name + ".new")
+    new.mkdir()
+    try:
+        yield new
+        for file in new.iterdir():
+            sync_file(file)
+        sync_names(new)
+        new.replace(path)
+    except BaseException:
+        shutil.rmtree(new)
+        raise
+    sync_names(path.parent)
 
 
 class Spill:
