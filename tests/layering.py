@@ -29,7 +29,7 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 
 MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper"}),
-    "tracker": frozenset({"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist"}),
+    "tracker": frozenset({"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward"}),
     "webmap": frozenset({"api", "importer", "routes", "sessions", "services", "tiles"}),
 }
 """Those that one package has besides: what waits for others, and so has a loop, a Deferred or a clock of its own."""

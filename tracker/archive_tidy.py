@@ -22,6 +22,7 @@ from storage.archive.usage import usages
 from storage.journal_files import day_of, sync_names
 from storage.space import free_bytes
 from tracker.archive_context import Arguments, Context, Result
+from tracker.archive_journal import drop_days
 
 PHOTOS_OPEN = 2
 """A day of photos is closed when the one after it has ended too: nobody waits for the disk that long."""
@@ -61,8 +62,10 @@ def tidy(context: Context, arguments: Arguments) -> Result:
         go(one)
     for one in over_budget(usages(context.archive, _media(context)), limits, today):
         go(one)
-    journal = 0
+    tomorrow = shifted(day_of(context.now), 1)
+    journal = drop_days(context, tomorrow)
     if FREE(context.data) < room:
+        journal += drop_days(context, tomorrow, early=True)
         for one in to_shed(usages(context.archive, _media(context)), today):
             if FREE(context.data) >= room:
                 break

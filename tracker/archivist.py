@@ -26,11 +26,9 @@ from twisted.python.failure import Failure
 
 from storage.archive.archive import Archive
 from storage.archive.layout import SNAPSHOTS, shifted
-from tracker.archive_context import Result
+from tracker.archive_context import AFTER_MIDNIGHT, Result
 
 HOUR = 3_600_000
-AFTER_MIDNIGHT = 1_800_000
-"""Milliseconds after which a city day counts as begun: what devices said before midnight has mostly come by then."""
 GRACE = 60_000
 """Milliseconds after the hour until it is sealed: its last records are on disk by then, whatever the disk does."""
 TICK = 20.0
@@ -161,13 +159,16 @@ class Archivist:
             lambda failure: None,  # told where it ended
         )
 
-    def ask(self, job: str, arguments: Mapping[str, Any] | None = None) -> Deferred[Result]:
-        """Have a job done when those before it are. Fails with :class:`JobFailed`."""
+    def ask(self, job: str, arguments: Mapping[str, Any] | None = None, *, urgent: bool = False) -> Deferred[Result]:
+        """Have a job done when those before it are; an ``urgent`` one is next. Fails with :class:`JobFailed`."""
         task = Task(job, self._made(job) if arguments is None else arguments)
         if self._stopped is not None or len(self._queue) >= QUEUE_LIMIT:
             task.done.errback(JobFailed("the archive takes no more jobs now"))
             return task.done
-        self._queue.append(task)
+        if urgent:
+            self._queue.appendleft(task)
+        else:
+            self._queue.append(task)
         self._next()
         return task.done
 

@@ -231,6 +231,27 @@ def test_a_disk_that_fills_up_costs_history_one_day_at_a_time(city: City) -> Non
     city.sound()
 
 
+def test_the_journal_goes_before_history_does(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    city.close(FIXES, back(40), 1000)
+    journal = city.data / "journal" / f"{back(5)}.db"
+    journal.write_bytes(bytes(5000))
+    asked: list[bool] = []
+
+    def drop(context: Context, before: str, *, early: bool = False) -> int:
+        asked.append(early)
+        assert before > TODAY
+        if early:
+            journal.unlink(missing_ok=True)
+        return int(early)
+
+    monkeypatch.setattr(archive_tidy, "drop_days", drop)
+    assert (city.tidy()["journal_days"], asked) == (0, [False])
+    city.size -= city.free(city.data) - 1000
+    told = city.tidy(room=2000)
+    assert (told["journal_days"], told["deleted"], told["enough"]) == (1, {}, True)
+    assert asked == [False, False, True]
+
+
 def test_a_record_fits_on_a_disk_that_is_full(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     city.close(FIXES, back(40))
     city.tidy()
