@@ -13,7 +13,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "protocols": frozenset(),
     "storage": frozenset(),
     "simulator": frozenset({"protocols"}),
-    "tracker": frozenset({"protocols", "storage"}),
+    "tracker": frozenset({"protocols", "storage", "verifying"}),
     "webmap": frozenset({"protocols", "storage", "tracker"}),
 }
 """Each package with those of ours that it may import besides itself."""
@@ -29,7 +29,9 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 
 MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper"}),
-    "tracker": frozenset({"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward"}),
+    "tracker": frozenset(
+        {"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward"}
+    ),
     "webmap": frozenset({"api", "importer", "routes", "sessions", "services", "tiles"}),
 }
 """Those that one package has besides: what waits for others, and so has a loop, a Deferred or a clock of its own."""

@@ -133,6 +133,13 @@ def test_import_keeps_the_folder_and_every_word(clone: Clone, tmp_path: Path) ->
     assert not (tmp_path / "hacked").exists()
 
 
+def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
+    for words in ([], ["--head", "heads of today.jsonl"]):
+        assert clone.call("run", "verify", *words, cwd=tmp_path).returncode == 0
+        assert clone.noted[-1]["words"] == ["-P", "-m", "tracker.verifying", *words]
+        assert clone.noted[-1]["folder"] == str(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

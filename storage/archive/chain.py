@@ -31,6 +31,13 @@ START = "0" * 64
 """What the first entry gives as the digest of the one before it."""
 LINE_LIMIT = 16 << 20
 """Bytes of one entry: 50,000 files with names of 150 bytes. More is split by whoever appends, and never read."""
+FAULTS = {
+    "garbled": "it is not an entry",
+    "edited": "it is not as it was written: its digest is wrong",
+    "order": "its number does not follow on that of the entry before it",
+    "link": "it does not hold the digest of the entry before it",
+}
+"""What can be wrong with a line, by a short word."""
 MOST_BROKEN = 100
 """Broken lines that a chain remembers: who wants to see more of them reads with :func:`scan`."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -72,19 +79,19 @@ class Entry:
 
 
 class ChainBroken(Exception):
-    """A line of a chain is not what was written there. ``line`` counts from 1."""
+    """A line of a chain is not what was written there. ``line`` counts from 1; ``fault`` is one of :data:`FAULTS`."""
 
-    def __init__(self, path: Path, line: int, reason: str) -> None:
-        super().__init__(f"{path}:{line}: {reason}")
+    def __init__(self, path: Path, line: int, fault: str) -> None:
+        super().__init__(f"{path}:{line}: {FAULTS[fault]}")
         self.path = path
         self.line = line
-        self.reason = reason
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A whole line of a chain's file: its number from 1, the offset after it, its entry if it can be read, and what
-    is wrong with it by itself."""
+    is wrong with it by itself, one of :data:`FAULTS` or nothing."""
 
     number: int
     end: int
@@ -132,7 +139,7 @@ def scan(path: Path, offset: int = 0, line: int = 0) -> Iterator[Line]:
             line += 1
             offset += size
             if too_long:
-                yield Line(line, offset, None, "it is longer than an entry can be")
+                yield Line(line, offset, None, "garbled")
             else:
                 yield Line(line, offset, *_read(text[:-1]))
 
@@ -147,15 +154,16 @@ class Links:
     upto: dict[str, int] = field(default_factory=dict)
 
     def take(self, line: Line) -> str:
-        """Go on by one line. Answers what is wrong with it, or nothing; it counts as far as it can be read."""
+        """Go on by one line. Answers what is wrong with it, one of :data:`FAULTS` or nothing; it counts as far as it
+        can be read."""
         entry = line.entry
         if entry is None:
             return line.fault
         fault = line.fault
         if not fault and entry.number != self.number + 1:
-            fault = f"entry {entry.number} follows on entry {self.number}"
+            fault = "order"
         if not fault and entry.previous != self.digest:
-            fault = f"entry {entry.number} does not follow on the digest of the entry before it"
+            fault = "link"
         self.apply(entry)
         return fault
 
@@ -369,10 +377,8 @@ def _read(text: bytes) -> tuple[Entry | None, str]:
         same = line_of(entry) == text
         right = digest_of(entry) == entry.digest
     except (ValueError, RecursionError):
-        return None, "it is not an entry"
-    if not right or not same:
-        return entry, f"entry {entry.number} is not as it was written: its digest is wrong"
-    return entry, ""
+        return None, "garbled"
+    return entry, "" if right and same else "edited"
 
 
 def _parsed(plain: Any) -> Entry:
