@@ -13,7 +13,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "protocols": frozenset(),
     "storage": frozenset(),
     "simulator": frozenset({"protocols"}),
-    "tracker": frozenset({"protocols", "storage", "verifying"}),
+    "tracker": frozenset({"protocols", "storage"}),
     "webmap": frozenset({"protocols", "storage", "tracker"}),
 }
 """Each package with those of ours that it may import besides itself."""
@@ -30,7 +30,7 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper"}),
     "tracker": frozenset(
-        {"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward"}
+        {"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward", "verifying"}
     ),
     "webmap": frozenset({"api", "importer", "routes", "sessions", "services", "tiles"}),
 }
