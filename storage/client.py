@@ -34,7 +34,9 @@ _FUNCTIONS = Path(__file__).with_name("functions.lua").read_text()
 TRACK_LIMIT = 1 << 20
 """Bytes of one unit's hour from which it is compacted: an hour at one fix a second is about 220 kB."""
 HOT_SECONDS = 48 * 3600
-"""How long a track stays in Redis."""
+"""How long a track stays in Redis, from the beginning of its hour on."""
+AHEAD_SECONDS = 4 * 24 * 3600
+"""How far ahead of us the hour of a track may lie: what is further ahead is kept in the journal and archive only."""
 
 
 def stored_states(url: str) -> tuple[str, int, list[bytes]]:
@@ -60,6 +62,7 @@ class Client:
     """
 
     def __init__(self, url: str, on_ready: Callable[[], None] = lambda: None) -> None:
+        self.url = url
         self._on_ready = on_ready
         self._loaded = False
         self._redis = redis.Redis.from_url(
@@ -130,6 +133,15 @@ class Client:
                     yield None
                 elif message["type"] == "message":
                     yield message["data"]
+
+    async def rewrite(self) -> None:
+        """Have the append-only file written anew, in the background: without what has expired or was removed. No
+        trouble while that is being done already."""
+        try:
+            await cast(Any, self._redis.bgrewriteaof())
+        except ResponseError as error:
+            if "already in progress" not in str(error):
+                raise
 
     async def ping(self) -> None:
         await cast(Any, self._redis.ping())

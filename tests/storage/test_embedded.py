@@ -85,6 +85,29 @@ def test_data_persist_over_a_clean_restart(folder: Path) -> None:
         assert keeper.ask("stop") == "stopped"
 
 
+def test_what_was_deleted_leaves_the_file_when_it_is_written_anew(folder: Path) -> None:
+    def holds(secret: bytes) -> bool:
+        return any(secret in path.read_bytes() for path in (folder / "appendonlydir").iterdir())
+
+    async def rewrite() -> None:
+        client = Client(f"unix://{folder / 'valkey.sock'}")
+        await client.rewrite()
+        await client.rewrite()  # while it does
+        await client.close()
+
+    with program("keeper", folder) as keeper:
+        _answer(keeper)
+        with _connect(folder) as server:
+            server.set("track", b"where somebody was")
+            server.set("other", b"what stays")
+            server.delete("track")
+        _until(lambda: holds(b"where somebody was") and holds(b"what stays"))
+        asyncio.run(rewrite())
+        _until(lambda: not holds(b"where somebody was"))
+        assert holds(b"what stays")
+        assert keeper.ask("stop") == "stopped"
+
+
 def test_a_killed_child_is_started_again(folder: Path) -> None:
     with program("keeper", folder) as keeper:
         pids = [_answer(keeper)[0]]
