@@ -18,7 +18,8 @@ from storage.archive.archive import write_whole
 from storage.archive.budgets import Goes, Limit, Reason, expired, over_budget, to_shed
 from storage.archive.chain import SealedFile
 from storage.archive.layout import PHOTOS, shifted
-from storage.archive.usage import usages
+from storage.archive.usage import photo_counts, usages
+from storage.blobs import MOST
 from storage.journal_files import day_of, sync_names
 from storage.space import free_bytes
 from tracker.archive_context import Arguments, Context, Result
@@ -29,6 +30,7 @@ PHOTOS_OPEN = 2
 ROOM = "room"
 ROOM_BYTES = 1 << 20
 """A file of this size lies in the archive, so that a deletion can be recorded on a disk that is full to the brim."""
+_COUNTS = {PHOTOS: Limit(0, MOST)}
 FREE = free_bytes
 """What is free on the disk of a folder; tests have disks of their own."""
 
@@ -61,6 +63,8 @@ def tidy(context: Context, arguments: Arguments) -> Result:
     for one in expired(usages(context.archive, _media(context)), limits, today):
         go(one)
     for one in over_budget(usages(context.archive, _media(context)), limits, today):
+        go(one)
+    for one in over_budget({PHOTOS: photo_counts(context.archive, _media(context))}, _COUNTS, today):
         go(one)
     tomorrow = shifted(day_of(context.now), 1)
     journal = drop_days(context, tomorrow)

@@ -116,9 +116,11 @@ class Goes:
     reason: Reason
 
 
-def limits(days: Mapping[str, int], megabytes: Mapping[str, int]) -> dict[str, Limit]:
-    """Every class's limits from the settings by class; snapshots are kept as long as the fixes that they explain."""
-    return {kind: Limit(days.get(kind, days[FIXES]), megabytes[kind] << 20) for kind in CLASSES}
+def limits_from(settings: Mapping[str, int]) -> dict[str, Limit]:
+    """Every class's limits from settings such as ``fixes_days`` and ``fixes_mb``; snapshots are kept as long as the
+    fixes that they explain."""
+    days = {kind: settings.get(f"{kind}_days", settings[f"{FIXES}_days"]) for kind in CLASSES}
+    return {kind: Limit(days[kind], settings[f"{kind}_mb"] << 20) for kind in CLASSES}
 
 
 def refused(what: str, level: Level) -> bool:
@@ -138,7 +140,8 @@ def expired(usages: Usages, limits: Limits, today: str) -> Iterator[Goes]:
 
 
 def over_budget(usages: Usages, limits: Limits, today: str) -> Iterator[Goes]:
-    """The oldest closed days of classes for which the next day would not fit, so many that it does."""
+    """The oldest closed days of classes for which the next day would not fit, so many that it does. Sizes and budgets
+    may be numbers of files as well as bytes."""
     for kind, usage in usages.items():
         budget, used = limits[kind].budget, usage.used
         if not budget:

@@ -79,6 +79,16 @@ def _of_photos(archive: Archive, media: Path) -> _Filling:
     return usage
 
 
+def photo_counts(archive: Archive, media: Path) -> Usage:
+    """How many photos there are by day, where the others have bytes: the store has a bound for that too."""
+    usage = _of_photos(archive, media)
+    closed = dict.fromkeys(usage.closed, 0)
+    for entry, _ in archive.chains[PHOTOS].files().values():
+        if entry.day in closed:
+            closed[entry.day] += 1
+    return Usage(closed, {day: sum(1 for _ in _files(media / day)) for day in usage.open})
+
+
 def _folders(folder: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError):
         for entry in os.scandir(folder):

@@ -205,6 +205,18 @@ def test_a_budget_costs_the_oldest_days(city: City) -> None:
     city.sound()
 
 
+def test_the_number_of_photos_has_a_bound_too(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days in (50, 40, 35, 20):
+        for name in "abc":
+            city.photo(back(days), f"{name}.jpg")
+    city.photo(back(1), "d.jpg")
+    monkeypatch.setattr(archive_tidy, "_COUNTS", {PHOTOS: Limit(0, 9)})
+    assert city.tidy()["deleted"] == {"photos": {"budget": 2}}
+    assert city.deletions(PHOTOS) == [(back(50), "budget"), (back(40), "budget")]
+    city.archive.refresh()
+    assert len(city.files(PHOTOS)) == 7
+
+
 def test_a_disk_that_fills_up_costs_history_one_day_at_a_time(city: City) -> None:
     for days in (60, 50, 40, 20):
         city.close(FIXES, back(days), 10_000)
@@ -239,7 +251,7 @@ def test_the_journal_goes_before_history_does(city: City, monkeypatch: pytest.Mo
 
     def drop(context: Context, before: str, *, early: bool = False) -> int:
         asked.append(early)
-        assert before > TODAY
+        assert before == TODAY, "in UTC it is the day before yet"
         if early:
             journal.unlink(missing_ok=True)
         return int(early)

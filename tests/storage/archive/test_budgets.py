@@ -18,7 +18,7 @@ from storage.archive.budgets import (
     alarming,
     expired,
     full_in,
-    limits,
+    limits_from,
     over_budget,
     rate,
     refused,
@@ -44,8 +44,8 @@ def days_of(gone: list[Goes]) -> list[tuple[str, str]]:
 
 
 def test_the_settings_as_limits() -> None:
-    found = limits({"fixes": 100, "events": 200, "photos": 9}, {"fixes": 0, "events": 1, "photos": 2, "snapshots": 3})
-    assert found == {
+    sizes = {"fixes_mb": 0, "events_mb": 1, "photos_mb": 2, "snapshots_mb": 3}
+    assert limits_from({"fixes_days": 100, "events_days": 200, "photos_days": 9, **sizes}) == {
         "fixes": Limit(100, 0),
         "events": Limit(200, 1 << 20),
         "photos": Limit(9, 2 << 20),
