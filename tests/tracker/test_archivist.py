@@ -1,0 +1,201 @@
+"""The archivist: jobs at their time, one at a time, and what their processes say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from storage.archive.archive import Archive
+from storage.archive.layout import SNAPSHOTS
+from tests.tracker.archive_house import HOUR, ZONE
+from tracker.archivist import LINE_LIMIT, Archivist, JobFailed
+
+EIGHT = 1_795_392_000_000
+
+
+class Processes(Clock):
+    """A reactor whose processes are the test's to move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.children: list[Any] = []
+        self.requests: list[Any] = []
+        self.signals: list[str] = []
+
+    def spawnProcess(self, child: Any, *_: object, **__: object) -> None:
+        self.children.append(child)
+        child.transport = self
+        child.connectionMade()
+
+    def write(self, data: bytes) -> None:
+        self.requests.append(json.loads(data))
+
+    def closeStdin(self) -> None:
+        pass
+
+    def signalProcess(self, signal: str) -> None:
+        self.signals.append(signal)
+
+    def say(self, **message: object) -> None:
+        self.children[-1].outReceived(json.dumps(message).encode() + b"\n")
+
+    def end(self, code: int = 0) -> None:
+        reason = ProcessDone(None) if code == 0 else ProcessTerminated(code)
+        self.children[-1].processEnded(Failure(reason))
+
+    @property
+    def jobs(self) -> list[str]:
+        return [request["job"] for request in self.requests]
+
+
+class Desk:
+    """An archivist over an empty archive at a moment."""
+
+    def __init__(self, data: Path) -> None:
+        self.now = EIGHT
+        self.room = True
+        self.nights = 0
+        self.processes = Processes()
+        self.archive = Archive(data / "archive", ZONE)
+
+        def ended() -> None:
+            self.nights += 1
+
+        self.archivist = Archivist(
+            data, self.archive, ZONE, lambda: self.now, self.processes, {"seal": lambda: {"upto": 7}},
+            nightly=("seal", "close", "snapshot"), may_write=lambda: self.room, after_night=ended,
+        )  # fmt: skip
+
+    def snapshot_of(self, day: str) -> None:
+        self.archive.chains[SNAPSHOTS].append("day", day, self.now)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_the_first_night_is_made_up_for_as_soon_as_it_runs(desk: Desk) -> None:
+    desk.archivist.tick()
+    assert desk.processes.jobs == ["seal"]
+    assert desk.processes.requests[0]["arguments"] == {"upto": 7}
+    assert desk.processes.requests[0]["now"] == EIGHT
+    for _ in range(3):
+        assert desk.nights == 0
+        desk.processes.say(done={})
+        desk.processes.end()
+    assert desk.processes.jobs == ["seal", "close", "snapshot"]
+    assert desk.nights == 1
+    desk.archivist.tick()
+    assert len(desk.processes.jobs) == 3
+
+
+def test_an_hour_is_sealed_when_it_is_over_and_a_night_once_a_day(desk: Desk) -> None:
+    desk.snapshot_of("2026-11-22")
+    desk.now = EIGHT + 60_000
+    desk.archivist.tick()
+    desk.processes.say(done={})
+    desk.processes.end()
+    desk.now = EIGHT + HOUR + 59_999
+    desk.archivist.tick()
+    assert desk.processes.jobs == ["seal"]
+    desk.now += 1
+    desk.archivist.tick()
+    desk.archivist.tick()
+    assert desk.processes.jobs == ["seal", "seal"]
+    desk.processes.say(done={})
+    desk.processes.end()
+    # Midnight in the city is 16 hours later; the day counts from half past.
+    desk.now = EIGHT + 16 * HOUR + 60_000
+    desk.archivist.tick()
+    desk.processes.say(done={})
+    desk.processes.end()
+    assert desk.processes.jobs == ["seal"] * 3
+    desk.now += HOUR
+    desk.archivist.tick()
+    desk.processes.say(done={})
+    desk.processes.end()
+    assert desk.processes.jobs == ["seal"] * 4 + ["close"]
+
+
+def test_nothing_is_written_to_a_disk_without_room(desk: Desk) -> None:
+    desk.room = False
+    desk.archivist.tick()
+    assert desk.processes.jobs == []
+    desk.room = True
+    desk.archivist.tick()
+    assert desk.processes.jobs == ["seal"]
+
+
+def test_progress_and_result_are_told(desk: Desk) -> None:
+    results: list[object] = []
+    desk.archivist.ask("close", {"a": 1}).addCallback(results.append)
+    assert desk.archivist.running is not None
+    assert desk.archivist.running.job == "close"
+    whole = json.dumps({"progress": {"units": 3}}).encode() + b"\n"
+    desk.processes.children[0].outReceived(whole[:9])
+    desk.processes.children[0].outReceived(whole[9:] + b"not json\n")
+    assert desk.archivist.running.progress == {"units": 3}
+    desk.now += 1500
+    desk.processes.say(done={"closed": ["x"]})
+    desk.processes.end()
+    assert results == [{"closed": ["x"]}]
+    assert desk.archivist.running is None
+    outcome = desk.archivist.outcomes["close"]
+    assert (outcome.at, outcome.took, outcome.result, outcome.failure) == (desk.now, 1500, {"closed": ["x"]}, "")
+    assert desk.archivist.problems == []
+
+
+def test_a_failure_is_told_until_the_job_succeeds_and_stops_no_other(desk: Desk) -> None:
+    failures: list[Any] = []
+    desk.archivist.ask("close").addErrback(failures.append)
+    second = desk.archivist.ask("seal")
+    desk.processes.say(failed="OSError: no room")
+    desk.processes.end(1)
+    assert failures[0].check(JobFailed)
+    assert desk.archivist.problems == [("close", "OSError: no room")]
+    assert desk.processes.jobs == ["close", "seal"]
+    desk.processes.say(done={})
+    desk.processes.end()
+    assert second.called
+    desk.archivist.ask("close")
+    desk.processes.say(done={})
+    desk.processes.end()
+    assert desk.archivist.problems == []
+
+
+def test_a_child_that_is_killed_or_says_nothing_has_failed(desk: Desk) -> None:
+    failures: list[Any] = []
+    desk.archivist.ask("close").addErrback(failures.append)
+    desk.processes.children[0].errReceived(b"Traceback\nMemoryError: too much\n")
+    desk.processes.end(9)
+    desk.archivist.ask("close").addErrback(failures.append)
+    desk.processes.end()
+    assert str(failures[0].value) == "MemoryError: too much"
+    assert len(failures) == 2
+
+
+def test_a_child_that_prints_without_end_is_ended(desk: Desk) -> None:
+    desk.archivist.ask("close").addErrback(lambda failure: None)
+    desk.processes.children[0].outReceived(b"x" * (LINE_LIMIT + 1))
+    assert desk.processes.signals == ["TERM"]
+
+
+def test_stopping_ends_what_runs_and_takes_nothing_more(desk: Desk) -> None:
+    failures: list[Any] = []
+    desk.archivist.start()
+    desk.archivist.ask("close").addErrback(failures.append)
+    stopped = desk.archivist.stop()
+    assert desk.processes.signals == ["TERM"]
+    assert not stopped.called
+    desk.processes.end(15)
+    assert stopped.called
+    desk.archivist.ask("seal").addErrback(failures.append)
+    assert desk.processes.jobs == ["close"]
+    assert [failure.type for failure in failures] == [JobFailed, JobFailed]
