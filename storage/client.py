@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from redis import Redis
+from redis import Redis, retry
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -43,7 +43,7 @@ def stored_states(url: str) -> tuple[str, int, list[bytes]]:
     """What a server holds at one moment: whose states, up to which record, and the packed states. For a process without
     a loop; it waits. Raises one of :data:`Unavailable`."""
     server = Redis.from_url(
-        url, socket_timeout=30.0, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0), protocol=2
+        url, socket_timeout=30.0, socket_connect_timeout=2.0, retry=retry.Retry(NoBackoff(), 0), protocol=2
     )
     try:
         with server.pipeline(transaction=True) as both:

@@ -50,14 +50,16 @@ class Intake:
         self._index = AreaIndex()
         self._index_version = 0
 
-    def replay(self, happened: Callable[[Change], None] = lambda event: None, snapshot: Snapshot | None = None) -> None:
+    def replay(self, happened: Callable[[Change], None] = lambda event: None, snapshot: Snapshot | None = None) -> int:
         """Build the roster from a snapshot and what the journal holds since, and tell ``happened`` of each event. At
-        start, before anything listens."""
+        start, before anything listens. Answers how many records in between are nowhere."""
         last = 0
         if snapshot is not None:
             last = snapshot.about.last
             for word, change in snapshot.changes():
                 (self.roster.apply if word == snapshots.ENTITY else happened)(change)
+        there = self.journal.read(last + 1, 1)
+        lost = (there[0].first if there else self.journal.last + 1) - last - 1
         first = last + 1
         while batches := self.journal.read(first, 20_000, rare=True):
             for batch in batches:
@@ -69,6 +71,7 @@ class Intake:
                     elif record[0] == EVENT:
                         happened((record[2], record[3], record[4]))
             first = batches[-1].last + 1
+        return max(0, lost)
 
     def areas(self) -> AreaIndex:
         """The spatial index of the current areas."""
