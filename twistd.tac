@@ -32,6 +32,8 @@ from twisted.python.threadpool import ThreadPool
 import demo
 from simulator.city import make_city
 from storage import config, log, upgrade
+from storage.archive.archive import Archive, ArchiveError
+from storage.archive.reader import Reader
 from storage.blobs import Blobs
 from storage.bridge import as_deferred
 from storage.client import Client
@@ -74,7 +76,7 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, tiles):
+    def __init__(self, settings, tiles, archive):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
@@ -108,7 +110,8 @@ class Gridbeat(Service):
         mirror.listen(feed.update)
         coordinates = CoordinateWatch(intake.areas)
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
-        tracks = Tracks(journal, store, applier, intake.areas, reactor, self.threads, wall)
+        self.reader = Reader(archive.layout.root)
+        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
@@ -126,7 +129,8 @@ class Gridbeat(Service):
         phones = PhoneReports(intake)
         self.field = make_field(phones, self.listeners.handheld_sockets, reactor)
         self.phones = make_phones(phones, reactor)
-        self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run}
+        self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run,
+                      "tail": tracks.run}  # fmt: skip
         self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
         self.tasks, self.ports, self.simulator = [], [], None
 
@@ -249,11 +253,12 @@ try:
     tiles = open_all(settings.basemaps)
     # Before anything else opens the folder. The handle is held to the end: with it goes the folder's lock.
     folder = upgrade.prepare(settings.data, settings.city.zone)
+    archive = Archive(settings.data / "archive", settings.city.zone)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
-except upgrade.FolderError as error:
+except (upgrade.FolderError, ArchiveError) as error:
     sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, tiles).setServiceParent(application)
+Gridbeat(settings, tiles, archive).setServiceParent(application)

@@ -4,6 +4,9 @@
 --
 -- Keys: head, live, geo, holes, channel. Arguments are counted lists, so that no message has to be parsed here.
 
+-- Seconds that a track may lie ahead of us, whatever the caller's clock says.
+local AHEAD = 4 * 24 * 3600
+
 local function expect(head, journal, first)
   local stored = redis.call('HMGET', head, 'journal', 'last')
   local last = tonumber(stored[2] or '0')
@@ -54,13 +57,18 @@ local function take(args, at, width)
   return list, at + n + 1
 end
 
+-- A track's key ends with its hour, and stays until ttl after that hour began: a clock that is ahead begins it early.
 local function append(args, at, ttl, limit)
   local n, long = tonumber(args[at]), {}
+  local now = tonumber(redis.call('TIME')[1])
   at = at + 1
   for _ = 1, n do
     local key, bytes = args[at], args[at + 1]
     local length = redis.call('APPEND', key, bytes)
-    if length == #bytes then redis.call('EXPIRE', key, ttl) end
+    if length == #bytes then
+      local ahead = (tonumber(string.match(key, '(%d+)$')) or 0) * 3600 - now
+      redis.call('EXPIRE', key, ttl + math.max(0, math.min(ahead, AHEAD)))
+    end
     if length > limit then long[#long + 1] = key end
     at = at + 2
   end

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from storage.bridge import as_future
-from storage.client import HOT_SECONDS, Unavailable, refuses_writes
+from storage.client import AHEAD_SECONDS, HOT_SECONDS, Unavailable, refuses_writes
 from storage.journal import Journal
 from storage.journal_files import Batch
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
@@ -187,7 +187,7 @@ class Applier:
         update = Update(self.applied + 1, batches[-1].last)
         changed: set[str] = set()
         tracks: dict[tuple[str, int], list[bytes]] = {}
-        oldest_hour = (self._wall() - HOT_SECONDS * 1000) // HOUR
+        oldest_hour, newest_hour = self._hot_hours()
         take, pack = self.pipeline.take, self._packer.pack
         for batch in batches:
             packed = batch.packed
@@ -207,7 +207,7 @@ class Applier:
                     if fresh:
                         fix_time = record[6]
                         hour = (record[4] if fix_time is None else fix_time) // HOUR
-                        if hour >= oldest_hour:
+                        if oldest_hour <= hour <= newest_hour:
                             bytes_ = packed[i] if packed is not None else pack(record)
                             key = (record[2], hour)
                             if key in tracks:
@@ -223,6 +223,11 @@ class Applier:
         update.message = self._packer.pack([self._name, update.first, update.last, list(update.live.values())])
         self.applied = update.last
         return update
+
+    def _hot_hours(self) -> tuple[int, int]:
+        """The first and the last hour that tracks are stored of."""
+        now = self._wall()
+        return (now - HOT_SECONDS * 1000) // HOUR, (now + AHEAD_SECONDS * 1000) // HOUR
 
     def _put_states(self, update: Update, states: Sequence[UnitState]) -> None:
         for state in states:
@@ -333,14 +338,14 @@ class Applier:
         batches = await as_future(deferToThreadPool(self._reactor, self._pool, read, first, 2 * STEP_RECORDS))
         if not batches:
             return await self._store.fill(self._name, Update(first, last))
-        oldest_hour = (self._wall() - HOT_SECONDS * 1000) // HOUR
+        oldest_hour, newest_hour = self._hot_hours()
         end = min(batches[-1].last, last)
         tracks: dict[tuple[str, int], bytes] = {}
         for batch in batches:
             for number, record in enumerate(batch.records, batch.first):
                 if first <= number <= end and record[0] == REPORT:
                     hour = (record[4] if record[6] is None else record[6]) // HOUR
-                    if hour >= oldest_hour:
+                    if oldest_hour <= hour <= newest_hour:
                         key = (record[2], hour)
                         tracks[key] = tracks.get(key, b"") + self._packer.pack(record)
         return await self._store.fill(self._name, Update(first, end, tracks=tracks))

@@ -1,34 +1,73 @@
-"""Where a unit has been: one reader over the hot tracks and the journal, each point once, in fix-time order."""
+"""Where a unit has been: one reader over hot tracks, archive and journal, each point once, in fix-time order.
+
+What is recent comes from the hot tracks, what is older from the archive's files, and what is not sealed yet from the
+journal, by :mod:`tracker.tail`. Where hot tracks have a hole, or the store is away, the archive and the journal have
+everything. Records are asked for in the direction in which they move: those of the journal are looked up first, the
+archive is listed last, so that a point is found twice on its way and not at no place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from storage.archive.archive import Archive
+from storage.archive.reader import Reader
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable
 from storage.journal import Journal
-from storage.journal_files import Batch
 from tracker.admission import EARLIEST, LATEST
 from tracker.applier import HOUR, Applier
+from tracker.archive_tracks import ALL, ArchiveTracks, Lost, TooMuch, Wish
 from tracker.areas import AreaIndex
-from tracker.model import Doubt, Mark
-from tracker.pipeline import judge
+from tracker.model import DISBELIEVED, Doubt, Mark
+from tracker.pipeline import judge, lead_in
 from tracker.record import REPORT, ReportRecord, unpack_track
 from tracker.store import LiveStore
+from tracker.tail import Tail, spans
 
 RECORDS_LIMIT = 500_000
 """Records that one question may bring together: a month at one fix in five seconds, some 200 MB for a moment."""
 READ_RECORDS = 20_000
-AHEAD_HOURS = 31 * 24
-"""Hours ahead of now that the store is asked for: a question may have no end, and each hour is a key."""
+NOTE_RECORDS = 5000
+"""Records noted by the tail at a time while it catches up: 3 ms of everybody's time."""
+TAIL_SECONDS = 5.0
+HOT_HOURS = HOT_SECONDS // 3600 - 1
+"""Hours back of which the store is asked: a key goes two days after its hour began, and a question takes a moment."""
+_DISBELIEVED = int(DISBELIEVED)
+
+T = TypeVar("T")
+Judged = tuple[ReportRecord, int, str | None]
+"""A point as history has it: record, doubts, responsibility grid."""
+Range = tuple[int, int]
+"""Records of the journal, both included."""
 
 
-class TooMuch(Exception):
-    """The span holds more records than :data:`RECORDS_LIMIT`; ask for a shorter one."""
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A unit's points; ``unreadable`` are the city days of which something is missing, because a file is damaged."""
+
+    points: list[Judged]
+    unreadable: list[str]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a question has to read: packed records, ranges of the journal, and what of the archive."""
+
+    unit: str
+    start: int
+    end: int
+    packed: list[bytes]
+    ranges: list[Range]
+    wishes: list[Wish]
 
 
 class Tracks:
@@ -40,6 +79,8 @@ class Tracks:
         store: LiveStore,
         applier: Applier,
         areas: Callable[[], AreaIndex],
+        archive: Archive,
+        reader: Reader,
         reactor: Any,
         pool: ThreadPool,
         wall: Callable[[], int],
@@ -48,84 +89,192 @@ class Tracks:
         self._store = store
         self._applier = applier
         self._areas = areas
+        self._days = archive.days
+        self.archive = ArchiveTracks(archive, reader)
+        self.tail = Tail()
         self._reactor = reactor
         self._pool = pool
         self._wall = wall
+        self._log = Logger(namespace="gridbeat.tracks")
+        self._early = 0
+        """What the journal received before this record may be of hot hours only by clocks that are days ahead, and
+        such points are not stored with the hot tracks."""
+        journal.listen(self.tail.take)
 
-    async def read(self, unit: str, start: int, end: int) -> list[tuple[ReportRecord, int, str | None]]:
-        """The points of a unit with ``start <= fix time <= end`` (ms): record, doubts, responsibility grid.
+    async def run(self) -> None:
+        """Keep note of what is not sealed yet, for ever."""
+        pause = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            pause = TAIL_SECONDS
+            try:
+                await self._in_thread(self.archive.reader.open)
+                await self.catch_up()
+            except Exception:
+                # Questions go on: what is not noted is read from the journal itself.
+                self._log.failure("the tail cannot be kept")
+
+    async def catch_up(self) -> None:
+        """Bring the tail to where archive and journal are."""
+        await self._look()
+        tail, journal = self.tail, self._journal
+        while not tail.full and tail.last < journal.last:
+            last = journal.last
+            batches = await self._in_thread(partial(journal.read, tail.last + 1, NOTE_RECORDS))
+            for batch in batches:
+                tail.passed(batch.first - 1)
+                tail.take(batch)
+            if not batches:
+                tail.passed(last)
+
+    async def _look(self) -> None:
+        """Ask the disk how far the archive is."""
+        hot_since = self._wall() - HOT_SECONDS * 1000
+        sealed, early = await self._in_thread(
+            lambda: (self.archive.archive.sealed, self._journal.first_since(hot_since))
+        )
+        if self.tail.last < 0:
+            self.tail.begin(sealed)
+        self.tail.drop(sealed)
+        self._early = early
+
+    async def read(self, unit: str, start: int, end: int, *, most: int = RECORDS_LIMIT) -> Track:
+        """The points of a unit with ``start <= fix time <= end`` (ms). Beyond ``most`` it may stop with any day.
 
         Raises :class:`TooMuch`.
         """
         start, end = max(start, EARLIEST), min(end, LATEST)
-        records = await self._records(unit, start, end)
+        if start > end:
+            return Track([], [])
+        if self.tail.last < 0:
+            await self._look()
+        first = max(lead_in(start), self._days.span(self._days.day_of(start))[0])
+        plan = await self._plan(unit, first, end)
         areas = self._areas()
-
-        def final() -> list[tuple[ReportRecord, int, str | None]]:
-            inside = (r for r in records if r.fix_time is not None and start <= r.fix_time <= end)
-            return judge(inside, areas)
-
         # A day at one fix in five seconds takes 150 ms: in a thread nobody else waits for it.
-        return await as_future(deferToThreadPool(self._reactor, self._pool, final))
+        return await self._in_thread(lambda: self._read(plan, start, areas, most))
 
-    async def _records(self, unit: str, start: int, end: int) -> list[ReportRecord]:
-        hot_from = self._wall() // HOUR - HOT_SECONDS // 3600 + 1
-        last_hour = min(end // HOUR, self._wall() // HOUR + AHEAD_HOURS)
-        hours = range(max(start // HOUR, hot_from), last_hour + 1)
-        records: list[ReportRecord] = []
-        try:
-            # What is missing first: a point that gets there meanwhile is then found twice, and not at no place.
-            stored = self._applier.stored
-            missing = await self._store.holes()
-            parts = await self._store.track(unit, hours)
-        except Unavailable:
-            missing, parts = [(1, self._journal.last)], []
-        else:
-            if stored < self._journal.last:
-                missing.append((stored + 1, self._journal.last))
-            if start // HOUR < hot_from:
-                missing = [(1, self._journal.last)]
-        for part in parts:
-            records += unpack_track(part)
+    # -- what to read
+
+    async def _plan(self, unit: str, start: int, end: int) -> _Plan:
+        now_hour = self._wall() // HOUR
+        hours = range(max(start // HOUR, now_hour - HOT_HOURS + 1), min(end // HOUR, now_hour + 1) + 1)
+        if hours:
+            try:
+                plan = await self._hot(unit, start, end, hours)
+            except Unavailable:
+                plan = None
+            if plan is not None:
+                return plan
+        return self._cold(_Plan(unit, start, end, [], [], [(start, end, ALL)]))
+
+    async def _hot(self, unit: str, start: int, end: int, hours: range) -> _Plan | None:
+        """With these hours from the store. None where it lacks something that is sealed already."""
+        stored = self._applier.stored
+        # What is missing first: a point that gets there meanwhile is then found twice, and not at no place.
+        holes = await self._store.holes()
+        missing = [*holes, (stored + 1, self._journal.last)] if stored < self._journal.last else holes
+        if any(first <= self.tail.sealed for first, _ in missing):
+            return None
+        begin, close = max(start, hours[0] * HOUR), min(end, (hours[-1] + 1) * HOUR - 1)
+        wishes = [(start, begin - 1, ALL), (begin, close, self._early), (close + 1, end, ALL)]
+        plan = self._cold(_Plan(unit, start, end, [], [], [wish for wish in wishes if wish[0] <= wish[1] and wish[2]]))
         for first, last in missing:
-            records += await self._from_journal(unit, start, end, first, last)
-        return records
+            plan.ranges += self._noted(unit, begin, close, first, last)
+        plan.packed = await self._store.track(unit, hours)
+        # A store that was emptied meanwhile has a hole now that it did not have.
+        if any(not any(a <= first and last <= b for a, b in holes) for first, last in await self._store.holes()):
+            return None
+        return plan
 
-    async def _from_journal(self, unit: str, start: int, end: int, first: int, last: int) -> list[ReportRecord]:
-        def read() -> list[ReportRecord]:
-            found = []
-            for record in _matching(self._batches(start, first, last), unit, start, end, first, last):
-                found.append(record)
-                if len(found) > RECORDS_LIMIT:
-                    raise TooMuch
-            return found
+    def _cold(self, plan: _Plan) -> _Plan:
+        """With the ranges of the journal that hold what the archive may lack of its wishes."""
+        for start, end, before in plan.wishes:
+            last = min(self._journal.last, before - 1)
+            plan.ranges += self._noted(plan.unit, start, end, self.tail.sealed + 1, last)
+        return plan
 
-        return await as_future(deferToThreadPool(self._reactor, self._pool, read))
+    def _noted(self, unit: str, start: int, end: int, first: int, last: int) -> list[Range]:
+        """Where in these records of the journal the unit's points of a span are, as far as that is noted."""
+        numbers = [number for number in self.tail.find(unit, start, end) if first <= number <= last]
+        beyond = max(first, self.tail.last + 1)  # not noted yet
+        return [*spans(numbers), *([(beyond, last)] if beyond <= last else [])]
 
-    def _batches(self, start: int, first: int, last: int) -> Iterator[Batch]:
-        """In a thread. Nothing is received before it was fixed, but for clocks that are ahead by minutes."""
-        if first == 1:
-            # What a clock that is ahead by more than a day sends is kept in the file, but not looked for here.
-            yield from self._journal.scan(start - 86_400_000, self._wall() + 1000)
-            return
-        while first <= last and (batches := self._journal.read(first, READ_RECORDS)):
-            yield from batches
-            first = batches[-1].last + 1
+    # -- in a thread
+
+    def _read(self, plan: _Plan, start: int, areas: AreaIndex, most: int) -> Track:
+        fresh: dict[str, list[ReportRecord]] = {}
+        count = 0
+        for record in self._fresh(plan):
+            fresh.setdefault(self._days.day_of(record.fix_time or 0), []).append(record)
+            count += 1
+            if count > RECORDS_LIMIT:
+                raise TooMuch
+
+        def work(lost: Lost) -> Track:
+            return self._judged(plan, fresh, count, start, areas, most, lost)
+
+        return self.archive.retrying(work)
+
+    def _fresh(self, plan: _Plan) -> Iterator[ReportRecord]:
+        """What comes from the store and from the journal."""
+        for part in plan.packed:
+            for record in unpack_track(part):
+                if record.latitude is not None and plan.start <= (record.fix_time or 0) <= plan.end:
+                    yield record
+        for first, last in plan.ranges:
+            yield from self._from_journal(plan, first, last)
+
+    def _from_journal(self, plan: _Plan, first: int, last: int) -> Iterator[ReportRecord]:
+        begin = first
+        while begin <= last and (batches := self._journal.read(begin, min(READ_RECORDS, last - begin + 1))):
+            for batch in batches:
+                for number, record in enumerate(batch.records, batch.first):
+                    if (
+                        record[0] == REPORT
+                        and record[2] == plan.unit
+                        and begin <= number <= last
+                        and record[7] is not None
+                        and plan.start <= record[6] <= plan.end
+                    ):
+                        yield ReportRecord._make(record)
+            begin = batches[-1].last + 1
+
+    def _judged(
+        self, plan: _Plan, fresh: dict[str, list[ReportRecord]], count: int, start: int, areas: AreaIndex, most: int,
+        lost: Lost,
+    ) -> Track:  # fmt: skip
+        sources = self.archive.sources(plan.wishes)
+        self.archive.count(plan.unit, sources, lost, RECORDS_LIMIT - count)
+        points: list[Judged] = []
+        for day in sorted({*sources, *fresh}):
+            stored = self.archive.day(plan.unit, sources.get(day, ()), lost)
+            count += len(stored.records) + len(stored.others)
+            if count > RECORDS_LIMIT:
+                raise TooMuch
+            new = fresh.get(day, [])
+            if stored.final and not new:
+                points += _after(start, _placed(stored.records, stored.doubts, areas))
+            else:
+                points += _after(start, judge((*stored.records, *stored.others, *new), areas))
+            if len(points) > most:
+                break
+        return Track(points, sorted(lost.days))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await as_future(deferToThreadPool(self._reactor, self._pool, work))
 
 
-def _matching(
-    batches: Iterator[Batch], unit: str, start: int, end: int, first: int, last: int
-) -> Iterator[ReportRecord]:
-    for batch in batches:
-        for number, record in enumerate(batch.records, batch.first):
-            if (
-                record[0] == REPORT
-                and record[2] == unit
-                and first <= number <= last
-                and record[6] is not None
-                and start <= record[6] <= end
-            ):
-                yield ReportRecord._make(record)
+def _placed(records: Sequence[ReportRecord], doubts: Sequence[int], areas: AreaIndex) -> Iterator[Judged]:
+    """Points that were judged when their day was closed."""
+    for record, doubt in zip(records, doubts, strict=True):
+        assert record.latitude is not None
+        assert record.longitude is not None
+        yield record, doubt, None if doubt & _DISBELIEVED else areas.locate(record.latitude, record.longitude)[0]
+
+
+def _after(start: int, points: Iterable[Judged]) -> list[Judged]:
+    return [point for point in points if (point[0].fix_time or 0) >= start]
 
 
 def view(record: ReportRecord, doubts: int, grid: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from storage.bridge import as_deferred
 from tracker import tracks
+from tracker.archive_tracks import TooMuch
 from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
@@ -26,6 +27,7 @@ from webmap.health import health
 from webmap.phone_api import add_phones
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, time_of, told
 from webmap.services import Services
+from webmap.storage_api import add_storage
 from webmap.views import areas_geojson, unit_view
 
 DEFAULT_SPAN_MS = 24 * 3_600_000
@@ -42,6 +44,7 @@ def add_api(app: Klein, services: Services) -> None:
     add_devices(route, services)
     add_commands(route, services)
     add_phones(route, services)
+    add_storage(route, services)
 
     async def login(request: Any) -> bytes:
         given = body_of(request)
@@ -107,15 +110,17 @@ def add_api(app: Klein, services: Services) -> None:
         if start > end:
             raise ApiError(422, "bad_span", "from must not be after to", "开始时间不能晚于结束时间")
         try:
-            judged = await as_deferred(services.tracks.read(identity, start, end))
-        except tracks.TooMuch:
+            found = await as_deferred(services.tracks.read(identity, start, end, most=POINTS_LIMIT))
+        except TooMuch:
             text = f"more than {tracks.RECORDS_LIMIT} records: ask for a shorter span"
             raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围") from None
+        judged = found.points
         more = judged[POINTS_LIMIT][0].fix_time if len(judged) > POINTS_LIMIT else None
 
         def render() -> bytes:
             points = [tracks.view(*point) for point in judged[:POINTS_LIMIT]]
-            value = {"unit": identity, "from": start, "to": end, "next": more, "points": points}
+            value = {"unit": identity, "from": start, "to": end, "next": more, "unreadable": found.unreadable}
+            value["points"] = points
             return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
         # In a thread: a day has 17,000 points.

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgpack
 
+from storage.archive.archive import Archive
+from storage.archive.reader import Reader
 from storage.journal import Journal
 from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, House, record
 from tests.tracker.stores import Fickle
@@ -17,7 +19,7 @@ from tracker.applier import Applier
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, ReportRecord
 from tracker.store import LiveStore, Update
-from tracker.tracks import Tracks
+from tracker.tracks import Judged, Tracks
 
 DAY = 24 * HOUR
 
@@ -35,6 +37,8 @@ class Bench:
         self.journal = house.journal
         self.store = Fickle(store)
         self.entities: list[tuple[str, str, bytes]] = []
+        self.archive = Archive(house.folder.parent / "archive", "Asia/Shanghai")
+        self.reader = Reader(self.archive.layout.root)
         self._options = options
         self._random = Random(7)
         self._at = NOON
@@ -48,8 +52,9 @@ class Bench:
             lambda: self.entities, **self._options,
         )  # fmt: skip
         self.tracks = Tracks(
-            self.journal, self.store, self.applier, lambda: NO_AREAS, hands, hands, lambda: self.house.now
-        )
+            self.journal, self.store, self.applier, lambda: NO_AREAS, self.archive, self.reader, hands, hands,
+            lambda: self.house.now,
+        )  # fmt: skip
         return self.applier
 
     @asynccontextmanager
@@ -63,6 +68,7 @@ class Bench:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.journal._listeners.remove(applier.committed)
+            self.journal._listeners.remove(self.tracks.tail.take)
 
     def gate(self) -> asyncio.Event:
         """A store that takes nothing while this is cleared, and does not fail either."""
@@ -131,10 +137,16 @@ class Bench:
         """Each point is in the tracks, once: in what is hot, which the store has, and over all, with the journal."""
         for unit in ("p1", "p2", "p3"):
             for start in (NOON - 2 * HOUR, NOON - 9 * DAY):
-                found = [r.identity for r, _, _ in await self.tracks.read(unit, start, NOON + 9 * DAY)]
+                found = [r.identity for r, _, _ in await self.read(unit, start, NOON + 9 * DAY)]
                 wanted = {r.identity for r in self.points if r.unit == unit and (r.fix_time or 0) >= start}
                 assert len(found) == len(set(found))
                 assert set(found) == wanted
+
+    async def read(self, unit: str, start: int, end: int) -> list[Judged]:
+        """The points of a track, all of which can be read."""
+        track = await self.tracks.read(unit, start, end)
+        assert track.unreadable == []
+        return track.points
 
     async def check_once(self) -> None:
         """Nothing was stored twice."""

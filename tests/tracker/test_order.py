@@ -158,7 +158,7 @@ def test_a_track_that_is_read_back_is_the_same_whatever_way_it_came(
         async def work(bench: Bench = bench, way: Way = way) -> None:
             async with bench.running():
                 await bring(bench, way)
-                tracks.append(seen(await bench.tracks.read("p1", *READ)))
+                tracks.append(seen(await bench.read("p1", *READ)))
 
         run(work())
     assert tracks[0] == tracks[1]
@@ -201,14 +201,14 @@ def test_what_comes_again_leaves_the_store_as_it_was(benches: Any, history: tupl
     async def work() -> None:
         async with bench.running():
             await bring(bench, way)
-            before, track = await bench.hot("p1"), await bench.tracks.read("p1", *READ)
+            before, track = await bench.hot("p1"), await bench.read("p1", *READ)
             places = {state.unit: (state.fix_time, state.latitude) for state in map(UnitState.unpack, await load())}
             for turn in range(3):
                 at = ARRIVALS + (turn + 1) * MINUTE
                 again = [one.arrive(at, stored=True) for one in reversed(sent)]
                 await bring(bench, [again[:3], again[3:]] if len(again) > 3 else [again] if again else [])
             assert await bench.hot("p1") == before
-            assert await bench.tracks.read("p1", *READ) == track
+            assert await bench.read("p1", *READ) == track
             assert places == {
                 state.unit: (state.fix_time, state.latitude) for state in map(UnitState.unpack, await load())
             }

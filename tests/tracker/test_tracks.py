@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from storage.client import HOT_SECONDS
 from tests.reactor import run, until
 from tests.tracker.applier_bench import DAY, Bench
 from tests.tracker.helpers import HOUR, LAT, NOON, record
@@ -14,7 +13,7 @@ from tracker.admission import LATEST
 from tracker.applier import Applier
 from tracker.pipeline import UnitState
 from tracker.store import Update
-from tracker.tracks import AHEAD_HOURS
+from tracker.tracks import HOT_HOURS
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
@@ -30,10 +29,10 @@ def test_old_points_are_read_from_the_journal_and_new_ones_from_the_store(bench:
             bench.write(late)
             bench.commit(50)
             await bench.check()
-            assert len(await bench.tracks.read("p1", NOON - 6 * DAY, NOON - 4 * DAY)) == 20
-            assert len(await bench.tracks.read("p1", NOON - 3 * DAY, NOON - 2 * DAY)) == 5
-            assert len(await bench.tracks.read("p1", NOON - 3 * DAY + 1, NOON - 3 * DAY + 3)) == 3
-            assert await bench.tracks.read("nobody", NOON - 6 * DAY, NOON + DAY) == []
+            assert len(await bench.read("p1", NOON - 6 * DAY, NOON - 4 * DAY)) == 20
+            assert len(await bench.read("p1", NOON - 3 * DAY, NOON - 2 * DAY)) == 5
+            assert len(await bench.read("p1", NOON - 3 * DAY + 1, NOON - 3 * DAY + 3)) == 3
+            assert await bench.read("nobody", NOON - 6 * DAY, NOON + DAY) == []
 
     run(work())
 
@@ -79,7 +78,7 @@ def test_what_is_stored_while_a_track_is_read_is_not_missed(bench: Bench) -> Non
 
             bench.store.track = reads  # type: ignore[method-assign]
             before = {r.identity for r in bench.points if r.unit == "p1"}
-            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+            assert before <= {r.identity for r, _, _ in await bench.read("p1", NOON, NOON + DAY)}
 
             # The same when a hole is closed meanwhile.
             bench.store.track = track  # type: ignore[method-assign]
@@ -97,7 +96,7 @@ def test_what_is_stored_while_a_track_is_read_is_not_missed(bench: Bench) -> Non
 
             bench.store.track = closing  # type: ignore[method-assign]
             bench.store.holes = holes  # type: ignore[method-assign]
-            assert before <= {r.identity for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)}
+            assert before <= {r.identity for r, _, _ in await bench.read("p1", NOON, NOON + DAY)}
 
     async def still(self: Applier, first: int, last: int) -> bool:
         return False
@@ -115,7 +114,7 @@ def test_the_future_is_kept_in_the_track_and_not_live(bench: Bench) -> None:
             await bench.check()
             (state,) = map(UnitState.unpack, await bench.store.load())
             assert state.fix_time == NOON
-            assert [r.fix_time for r, _, _ in await bench.tracks.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
+            assert [r.fix_time for r, _, _ in await bench.read("p1", NOON, NOON + DAY)] == [NOON, ahead.fix_time]
 
     run(work())
 
@@ -134,10 +133,10 @@ def test_a_question_without_an_end_asks_the_store_for_no_century(bench: Bench) -
             bench.write([record(at, server_time=NOON) for at in times])
             await bench.settled()
             bench.store.track = counted  # type: ignore[method-assign]
-            for start, end in ((NOON, LATEST), (0, LATEST), (NOON, NOON + HOUR)):
-                found = [r.fix_time for r, _, _ in await bench.tracks.read("p1", start, end)]
+            for start, end in ((NOON, LATEST), (0, LATEST), (NOON, NOON + HOUR), (NOON + DAY, LATEST)):
+                found = [r.fix_time for r, _, _ in await bench.read("p1", start, end)]
                 assert found == [at for at in times if start <= at <= end]
-            assert asked == [AHEAD_HOURS + 1, AHEAD_HOURS + HOT_SECONDS // 3600, 2]
+            assert asked == [3, HOT_HOURS + 1, 3]
 
     run(work())
 
