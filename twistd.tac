@@ -3,6 +3,7 @@
 It is the only file that knows every package; whatever a part needs is handed to it here.
 """
 
+import dataclasses
 import gc
 import os
 import resource
@@ -33,15 +34,18 @@ import demo
 from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
+from storage.archive.budgets import limits_from
 from storage.archive.reader import Reader
 from storage.blobs import Blobs
 from storage.bridge import as_deferred
 from storage.client import Client
 from storage.embedded import EmbeddedServer
 from storage.journal import Journal
-from storage.space import MEGABYTE, Space
+from storage.space import MEGABYTE, Level, Space
 from tracker.applier import Applier
+from tracker.archivist import HOUR, Archivist
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
+from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.http import PhoneReports
 from tracker.intake import Intake
@@ -51,6 +55,7 @@ from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
 from tracker.service import make_listeners
+from tracker.steward import Steward
 from tracker.store import RedisLiveStore
 from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
@@ -76,7 +81,7 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, tiles, archive):
+    def __init__(self, settings, tiles, archive, kept):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
@@ -90,13 +95,21 @@ class Gridbeat(Service):
         self.town = make_city() if settings.demo else None
 
         secret = secret_of(data)
-        journal = Journal(data / "journal", reactor, self.writer, wall, make_room=self.space.make_room)
+        journal = Journal(
+            data / "journal", reactor, self.writer, wall, floor=kept.floor, make_room=self.space.make_room
+        )
         self.intake = intake = Intake(journal, Tokens(secret), wall)
-        photos = Photos(intake, Blobs(data / "media", reactor, self.threads, self.space.may_store_photos))
+        blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
+                      limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
+        photos = Photos(intake, blobs)
         self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
-        intake.replay(links.replay)
+        lost = intake.replay(links.replay, kept.newest(journal.id))
+        if lost:
+            self.log.error("{lost} records between the snapshot and the journal are gone: enter again what was changed "
+                           "in them", lost=lost)  # fmt: skip
         store = RedisLiveStore(self.client)
-        applier = Applier(journal, Pipeline(intake.areas), store, reactor, self.threads, wall, self.entities)
+        applier = Applier(journal, Pipeline(intake.areas), store, reactor, self.threads, wall, self.entities,
+                          kept=lambda: kept.states(journal.id))  # fmt: skip
         online, offline = settings.presence.online_s, settings.presence.offline_s
         on_duty = lambda unit, at: intake.roster.on_duty(unit, at) is not None  # noqa: E731
         mirror = Mirror(store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000))
@@ -112,10 +125,19 @@ class Gridbeat(Service):
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
         self.reader = Reader(archive.layout.root)
         tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
+        self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
+            "seal": lambda: {"upto": journal.last, "before": wall() // HOUR * HOUR},
+            "snapshot": lambda: {"upto": journal.last, "redis": self.client.url},
+            "tidy": lambda: self.steward.arguments(),
+        }, may_write=lambda: self.space.level < Level.CRITICAL)  # fmt: skip
+        rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
+        self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
+                               self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
-                            coordinates)  # fmt: skip
+                            coordinates, archive, self.archivist, self.steward,
+                            self.embedded is not None)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -167,6 +189,8 @@ class Gridbeat(Service):
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
         self.links.start()
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
+        self.archivist.start()
+        self.steward.start()
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
         if self.town:
@@ -233,6 +257,8 @@ class Gridbeat(Service):
             await defer.maybeDeferred(port.stopListening)
         self.links.stop()
         self.space.stop()
+        self.steward.stop()
+        await self.archivist.stop()
         await self.intake.journal.close()
         for loop in self.tasks:
             loop.cancel()
@@ -254,6 +280,7 @@ try:
     # Before anything else opens the folder. The handle is held to the end: with it goes the folder's lock.
     folder = upgrade.prepare(settings.data, settings.city.zone)
     archive = Archive(settings.data / "archive", settings.city.zone)
+    kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 except (upgrade.FolderError, ArchiveError) as error:
@@ -261,4 +288,4 @@ except (upgrade.FolderError, ArchiveError) as error:
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, tiles, archive).setServiceParent(application)
+Gridbeat(settings, tiles, archive, kept).setServiceParent(application)

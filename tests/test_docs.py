@@ -118,7 +118,8 @@ def test_every_problem_of_health_is_listed() -> None:
         DOCUMENT["components"]["schemas"]["Health"]["properties"]["problems"]["items"]["properties"]["what"]["enum"]
     )
     assert set(re.findall(r"^\| `(\w+)` \|", section("docs/operations.md", "Health"), re.MULTILINE)) >= known
-    assert set(re.findall(r"problem\(\s*\"(\w+)\"", read("webmap/health.py"))) == known
+    source = read("webmap/health.py") + read("webmap/storage_health.py")
+    assert set(re.findall(r"problem\(\s*\"(\w+)\"", source)) == known
 
 
 def test_every_field_of_the_log_is_listed() -> None:

@@ -23,6 +23,7 @@ from tracker.archive_tidy import close_photos, tidy
 from tracker.checkpoint import snapshot
 from tracker.closing import close
 from tracker.sealing import merge, seal
+from tracker.verifying import verify
 
 JOBS: Mapping[str, Job] = {
     "seal": seal,
@@ -31,6 +32,7 @@ JOBS: Mapping[str, Job] = {
     "snapshot": snapshot,
     "close_photos": close_photos,
     "tidy": tidy,
+    "verify": verify,
 }
 
 

@@ -37,7 +37,7 @@ LINE_LIMIT = 1 << 20
 QUEUE_LIMIT = 50
 """Jobs that wait."""
 
-NIGHTLY = ("seal", "merge", "close", "snapshot")
+NIGHTLY = ("seal", "merge", "close", "snapshot", "tidy")
 _PROJECT = str(Path(__file__).resolve().parents[1])
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.archive.budgets import Level
-from storage.space import MEGABYTE
 from tracker.clockwatch import server_ahead
 from webmap.services import Services
+from webmap.storage_health import storage_problems
 
 BEHIND_MS = 5000
 DISK_STALL_RECORDS = 20_000
@@ -38,37 +37,7 @@ def health(services: Services) -> dict[str, Any]:
             f"The disk is slow: {journal.waiting} records wait for it.",
             f"磁盘缓慢：有 {journal.waiting} 条记录等待写入。",
         )
-    space = services.space
-    left = f"{space.free // MEGABYTE} MB"
-    if space.level is Level.LOW:
-        problem(
-            "space",
-            f"The disk of the data folder is filling up: {left} are left. Reports and the map go on; photos are no "
-            "longer stored. Make room, or move the data folder to a larger disk.",
-            f"数据目录所在磁盘空间不足：剩余 {left}。上报与地图照常，不再保存照片。"
-            "请清理空间，或将数据目录迁至更大的磁盘。",
-        )
-    elif space.level is Level.CRITICAL:
-        needed = f"{-(-space.regain // MEGABYTE)} MB"
-        why, zh = (f" ({space.failure})", f"（{space.failure}）") if space.failure else ("", "")
-        problem(
-            "reserve",
-            f"The disk of the data folder is nearly full: {left} are left{why}, and no reserve. When that is gone no "
-            f"report is acknowledged any more. Make room now: with {needed} free the reserve is made again by itself.",
-            f"数据目录所在磁盘即将写满：剩余 {left}{zh}，预留空间已用完。写满后将不再确认任何上报。"
-            f"请立即清理空间：剩余达到 {needed} 后自动恢复预留。",
-        )
-    blobs = services.links.photos.blobs
-    blobs.recount()
-    if blobs.at_limit:
-        kept = f"{blobs.count:,}", f"{blobs.used // MEGABYTE:,} MB"
-        problem(
-            "media",
-            f"The store of photos is full: {kept[0]} files, {kept[1]}. New photos are refused, the terminals keep "
-            "theirs while they can. Move the oldest days out of the media folder of the data folder.",
-            f"照片存储已满：{kept[0]} 个文件，{kept[1]}。不再接收新照片，由终端尽量保留。"
-            "请将数据目录 media 下最早的日期文件夹移走。",
-        )
+    problems += storage_problems(services)
     if applier.problem:
         problem(
             "live",
@@ -77,7 +46,7 @@ def health(services: Services) -> dict[str, Any]:
             f"实时状态未写入：{applier.problem}。上报照常保存，地图显示的是旧位置。"
             "内置服务会自动重启；如设置了 redis.url，请检查该服务。",
         )
-    behind = applier.behind(now)
+    space, behind = services.space, applier.behind(now)
     if behind > BEHIND_MS:
         seconds = behind // 1000
         problem("behind", f"The map is {seconds} s behind what the devices sent.", f"地图比终端上报滞后 {seconds} 秒。")

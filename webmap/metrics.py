@@ -41,6 +41,8 @@ class _Collector:
         yield GaugeMetricFamily("gridbeat_disk_free_bytes", "Free on the data folder's disk", space.free)
         yield GaugeMetricFamily("gridbeat_disk_reserve_bytes", "Kept free", space.reserve if space.held else 0)
         yield CounterMetricFamily("gridbeat_disk_reserve_released", "Times the reserve was given up", space.released)
+        yield GaugeMetricFamily("gridbeat_disk_level", "Room on it: 0 enough, 1 low, 2 critical", int(space.level))
+        yield from self._history()
         yield GaugeMetricFamily("gridbeat_live_stored_record", "Newest record in live state", applier.stored)
         behind = applier.behind(services.wall()) / 1000
         yield GaugeMetricFamily("gridbeat_live_behind_seconds", "Age of the oldest record not in live state", behind)
@@ -58,6 +60,43 @@ class _Collector:
         suspected = len(services.coordinates.all(intake.roster))
         yield GaugeMetricFamily("gridbeat_coordinate_warnings", "Devices read in a doubtful system", suspected)
         yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", len(services.feed.viewers))
+
+    def _history(self) -> Iterator[Any]:
+        """What history takes; without what the disk has not been looked at for yet."""
+        steward, archivist = self._services.steward, self._services.archivist
+        ended = GaugeMetricFamily("gridbeat_archive_job_ended", "Unix time at which a job ended last", labels=["job"])
+        took = GaugeMetricFamily("gridbeat_archive_job_seconds", "How long it took", labels=["job"])
+        failed = GaugeMetricFamily("gridbeat_archive_job_failed", "1 if it failed", labels=["job"])
+        for job, outcome in archivist.outcomes.items():
+            ended.add_metric([job], outcome.at / 1000)
+            took.add_metric([job], outcome.took / 1000)
+            failed.add_metric([job], int(bool(outcome.failure)))
+        yield from (ended, took, failed)
+        stock = steward.stock
+        if stock is None:
+            return
+        used = GaugeMetricFamily("gridbeat_history_bytes", "What history takes", labels=["class"])
+        days = GaugeMetricFamily("gridbeat_history_days", "City days that are there", labels=["class"])
+        budget = GaugeMetricFamily("gridbeat_history_budget_bytes", "What it may take", labels=["class"])
+        until = GaugeMetricFamily("gridbeat_history_full_in_days", "Until it takes that", labels=["class"])
+        for kind, usage in stock.measured.classes.items():
+            used.add_metric([kind], usage.used)
+            days.add_metric([kind], len({*usage.closed, *usage.open}))
+            if steward.limits[kind].budget:
+                budget.add_metric([kind], steward.limits[kind].budget)
+            if kind in stock.full_in:
+                until.add_metric([kind], stock.full_in[kind])
+        yield from (used, days, budget, until)
+        gone = CounterMetricFamily("gridbeat_history_deleted_days", "Days deleted, ever", labels=["class", "reason"])
+        for (kind, reason), count in stock.daybook.deleted.items():
+            gone.add_metric([kind, reason], count)
+        yield gone
+        if stock.disk_full_in is not None:
+            yield GaugeMetricFamily("gridbeat_disk_full_in_days", "Until history is shed", stock.disk_full_in)
+        yield GaugeMetricFamily("gridbeat_disk_size_bytes", "Size of that disk", stock.measured.total)
+        journal = sum(stock.measured.journal.values())
+        yield GaugeMetricFamily("gridbeat_journal_bytes", "What the journal takes", journal)
+        yield GaugeMetricFamily("gridbeat_live_file_bytes", "What the embedded server takes", stock.measured.live)
 
 
 def render(services: Services) -> bytes:

@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 
 from twisted.python.threadpool import ThreadPool
 
+from storage.archive.archive import Archive
 from storage.space import Space
 from storage.tile_files import TileFile
 from tracker.applier import Applier
+from tracker.archivist import Archivist
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
+from tracker.steward import Steward
 from tracker.tracks import Tracks
 from webmap.basemaps import Choice
 from webmap.feed import Feed
@@ -57,3 +60,8 @@ class Services:
     phones: Callable[[], tuple[str, int]]
     """Where the phone apps' own door is: the address that it is bound to, and its port."""
     coordinates: CoordinateWatch
+    archive: Archive
+    archivist: Archivist
+    steward: Steward
+    embedded: bool
+    """Whether Redis is ours, and its files are on the data folder's disk."""
