@@ -57,6 +57,9 @@ DETAILS = (
     "items, original_latitude, original_longitude, raw"
 )
 """What else is known, in a second file: the located rows in the main file's order, and those without a fix."""
+MAIN_DELTAS = ("fix_time", "latitude", "longitude", "course", "delay")
+DETAILS_DELTAS = ("moment", "device_time", "server_time")
+"""What is small as differences; of the other columns there are few values."""
 
 
 def close(context: Context, arguments: Arguments) -> Result:
@@ -117,15 +120,11 @@ def _write(
     folder = context.layout.folder(kind)
     with Spill(context.layout) as spill:
         db = parquet.connect(spill)
-        new = spill / name
         if kind == FIXES:
-            rows = _write_fixes(context, db, parts, earlier, new)
+            written = _write_fixes(context, db, parts, earlier, spill / name)
         else:
-            rows = parquet.write(db, f"SELECT * FROM {parquet.table(parts)} ORDER BY {SORTED[kind]}", new)
-        written = [(name, rows)]
-        if kind == FIXES:
-            details = spill / details_of(name)
-            written.append((details.name, parquet.rows(db, details)))
+            query = f"SELECT * FROM {parquet.table(parts)} ORDER BY {SORTED[kind]}"
+            written = [(name, parquet.write(db, query, spill / name))]
         db.close()
         if not written[-1][1]:
             return []
@@ -138,21 +137,17 @@ def _write(
 
 def _write_fixes(
     context: Context, db: duckdb.DuckDBPyConnection, parts: Sequence[Path], earlier: Sequence[Path], path: Path
-) -> int:  # fmt: skip
-    source, done = parquet.table(parts), 0
-    pieces: list[Path] = []
+) -> list[tuple[str, int]]:  # fmt: skip
+    source, done, details = parquet.table(parts), 0, path.with_name(details_of(path.name))
     counts = db.execute(f"SELECT unit, count(*) FROM {source} GROUP BY unit ORDER BY unit").fetchall()
-    for first, last, units in _groups(counts):
-        judge_units(db, source, earlier, first, last)
-        piece = path.with_name(f"{len(pieces)}.parquet")
-        parquet.write(db, f"SELECT {MAIN} FROM kept WHERE located ORDER BY n", piece)
-        parquet.write(db, f"SELECT {DETAILS} FROM kept ORDER BY n", path.with_name(details_of(piece.name)))
-        pieces.append(piece)
-        done += units
-        context.tell({"closing": path.name[:10], "units": done, "of": len(counts)})
-    details = [piece.with_name(details_of(piece.name)) for piece in pieces]
-    parquet.write(db, f"SELECT * FROM {parquet.table(details)}", path.with_name(details_of(path.name)))
-    return parquet.write(db, f"SELECT * FROM {parquet.table(pieces)}", path)
+    with parquet.SealedWriter(path, MAIN_DELTAS) as main, parquet.SealedWriter(details, DETAILS_DELTAS) as rest:
+        for first, last, units in _groups(counts):
+            judge_units(db, source, earlier, first, last)
+            main.add(db, f"SELECT {MAIN} FROM kept WHERE located ORDER BY n")
+            rest.add(db, f"SELECT {DETAILS} FROM kept ORDER BY n")
+            done += units
+            context.tell({"closing": path.name[:10], "units": done, "of": len(counts)})
+    return [(path.name, main.rows), (details.name, rest.rows)]
 
 
 def _groups(counts: Sequence[tuple[str, int]]) -> Iterable[tuple[str, str, int]]:

@@ -1,9 +1,12 @@
-"""DuckDB as we use it: one thread, bounded memory, nothing fetched from anywhere, files written one way."""
+"""Parquet as we use it. DuckDB asks and writes what is open: one thread, bounded memory, nothing fetched from anywhere.
+What is closed for years is written by pyarrow, whose finer delta blocks make a fix a tenth smaller."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import duckdb
 
@@ -36,6 +39,43 @@ def write(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     ).fetchone()
     assert done is not None
     return int(done[0])
+
+
+class SealedWriter:
+    """A file that is written once and kept for years, some rows at a time. ``deltas`` are the integer columns whose
+    differences are stored; the values of the others are numbered."""
+
+    def __init__(self, path: Path, deltas: Sequence[str]) -> None:
+        self._path = path
+        self._deltas = deltas
+        self._writer: Any = None
+        self.rows = 0
+
+    def __enter__(self) -> SealedWriter:
+        return self
+
+    def add(self, db: duckdb.DuckDBPyConnection, query: str) -> None:
+        """The rows of a query, in its order."""
+        # Here and not above: half a second and 60 MB that whoever only reads does not have to pay.
+        import pyarrow.parquet
+
+        table = db.sql(query).to_arrow_table()
+        if self._writer is None:
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="zstd",
+                compression_level=9,
+                use_dictionary=[name for name in table.schema.names if name not in self._deltas],
+                column_encoding=dict.fromkeys(self._deltas, "DELTA_BINARY_PACKED"),
+                store_schema=False,
+            )
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self.rows += table.num_rows
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
 
 def rows(db: duckdb.DuckDBPyConnection, path: Path) -> int:
