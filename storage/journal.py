@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from storage.journal_files import ROOM, SCHEMA_VERSION, Batch, JournalFiles, Record, day_files, day_of, sync_names
+from storage.journal_scrub import OVERWRITES
 from storage.space import free_bytes
 
 Done = Callable[[int | None], None]
@@ -354,7 +355,9 @@ def _open(path: Path, identity: str) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA busy_timeout=2000")
+        db.execute("PRAGMA secure_delete=ON")
         db.executescript(_SCHEMA)
+        db.execute("INSERT OR IGNORE INTO about SELECT ?, '1' WHERE NOT EXISTS (SELECT 1 FROM batch)", (OVERWRITES,))
         db.execute("INSERT OR IGNORE INTO about VALUES('journal', ?)", (identity,))
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         # A file that exists already may be one whose first opening failed half way: this is done every time.

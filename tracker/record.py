@@ -4,6 +4,8 @@ A report's record is ``(REPORT, device, unit, duty, server_time, device_time, fi
 altitude, speed, course, accuracy, status, alarm, marks, items, original)`` in the units of
 :mod:`protocols.report`; an entity's is ``(ENTITY, server_time, type, id, fields or None)``. An event's has the same
 form under ``EVENT``: what was asked of devices and what came of it, which is nothing that live state carries.
+A record that begins with none of the three was one of somebody whose data was removed
+(:data:`storage.journal_scrub.TOMBSTONE`): everybody passes over it.
 """
 
 from __future__ import annotations
