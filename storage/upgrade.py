@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,9 @@ def prepare(data: Path, zone: str) -> int:
 
 
 def _bring_up(data: Path, zone: str) -> None:
+    if (data / "secret").exists():
+        with suppress(OSError):
+            (data / RESTORING).rmdir()  # empty: all had been put in place
     if (data / RESTORING).exists():
         raise FolderError(
             f"A restore into {data} was broken off. Run ./run restore again with the same backup: it goes on where "

@@ -30,7 +30,19 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper"}),
     "tracker": frozenset(
-        {"intake", "links", "applier", "mirror", "tracks", "site", "archiving", "archivist", "steward", "verifying"}
+        {
+            "intake",
+            "links",
+            "applier",
+            "mirror",
+            "tracks",
+            "site",
+            "archiving",
+            "archivist",
+            "backups",
+            "steward",
+            "verifying",
+        }
     ),
     "webmap": frozenset({"api", "importer", "routes", "sessions", "services", "tiles"}),
 }

@@ -133,6 +133,19 @@ def test_import_keeps_the_folder_and_every_word(clone: Clone, tmp_path: Path) ->
     assert not (tmp_path / "hacked").exists()
 
 
+def test_backup_and_restore_take_their_words_where_they_were_said(clone: Clone, tmp_path: Path) -> None:
+    for words in (["backup", "usb disk", "--prune"], ["restore", "usb disk/gridbeat-2026-11-23-120000"]):
+        assert clone.call("run", *words, cwd=tmp_path).returncode == 0
+        assert clone.noted[-1]["words"] == ["-P", "-m", "tracker.backups", *words]
+        assert (clone.noted[-1]["folder"], clone.noted[-1]["PYTHONPATH"]) == (str(tmp_path), str(clone.root))
+
+
+def test_a_restore_may_name_settings_that_it_is_to_bring(clone: Clone, tmp_path: Path) -> None:
+    words = ["restore", "backup", "--config", "new.toml"]
+    assert clone.call("run", *words, cwd=tmp_path).returncode == 0
+    assert clone.noted[-1]["GRIDBEAT_CONFIG"] == str(tmp_path / "new.toml")
+
+
 def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
     for words in ([], ["--head", "heads of today.jsonl"]):
         assert clone.call("run", "verify", *words, cwd=tmp_path).returncode == 0
@@ -148,6 +161,9 @@ def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
         (["--config"], "--config needs the name of a file"),
         (["--config", "no such.toml"], "there is no settings file /"),
         (["import"], "import needs a file"),
+        (["backup"], "backup needs a folder"),
+        (["restore"], "restore needs a backup"),
+        (["backup", "usb", "--config", "no such.toml"], "there is no settings file /"),
     ],
 )
 def test_run_says_what_it_does_not_understand(clone: Clone, words: list[str], told: str) -> None:

@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sqlite3
-import sys
-import warnings
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -21,6 +15,7 @@ from storage import upgrade
 from storage.archive.archive import Archive
 from storage.upgrade import FORMAT, FolderError, format_of, prepare
 from tests.storage.helpers import DAY, Bench
+from tests.storage.killing import killed_at
 
 ZONE = "Asia/Shanghai"
 
@@ -125,7 +120,7 @@ def test_killed_at_every_line(tmp_path: Path) -> None:
     """A child is killed before its first line of the upgrade, another before its second, and so on."""
     folder, line = tmp_path / "data", 0
     old_folder(folder)
-    while not _killed_at(line, lambda: prepared(folder)):
+    while not killed_at(line, [upgrade], lambda: prepared(folder)):
         line += 1
         with suppress(FolderError):
             assert format_of(folder) in (1, FORMAT)
@@ -133,43 +128,14 @@ def test_killed_at_every_line(tmp_path: Path) -> None:
     check(folder)
 
 
-def test_killed_at_every_line_of_a_folder_each(tmp_path: Path) -> None:
-    """The same, and the next start after each kill does it all."""
+def test_killed_at_any_line_of_a_folder_each(tmp_path: Path, long_run: bool) -> None:
+    """The next start after any kill does it all."""
     line, ended = 0, False
     while not ended:
         folder = tmp_path / str(line)
         old_folder(folder)
-        ended = _killed_at(line, lambda folder=folder: prepared(folder))  # type: ignore[misc]
+        ended = killed_at(line, [upgrade], lambda folder=folder: prepared(folder))  # type: ignore[misc]
         prepared(folder)
         check(folder)
-        line += 1
+        line += 1 if long_run else 5
     assert line > 20
-
-
-def _killed_at(number: int, work: Callable[[], object]) -> bool:
-    """Do the work in a child that is killed before the line with this number; whether it ended before."""
-    with warnings.catch_warnings():
-        # Threads that other tests left: they hold nothing that the child needs.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if pid == 0:
-        left = number
-
-        def trace(frame: FrameType, event: str, _: Any) -> Any:
-            nonlocal left
-            if frame.f_code.co_filename != upgrade.__file__:
-                return None
-            if event == "line":
-                if not left:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                left -= 1
-            return trace
-
-        try:
-            sys.settrace(trace)
-            work()
-        finally:
-            os._exit(3 if sys.exc_info()[0] else 0)
-    _, status = os.waitpid(pid, 0)
-    assert status in (0, signal.SIGKILL)
-    return status == 0
