@@ -342,7 +342,7 @@ class Journal:
 
     def first_since(self, received: int) -> int:
         """As :meth:`JournalFiles.first_since`."""
-        return self._files.first_since(received, open_day=self._open_day())
+        return self._files.first_since(received, last=self.last, open_day=self._open_day())
 
     def scan(self, received_from: int, received_to: int) -> Iterator[Batch]:
         """As :meth:`JournalFiles.scan`."""

@@ -88,16 +88,16 @@ class JournalFiles:
                 found.append(DayFile(path.stem, row[0] or 0, row[1] or 0))
         return found
 
-    def first_since(self, received: int, *, open_day: str = "") -> int:
-        """A record number such that all before it were received before that time (ms); it need not exist yet. Files
-        are looked at and not records, so it may be a day's records too low."""
+    def first_since(self, received: int, *, last: int = 0, open_day: str = "") -> int:
+        """The first record that is here of what was received since that time (ms), or one of the same day before it:
+        files are looked at and not records. With none it is the next number, ``last`` being one that was used."""
         since = day_of(received)
         for path in day_files(self.folder):
             if path.stem >= since:
                 with suppress(_Gone), _reading(path, path.stem == open_day) as db:
                     if _has_tables(db) and (first := db.execute("SELECT min(first) FROM batch").fetchone()[0]):
                         return int(first)
-        return self.newest()[1] + 1
+        return max(last, self.newest()[1]) + 1
 
     def delete(self, day: str) -> None:
         """Delete a day's file, which nobody writes any more; on disk when this returns. Readers that have it open read

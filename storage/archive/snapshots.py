@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 import msgpack
 
-from storage.archive.archive import whole
+from storage.archive.archive import ArchiveError, whole
 from storage.archive.chain import SealedFile
 
 SCHEMA_VERSION = 1
@@ -36,7 +36,7 @@ Change = tuple[str, str, dict[str, Any] | None]
 """Type, id, fields."""
 
 
-class SnapshotNewer(Exception):
+class SnapshotNewer(ArchiveError):
     """A newer version of Gridbeat wrote this; the text says so."""
 
 
