@@ -71,7 +71,8 @@ class Applier:
         self._queue_records = queue_records
         self._wake = asyncio.Event()
         # The store is ours if it was fed from this journal, and by a version that packs states as we do.
-        self._name = f"{journal.id}:{STATE_FORMAT}"
+        self.name = f"{journal.id}:{STATE_FORMAT}"
+        """What the store calls whatever it was fed by us."""
         self._pending: Update | None = None
         self._started = False
         self.applied = 0
@@ -139,7 +140,7 @@ class Applier:
         elif self.applied < last:
             # The journal no longer has what there was up to here.
             update = Update(self.applied + 1, last)
-            update.message = self._packer.pack([self._name, update.first, last, []])
+            update.message = self._packer.pack([self.name, update.first, last, []])
             self.applied = last
             await self._send(update)
         elif self.applied >= self._journal.last:
@@ -149,7 +150,7 @@ class Applier:
                 await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
             except TimeoutError:
                 # Nobody reports anything: a store that was emptied meanwhile would go unnoticed.
-                if await self._store.head() != (self._name, self.applied):
+                if await self._store.head() != (self.name, self.applied):
                     raise OutOfStep from None
             else:
                 await asyncio.sleep(GATHER)
@@ -220,7 +221,7 @@ class Applier:
         update.tracks = {key: b"".join(parts) for key, parts in tracks.items()}
         states = self.pipeline.states
         self._put_states(update, [states[unit] for unit in changed if unit in states])  # type: ignore[index]
-        update.message = self._packer.pack([self._name, update.first, update.last, list(update.live.values())])
+        update.message = self._packer.pack([self.name, update.first, update.last, list(update.live.values())])
         self.applied = update.last
         return update
 
@@ -238,7 +239,7 @@ class Applier:
 
     async def _send(self, update: Update) -> None:
         self._pending = update
-        stored = await self._store.apply(self._name, update)
+        stored = await self._store.apply(self.name, update)
         if stored != update.last:
             raise OutOfStep
         self._confirmed(update)
@@ -256,7 +257,7 @@ class Applier:
         """Ask the store what it has, and go on from there."""
         self.resyncs += 1
         journal, stored = await self._store.head()
-        ours = journal == self._name
+        ours = journal == self.name
         if not self._started:
             await self._start(ours, stored)
         elif ours and stored == self.applied:
@@ -307,12 +308,12 @@ class Applier:
         update = Update(self.applied + 1, self.applied)
         self._put_states(update, list(self.pipeline.states.values()))
         update.entities = self._entities()
-        update.message = self._packer.pack([self._name, 0, self.applied, []])
+        update.message = self._packer.pack([self.name, 0, self.applied, []])
         # Tracks are kept for so long; what came before is not looked for. They go by whole hours, and a device's clock
         # may be a little ahead of ours.
         hot = self._wall() - HOT_SECONDS * 1000 - 2 * HOUR
         since = await as_future(deferToThreadPool(self._reactor, self._pool, self._journal.first_since, hot))
-        await self._store.restore(self._name, stored + 1, update, since)
+        await self._store.restore(self.name, stored + 1, update, since)
         self._pending = None
         self.stored = self.applied
         self._log.warn("live state written anew", units=len(update.live), stored=stored, applied=self.applied)
@@ -337,7 +338,7 @@ class Applier:
         read = self._journal.read
         batches = await as_future(deferToThreadPool(self._reactor, self._pool, read, first, 2 * STEP_RECORDS))
         if not batches:
-            return await self._store.fill(self._name, Update(first, last))
+            return await self._store.fill(self.name, Update(first, last))
         oldest_hour, newest_hour = self._hot_hours()
         end = min(batches[-1].last, last)
         tracks: dict[tuple[str, int], bytes] = {}
@@ -348,7 +349,7 @@ class Applier:
                     if oldest_hour <= hour <= newest_hour:
                         key = (record[2], hour)
                         tracks[key] = tracks.get(key, b"") + self._packer.pack(record)
-        return await self._store.fill(self._name, Update(first, end, tracks=tracks))
+        return await self._store.fill(self.name, Update(first, end, tracks=tracks))
 
 
 def journal_is_behind(ours: bool, stored: int, last: int) -> bool:

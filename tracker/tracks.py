@@ -39,6 +39,8 @@ READ_RECORDS = 20_000
 NOTE_RECORDS = 5000
 """Records noted by the tail at a time while it catches up: 3 ms of everybody's time."""
 TAIL_SECONDS = 5.0
+LOOK_MS = 60_000
+"""What the disk said longer ago is asked again before an answer is built on it."""
 HOT_HOURS = HOT_SECONDS // 3600 - 1
 """Hours back of which the store is asked: a key goes two days after its hour began, and a question takes a moment."""
 _DISBELIEVED = int(DISBELIEVED)
@@ -96,6 +98,7 @@ class Tracks:
         self._pool = pool
         self._wall = wall
         self._log = Logger(namespace="gridbeat.tracks")
+        self._looked = 0
         self._early = 0
         """What the journal received before this record may be of hot hours only by clocks that are days ahead, and
         such points are not stored with the hot tracks."""
@@ -129,14 +132,14 @@ class Tracks:
 
     async def _look(self) -> None:
         """Ask the disk how far the archive is."""
-        hot_since = self._wall() - HOT_SECONDS * 1000
+        now = self._wall()
         sealed, early = await self._in_thread(
-            lambda: (self.archive.archive.sealed, self._journal.first_since(hot_since))
+            lambda: (self.archive.archive.sealed, self._journal.first_since(now - HOT_SECONDS * 1000))
         )
         if self.tail.last < 0:
             self.tail.begin(sealed)
         self.tail.drop(sealed)
-        self._early = early
+        self._early, self._looked = early, now
 
     async def read(self, unit: str, start: int, end: int, *, most: int = RECORDS_LIMIT) -> Track:
         """The points of a unit with ``start <= fix time <= end`` (ms). Beyond ``most`` it may stop with any day.
@@ -146,7 +149,7 @@ class Tracks:
         start, end = max(start, EARLIEST), min(end, LATEST)
         if start > end:
             return Track([], [])
-        if self.tail.last < 0:
+        if abs(self._wall() - self._looked) > LOOK_MS:
             await self._look()
         first = max(lead_in(start), self._days.span(self._days.day_of(start))[0])
         plan = await self._plan(unit, first, end)
@@ -182,10 +185,10 @@ class Tracks:
         for first, last in missing:
             plan.ranges += self._noted(unit, begin, close, first, last)
         plan.packed = await self._store.track(unit, hours)
-        # A store that was emptied meanwhile has a hole now that it did not have.
-        if any(not any(a <= first and last <= b for a, b in holes) for first, last in await self._store.holes()):
-            return None
-        return plan
+        # A store that was emptied meanwhile, or of which nobody has noticed it yet, is not what we take it for.
+        emptied = any(not any(a <= first and last <= b for a, b in holes) for first, last in await self._store.holes())
+        whose, upto = await self._store.place()
+        return None if emptied or whose != self._applier.name or upto < stored else plan
 
     def _cold(self, plan: _Plan) -> _Plan:
         """With the ranges of the journal that hold what the archive may lack of its wishes."""

@@ -54,6 +54,10 @@ class Fickle:
         self._check()
         return await self.inner.head()
 
+    async def place(self) -> tuple[str, int]:
+        self._check()
+        return await self.inner.place()
+
     async def load(self) -> list[bytes]:
         self._check()
         return await self.inner.load()
