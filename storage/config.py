@@ -137,6 +137,30 @@ def origins(value: Any) -> tuple[str, ...]:
     return tuple(one.lower() for one in value)
 
 
+def head_file(value: Any) -> Path:
+    """A file; :func:`read` puts a relative one beside the settings file."""
+    path = folder(value)
+    if not path.name or str(value).endswith("/"):
+        raise ValueError(f"must be a file in quotes, not {_shown(value)}")
+    return path
+
+
+def head_url(value: Any) -> str:
+    """Where heads are sent. The value is never shown: its path may be a secret."""
+    told = "must be like https://watch.example/path (http only to this machine)"
+    try:
+        parts = urlsplit(value if isinstance(value, str) and re.fullmatch(r"[!-~]+", value) else "")
+        port = parts.port
+    except ValueError:
+        raise ValueError(told) from None
+    if parts.username is not None:
+        raise ValueError("must hold no name and no password; a word in its path that nobody guesses does as well")
+    here = parts.scheme == "http" and parts.hostname in (LOOPBACK, "::1", "localhost")
+    if not parts.hostname or port == 0 or not (parts.scheme == "https" or here):
+        raise ValueError(told)
+    return str(value)
+
+
 # Settings.
 
 
@@ -202,6 +226,14 @@ class ArchiveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadWays:
+    """Where the heads of the archive's chains go once a day: a file on another disk, an address, both, or nowhere."""
+
+    file: Path | None = setting(None, head_file, "archive", "head_file")
+    url: str | None = setting(None, head_url, "archive", "head_url")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. ``demo`` is true without a settings file; one that says so runs the demo city elsewhere."""
 
@@ -219,6 +251,7 @@ class Settings:
     presence: Presence = group(Presence)
     limits: Limits = group(Limits)
     archive: ArchiveLimits = group(ArchiveLimits)
+    heads: HeadWays = group(HeadWays)
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""
@@ -251,7 +284,10 @@ def read(path: Path, trackers: Ports) -> Settings:
     reader.cross_check(settings)
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems)])
-    return dataclasses.replace(settings, data=path.resolve().parent / settings.data)
+    beside, heads = path.resolve().parent, settings.heads
+    if heads.file is not None:
+        heads = dataclasses.replace(heads, file=beside / heads.file)
+    return dataclasses.replace(settings, data=beside / settings.data, heads=heads)
 
 
 def known(trackers: Ports) -> dict[str, dict[str, str]]:

@@ -81,17 +81,16 @@ def read_heads(path: Path) -> tuple[list[Head], list[int]]:
     found, bad = list[Head](), list[int]()
     try:
         with path.open("rb") as file:
-            for number in range(1, MOST + 1):
-                text = file.readline(LINE_LIMIT)
-                if not text:
-                    break
+            number = 0
+            while text := file.readline(LINE_LIMIT):
+                number += 1
+                if number > MOST:
+                    raise HeadsUnreadable(f"{path}: more than {MOST:,} lines")
                 try:
                     found.append(parse(json.loads(text)))
                 except (ValueError, RecursionError):
                     if text.endswith(b"\n") or len(text) == LINE_LIMIT:
                         bad.append(number)
-            else:
-                raise HeadsUnreadable(f"{path}: more than {MOST:,} lines")
     except OSError as error:
         raise HeadsUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
     if not found:

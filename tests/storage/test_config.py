@@ -173,6 +173,36 @@ def test_each_fault_is_told_with_its_line(file: Path, section: str, line: str, t
     assert len(found[0]) < 200
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["https://watch.example", "https://watch.example:8443/a/b?c=d", "http://127.0.0.1:9000/x", "http://[::1]/",
+     "http://localhost"],
+)  # fmt: skip
+def test_heads_go_to_an_address_over_tls_or_on_this_machine(file: Path, value: str) -> None:
+    assert parse(file, f'[archive]\nhead_url = "{value}"\n').heads.url == value
+    assert parse(file, "").heads.url is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://watch.example/hush", "https://", "https:///hush", "https://watch.example:0/hush",
+     "https://watch.example:99999/hush", "https://[x/hush", "ftp://127.0.0.1/hush", "https://a b/hush",
+     "https://市.example/hush", "https://a:hush@watch.example", ""],
+)  # fmt: skip
+def test_what_is_no_address_for_heads_is_refused_and_not_told(file: Path, value: str) -> None:
+    (told,) = problems(file, f'[archive]\nhead_url = "{value}"\n')
+    assert told.startswith("city.toml:2: [archive] head_url must ")
+    assert "hush" not in told
+
+
+def test_the_file_for_heads_is_beside_the_settings(file: Path) -> None:
+    assert parse(file, '[archive]\nhead_file = "heads.jsonl"\n').heads.file == file.parent / "heads.jsonl"
+    assert parse(file, '[archive]\nhead_file = "/mnt/usb/h"\n').heads.file == Path("/mnt/usb/h")
+    assert parse(file, "").heads.file is None
+    for value in ("5", '""', '"/mnt/usb/"', '"/"'):
+        assert "head_file must be a f" in problems(file, f"[archive]\nhead_file = {value}\n")[0]
+
+
 def test_a_password_is_not_told(file: Path) -> None:
     assert "secret" not in problems(file, '[redis]\nurl = "http://:secret@host"\n')[0]
 
@@ -250,7 +280,7 @@ def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
     settings = parse(file, text)
     # A setting whose default is "none" is shown behind a "#"; uncommented, it must be one.
     text += '[tk]\n# bind = "127.0.0.1"\nport = 7700\n'
-    shown = re.sub(r"^# (?=(url|center|bind) = )", "", text, flags=re.MULTILINE)
+    shown = re.sub(r"^# (?=(url|center|bind|head_file|head_url) = )", "", text, flags=re.MULTILINE)
     parse(file, shown)
     section = ""
     written = set()
