@@ -44,11 +44,14 @@ class ArchiveHouse:
         number = self.bench.write(*(tuple(record) for record in records))
         assert number is not None
 
+    def context(self) -> Context:
+        """What a job is given now."""
+        journal = JournalFiles(self.data / "journal")
+        return Context(self.data, Archive(self.data / "archive", self.zone), journal, self.now, self.told.append)
+
     def do(self, job: str, **arguments: Any) -> Result:
         """Do a job as the archivist's child does."""
-        journal = JournalFiles(self.data / "journal")
-        context = Context(self.data, Archive(self.data / "archive", self.zone), journal, self.now, self.told.append)
-        result = JOBS[job](context, arguments)
+        result = JOBS[job](self.context(), arguments)
         self.archive.refresh()
         return result
 
