@@ -1,0 +1,299 @@
+"""Taking a person's data out of everything that lies on the disk: the job ``remove_person``.
+
+It goes the way that data goes, from where it comes in to where it ends: journal, parts, closed days, snapshots. So
+nothing that is clean already can be filled again from something that is not: whatever is sealed, closed or written down
+between two attempts is made of what is before it. But all of it is preceded by one step: what is known by which id
+(commands and photos) is written into the removal's note, because it follows from the very events that go. Photos and
+exports are files of their own and are made of nothing else; they go when it is known which they are.
+
+A closed file and its entry in the chain cannot change at the same moment. The new file is laid beside the old one, the
+chain says that it counts, then it takes the old one's name; after a kill in between its digest says that it counts.
+Every step looks at what is there and not at what was done, so the job may be killed anywhere and begun anew. Nothing of
+the person's is in the chain: entries name days and files, and photos by ids that are digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgpack
+
+from storage.archive import parquet, snapshots
+from storage.archive.archive import sync_file, write_whole
+from storage.archive.chain import SealedFile
+from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS, day_in
+from storage.archive.parquet import text
+from storage.exports import drop_exports
+from storage.journal_files import sync_names
+from storage.journal_scrub import scrub
+from storage.space import free_bytes
+from tracker import sealing
+from tracker.archive_context import Arguments, Context, Result
+from tracker.person import Person, learned, listed
+from tracker.record import ENTITY, EVENT
+
+NOTES = "removals"
+"""In the data folder, the notes of removals that are not done yet: the only place that names who it is."""
+REASON = "request"
+STAGED = ".part"
+"""How the name of a file ends that is to take another one's place."""
+SPARE = 64 << 20
+"""Bytes that stay free beside what is written."""
+
+
+def remove_person(context: Context, arguments: Arguments) -> Result:
+    """Remove the person that the note ``ticket`` names from all records up to ``upto``. Answers counts by what it
+    was."""
+    note = note_path(context.data, str(arguments["ticket"]))
+    told: dict[str, Any] = json.loads(note.read_text())
+    upto = int(arguments["upto"])
+    context.archive.refresh()
+    sealing.tidy(context.layout)
+    _finish(context)
+    if "commands" not in told:
+        context.tell({"step": "looking"})
+        told |= learned(context, Person(told["unit"], set(told["devices"])), upto).plain()
+        write_whole(note, json.dumps(told, ensure_ascii=False).encode())
+    person = Person.of(told)
+    counts = Counter[str]()
+
+    def of_day(day: str, count: int) -> None:
+        context.tell({"step": "journal", "day": day})
+
+    counts["records"] += scrub(
+        context.journal.folder, upto, lambda number, record: person.has_record(record), person.marker, of_day
+    )
+    with sealing.Spill(context.layout) as spill, closing(parquet.connect(spill)) as db:
+        work = _Work(context, person, spill, db, counts)
+        _parts(work)
+        for kind in (FIXES, EVENTS):
+            _days(work, kind)
+        _snapshots(work)
+    _photos(context, person, counts)
+    counts["exports"] += drop_exports(context.data, person.unit)
+    context.tell({"step": "files"})
+    return {"counts": dict(counts), "devices": sorted(person.devices)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all steps are given; ``spill`` is a folder for what is being written."""
+
+    context: Context
+    person: Person
+    spill: Path
+    db: duckdb.DuckDBPyConnection
+    counts: Counter[str]
+
+
+def note_path(data: Path, ticket: str) -> Path:
+    """Where the note of a removal lies."""
+    return data / NOTES / f"{ticket}.json"
+
+
+def where(kind: str, person: Person) -> str:
+    """Which rows of a file of this class are about the person, as a condition."""
+    unit = text(person.unit)
+    if kind == FIXES:
+        return f"unit = {unit}"
+    return (
+        f"(what = {EVENT} AND (kind = 'command' AND id IN ({listed(person.commands)})"
+        f" OR kind = 'photo' AND id IN ({listed(person.photos)})))"
+        f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty') AND split_part(id, ':', 1) = {unit}"
+        # Its fields are packed: a key and a value, one after the other.
+        f" OR kind = 'device' AND (id IN ({listed(person.devices)}) AND fields IS NULL"
+        f" OR contains(hex(fields), {text(_carries(person.unit))}))))"
+    )
+
+
+def _carries(unit: str) -> str:
+    return bytes(msgpack.packb("unit") + msgpack.packb(unit)).hex().upper()
+
+
+# -- parts, which no chain has heard of
+
+
+def _parts(work: _Work) -> None:
+    for run in work.context.layout.runs():
+        for kind in (FIXES, EVENTS):
+            for day, path in run.parts(kind).items():
+                if _rewritten(work, kind, path) is not None:
+                    _put(work.spill / path.name, path)
+                    work.context.tell({"step": "parts", "day": day})
+
+
+def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
+    """Whether there is anything about the person in a file: then its rows without that are in ``spill`` under its
+    name, so many."""
+    condition, new = where(kind, work.person), work.spill / path.name
+    found = work.db.execute(f"SELECT count(*) FROM {parquet.table([path])} WHERE {condition}").fetchone()
+    assert found is not None
+    if not found[0]:
+        return None
+    _need(work.context, path.stat().st_size)
+    query = f"SELECT * FROM {parquet.table([path])} WHERE NOT coalesce({condition}, false)"
+    rows = parquet.write(work.db, query, new)
+    work.counts["rows"] += int(found[0])
+    sync_file(new)
+    return rows
+
+
+# -- closed days and supplements
+
+
+def _days(work: _Work, kind: str) -> None:
+    context = work.context
+    chain, folder = context.archive.chains[kind], context.layout.folder(kind)
+    days: dict[str, list[str]] = {}
+    for name, (entry, _) in sorted(chain.files().items()):
+        days.setdefault(entry.day, []).append(name)
+    for path in folder.iterdir():
+        # What a closing that was killed has left is written again by the next one, out of what is clean now.
+        if path.suffix in (".parquet", ".new") and path.name not in chain.files():
+            path.unlink()
+    for day, names in days.items():
+        staged = []
+        for name in names:
+            path = folder / name
+            if not path.exists():
+                continue  # its time had come, or somebody took it away: verify says so
+            rows = _rewritten(work, kind, path)
+            if rows is not None:
+                (work.spill / name).replace(_staged(path))
+                staged.append(_sealed(_staged(path), name, rows))
+        if staged:
+            _swap(context, kind, day, staged)
+
+
+def _swap(context: Context, kind: str, day: str, staged: Sequence[SealedFile]) -> None:
+    """Let the staged files of a day take the place of those that they are of."""
+    folder = context.layout.folder(kind)
+    sync_names(folder)
+    context.tell({"step": "staged", "class": kind, "day": day})
+    context.archive.chains[kind].append("removal", day, context.now, files=staged, reason=REASON)
+    context.tell({"step": "recorded", "class": kind, "day": day})
+    for one in staged:
+        _staged(folder / one.name).replace(folder / one.name)
+    sync_names(folder)
+    context.tell({"step": "closed", "class": kind, "day": day})
+
+
+def _finish(context: Context) -> None:
+    """What was staged when somebody was killed: it counts if the chain says so, and else it is nothing."""
+    for kind in (FIXES, EVENTS, SNAPSHOTS):
+        folder, known = context.layout.folder(kind), context.archive.chains[kind].files()
+        for path in folder.glob(f"*{STAGED}"):
+            name = path.name.removesuffix(STAGED)
+            if name in known and _sealed(path, name, 0).sha256 == known[name][1].sha256:
+                path.replace(folder / name)
+            else:
+                path.unlink()
+            sync_names(folder)
+
+
+# -- snapshots
+
+
+def _snapshots(work: _Work) -> None:
+    context, person, spill = work.context, work.person, work.spill
+    chain, folder = context.archive.chains[SNAPSHOTS], context.layout.folder(SNAPSHOTS)
+    for half in folder.glob("*.new"):
+        half.unlink()  # its writer was killed
+    for path in sorted(folder.glob(f"*{snapshots.ENDING}")):
+        try:
+            snapshot = snapshots.read(path)
+        except snapshots.SnapshotDamaged:
+            # It is of no use to anybody and may hold anything.
+            _drop(context, path)
+            continue
+        count = sum(not stays for stays, _ in _judged(snapshot, person))
+        if not count:
+            continue
+        _need(context, path.stat().st_size)
+        states = (value for stays, value in _judged(snapshot, person) if stays and value[0] == snapshots.STATE)
+        changes = (value for stays, value in _judged(snapshot, person) if stays and value[0] != snapshots.STATE)
+        sealed = snapshots.write(
+            spill, snapshot.about, (msgpack.packb(value[1]) for value in states),
+            ((value[0], (value[1], value[2], value[3])) for value in changes),
+        )  # fmt: skip
+        work.counts["rows"] += count
+        if path.name in chain.files():
+            (spill / sealed.name).replace(_staged(path))
+            _swap(context, SNAPSHOTS, day_in(path.name), [replace(sealed, name=path.name)])
+        else:
+            _put(spill / sealed.name, path)
+
+
+def _judged(snapshot: snapshots.Snapshot, person: Person) -> Iterable[tuple[bool, tuple[Any, ...]]]:
+    """Each value of a snapshot, with whether it stays."""
+    at = snapshot.about.fields.index("unit") if "unit" in snapshot.about.fields else None
+    for state in snapshot.states():
+        yield at is None or state[at] != person.unit, (snapshots.STATE, state)
+    for word, (kind, id, fields) in snapshot.changes():
+        what = ENTITY if word == snapshots.ENTITY else EVENT
+        # It may tell of a command whose own event is no longer kept.
+        person.learn(what, kind, id, fields)
+        yield not person.has(what, kind, id, fields), (word, kind, id, fields)
+
+
+def _drop(context: Context, path: Path) -> None:
+    chain = context.archive.chains[SNAPSHOTS]
+    if path.name in chain.files():
+        chain.append("removal", day_in(path.name), context.now, gone=[path.name], reason=REASON)
+    path.unlink()
+    sync_names(path.parent)
+
+
+# -- photos
+
+
+def _photos(context: Context, person: Person, counts: Counter[str]) -> None:
+    """The chain first: a file that it says is gone is deleted by the next tidying if not by us."""
+    chain, media = context.archive.chains[PHOTOS], context.data / "media"
+    days: dict[str, list[str]] = {}
+    for name in sorted(person.photos.values()):
+        days.setdefault(name.partition("/")[0], []).append(name)
+    for day, names in days.items():
+        gone = [name for name in names if name in chain.files()]
+        if gone:
+            chain.append("removal", day, context.now, gone=gone, reason=REASON)
+            context.tell({"step": "recorded", "class": PHOTOS, "day": day})
+        for name in names:
+            with suppress(FileNotFoundError):
+                (media / name).unlink()
+                counts["photos"] += 1
+        if (media / day).exists():
+            sync_names(media / day)
+        context.tell({"step": "photos", "day": day})
+
+
+# -- files
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(path.name + STAGED)
+
+
+def _put(new: Path, path: Path) -> None:
+    sync_file(new)
+    new.replace(path)
+    sync_names(path.parent)
+
+
+def _sealed(path: Path, name: str, rows: int) -> SealedFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SealedFile(name, path.stat().st_size, rows, digest)
+
+
+def _need(context: Context, size: int) -> None:
+    if free_bytes(context.data) < 2 * size + SPARE:
+        raise OSError(f"there is too little room on the disk to write {size >> 20} MB anew")
