@@ -15,6 +15,7 @@ import { plain } from "./labels.js";
 import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
 import { NamesLayer } from "./names_layer.js";
+import { Pace } from "./pace.js";
 import { Preferences } from "./prefs.js";
 import { plane } from "./projection.js";
 import { Sheet } from "./sheet.js";
@@ -26,6 +27,7 @@ import { UnitsLayer } from "./units_layer.js";
 import { View } from "./view.js";
 
 const RETRY_MS = 10_000;
+const AGES_MS = 900; // less than the second after which this is looked at
 const TRAILS = ["selected", "all", "off"];
 const $ = (id) => document.getElementById(id);
 
@@ -53,13 +55,15 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
   roster: (message) => {
     units.roster(message.units ?? {});
     chrome.selects();
-    refresh();
+    pace.soon();
     pickFromLink();
   },
   frame: (message) => {
     clock.heard(message.now);
-    units.frame(message, performance.now());
-    refresh();
+    const calls = units.frame(message, performance.now());
+    // A part of the town that has just come into sight, or a call for help, does not wait.
+    if (calls || message.op === "full") pace.soon();
+    else pace.later();
   },
   notice: (message) => chrome.notice(language() === "zh" ? message.zh : message.en, message.level),
   link: linkChanged,
@@ -108,23 +112,21 @@ const sheet = new Sheet(() => list.paint());
 
 let wasBroken = false;
 let calling = new Set(); // units whose SOS is already known
-let scheduled = false;
+let refreshed = -Infinity;
+const pace = new Pace(refresh, () => mapView.dragged);
 
-/** New data or filters: everything that shows units is brought up to date, at most once a frame. */
-function refresh() {
-  if (scheduled) return;
-  scheduled = true;
-  requestAnimationFrame(() => {
-    scheduled = false;
-    chrome.counts();
-    list.update();
-    callsForHelp();
-    card.update();
-    mapView.follow();
-    wantTrails();
-    unitsLayer.redraw();
-    halo.redraw();
-  });
+/** New data: everything that shows units is brought up to date. */
+function refresh(time) {
+  refreshed = performance.now();
+  chrome.tick();
+  chrome.counts();
+  list.update();
+  callsForHelp();
+  card.update();
+  mapView.follow();
+  wantTrails();
+  unitsLayer.draw(time);
+  halo.draw(time);
 }
 
 /** A new SOS is said once, in words and aloud, and its row stands at the top of the list. */
@@ -234,6 +236,7 @@ theme.onChange(redrawAll);
 onLanguage(() => {
   chrome.translate();
   basemaps.translate();
+  view.renamed();
   card.update(true);
   list.update();
   redrawAll();
@@ -276,6 +279,7 @@ const actions = {
   theme: () => theme.toggle(),
   wall: () => toggle("wall"),
   phones: () => location.assign("/phones"),
+  storage: () => location.assign("/storage"),
   help: () => chrome.help(),
   zoomIn: () => map.zoomIn(1),
   zoomOut: () => map.zoomOut(1),
@@ -318,14 +322,8 @@ async function load(what, fetchIt, use) {
 }
 
 setInterval(() => {
-  chrome.tick();
-  list.paint();
-  card.update();
-  // Trails and ages move on even when nobody does.
-  if (document.visibilityState === "visible") {
-    halo.redraw();
-    unitsLayer.redraw();
-  }
+  // The clock, trails and ages move on even when nobody does.
+  if (performance.now() - refreshed > AGES_MS) pace.later();
 }, 1000);
 
 chrome.filters();
@@ -339,9 +337,10 @@ load("basemap", api.basemap, (collection) => {
 });
 load("grids", api.grids, (collection) => {
   grids.load(collection);
+  view.renamed();
   mapView.home();
   redrawGrids();
-  refresh();
+  pace.soon();
 });
 
 // For the tests and for a person at the browser's console; nothing here depends on it.

@@ -24,7 +24,7 @@ const MINOR_LABELS_FROM = 16;
 
 export const BasemapLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-basemap", 210);
+    CanvasLayer.prototype.initialize.call(this, "gb-basemap", 210, true);
     this.model = model;
     this.shapes = [];
     this.labels = [];

@@ -2,12 +2,15 @@
 // drag only moves it; it is drawn anew when the view leaves it. Subclasses give `paint(ctx, view)`.
 
 const { L } = window;
-const PADDING = 0.25; // share of the view's size on each side
+// Share of the view's size on each side: what is drawn with each update is kept smaller.
+const PADDING = { still: 0.25, live: 0.15 };
 const CLICKS_THROUGH = "none";
 
 export const CanvasLayer = L.Layer.extend({
-  initialize(name, zIndex) {
+  /** `still`: it is drawn anew when the view or the ground changes, not with the units. */
+  initialize(name, zIndex, still = false) {
     this.paneName = name;
+    this.still = still;
     this.zIndex = zIndex;
     this.frame = 0;
     this.view = null;
@@ -20,7 +23,11 @@ export const CanvasLayer = L.Layer.extend({
       pane.style.pointerEvents = CLICKS_THROUGH;
     }
     this.canvas = L.DomUtil.create("canvas", map.options.zoomAnimation ? "leaflet-zoom-animated" : "");
-    this.ctx = this.canvas.getContext("2d");
+    // The browser copies a canvas for every frame of the page, changed or not. A picture of what seldom changes is
+    // handed over once: dragging takes half the time. What changes with each update would only be made twice.
+    this.shown = this.still ? this.canvas.getContext("bitmaprenderer") : null;
+    this.back = this.still ? new OffscreenCanvas(1, 1) : this.canvas;
+    this.ctx = this.back.getContext("2d");
     map.getPane(this.paneName).appendChild(this.canvas);
     this.redraw();
   },
@@ -38,25 +45,34 @@ export const CanvasLayer = L.Layer.extend({
   /** Draw on the next frame: any number of calls in between is one drawing. */
   redraw() {
     if (this.frame || !this._map) return;
-    this.frame = requestAnimationFrame((time) => {
-      this.frame = 0;
-      this.draw(time);
-    });
+    this.frame = requestAnimationFrame((time) => this.draw(time));
   },
 
+  /** Whether there is nothing to draw: an empty canvas is taken out of the picture and costs nothing. */
+  blank() {
+    return false;
+  },
+
+  /** Draw now; for whoever has a frame already. */
   draw(time) {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
     const map = this._map;
     // During a zoom animation the canvas is being scaled; moveend follows and draws it sharp.
     if (!map || map._animatingZoom) return;
+    const blank = this.blank();
+    if (this.canvas.hidden !== blank) this.canvas.hidden = blank;
+    if (blank) return;
     const size = map.getSize();
-    const padX = Math.round(size.x * PADDING);
-    const padY = Math.round(size.y * PADDING);
+    const padding = this.still ? PADDING.still : PADDING.live;
+    const padX = Math.round(size.x * padding);
+    const padY = Math.round(size.y * padding);
     const width = size.x + 2 * padX;
     const height = size.y + 2 * padY;
     const ratio = Math.min(window.devicePixelRatio || 1, 3);
-    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
-      this.canvas.width = Math.round(width * ratio);
-      this.canvas.height = Math.round(height * ratio);
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.back.width !== wide || this.back.height !== high) {
+      for (const canvas of new Set([this.canvas, this.back])) [canvas.width, canvas.height] = [wide, high];
       this.canvas.style.width = `${width}px`;
       this.canvas.style.height = `${height}px`;
     }
@@ -67,6 +83,7 @@ export const CanvasLayer = L.Layer.extend({
     this.ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.ctx.clearRect(0, 0, width, height);
     this.paint(this.ctx, this.view, time ?? performance.now());
+    this.shown?.transferFromImageBitmap(this.back.transferToImageBitmap());
   },
 
   onMove() {

@@ -12,7 +12,7 @@ const NOTICE_MS = 4000;
 
 export const KEYS = [
   ["/", "key_search"], ["j k ↓ ↑", "key_move"], ["Enter", "key_select"], ["F", "key_follow"], ["T", "key_trails"], ["G", "key_grids"], ["C", "key_cells"], ["B", "key_ground"],
-  ["+ −", "key_zoom"], ["0", "key_whole"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["P", "key_phones"], ["Esc", "key_escape"], ["?", "key_help"],
+  ["+ −", "key_zoom"], ["0", "key_whole"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["P", "key_phones"], ["S", "key_storage"], ["Esc", "key_escape"], ["?", "key_help"],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -66,8 +66,10 @@ export class Chrome {
     const { states, sos } = this.units.counts();
     for (const [key, chip] of this.#chips) {
       const count = key === SOS ? sos : states[key];
-      chip.querySelector("b").textContent = String(count);
-      chip.setAttribute("aria-pressed", String(this.view.states.has(key)));
+      const shown = chip.lastElementChild;
+      if (shown.textContent !== String(count)) shown.textContent = String(count);
+      const pressed = String(this.view.states.has(key));
+      if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
       chip.classList.toggle("is-none", count === 0);
       if (key === SOS) chip.hidden = count === 0 && !this.view.states.has(SOS);
     }
@@ -105,7 +107,7 @@ export class Chrome {
 
   /** Each second: the clock, and whether what one sees is live. */
   tick() {
-    $("clock").textContent = this.#clock.format(this.clock.now());
+    put("clock", this.#clock.format(this.clock.now()));
     const { feed } = this;
     const behind = feed.link === "live" && feed.behind > BEHIND_MS;
     const link = behind ? "behind" : feed.link;

@@ -56,7 +56,7 @@ export class Grids {
 
 export const GridsLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-grids", 320);
+    CanvasLayer.prototype.initialize.call(this, "gb-grids", 320, true);
     this.model = model; // {grids, view, theme, prefs}
   },
 

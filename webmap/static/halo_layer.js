@@ -18,15 +18,22 @@ export const HaloLayer = CanvasLayer.extend({
     this.model = model;
   },
 
+  blank() {
+    const { units, view: looks, trails } = this.model;
+    if (looks.selected !== null || looks.hovered !== null || trails() === "all") return false;
+    for (const unit of units.all.values()) if (isSos(unit)) return false;
+    return true;
+  },
+
   paint(ctx, view, time) {
     const { units, view: looks, clock, trails } = this.model;
     const now = clock.now();
-    const passing = looks.passing();
+    const passing = looks.filtering ? looks.passing() : null;
     const mode = trails();
     let alive = false;
     this.scale = signScale(this.model.prefs);
     for (const unit of units.all.values()) {
-      if (!unit.near || !passing.has(unit.id)) continue;
+      if (!unit.near || (passing && !passing.has(unit.id))) continue;
       const selected = unit.id === looks.selected;
       if (mode === "all" || (mode === "selected" && selected)) this.trail(ctx, view, unit, now, selected);
       const hovered = unit.id === looks.hovered;

@@ -12,6 +12,8 @@ const SPARE = 4;
 export class UnitList {
   #rows = [];
   #pool = new Map(); // position in the list -> element
+  #top = 0; // what the box has been scrolled to, and its height: asking for them costs a layout
+  #height = 0;
 
   constructor({ view, clock, onPick }) {
     this.view = view;
@@ -20,8 +22,13 @@ export class UnitList {
     this.space = document.getElementById("rows");
     this.count = document.getElementById("count");
     this.empty = document.getElementById("empty");
-    this.box.addEventListener("scroll", () => this.paint(), { passive: true });
-    new ResizeObserver(() => this.paint()).observe(this.box);
+    const look = () => {
+      this.#top = this.box.scrollTop;
+      this.#height = this.box.clientHeight;
+      this.paint();
+    };
+    this.box.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(this.box);
     this.space.addEventListener("click", (event) => {
       const row = event.target.closest(".row");
       if (row) onPick(row.dataset.id);
@@ -34,15 +41,18 @@ export class UnitList {
   /** The units changed, or the filters, or what the map shows. */
   update() {
     this.#rows = this.view.rows();
-    this.space.style.height = `${this.#rows.length * ROW}px`;
-    this.count.textContent = t("unit_count", { n: this.#rows.length, all: this.view.units.all.size });
+    const height = `${this.#rows.length * ROW}px`;
+    if (this.space.style.height !== height) this.space.style.height = height;
+    text(this.count, t("unit_count", { n: this.#rows.length, all: this.view.units.all.size }));
     this.empty.hidden = this.#rows.length > 0 || this.view.units.all.size === 0;
     this.paint();
   }
 
   paint() {
-    const first = Math.max(0, Math.floor(this.box.scrollTop / ROW) - SPARE);
-    const last = Math.min(this.#rows.length, Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW) + SPARE);
+    // A list that has become shorter is scrolled back by the browser, which tells us later.
+    const top = Math.min(this.#top, Math.max(0, this.#rows.length * ROW - this.#height));
+    const first = Math.max(0, Math.floor(top / ROW) - SPARE);
+    const last = Math.min(this.#rows.length, Math.ceil((top + this.#height) / ROW) + SPARE);
     for (const [index, row] of this.#pool) {
       if (index >= first && index < last) continue;
       row.remove();
@@ -58,7 +68,7 @@ export class UnitList {
       }
       this.#fill(row, this.#rows[index], now);
     }
-    this.box.setAttribute("aria-activedescendant", this.#selectedRow() ?? "");
+    attribute(this.box, "aria-activedescendant", this.#selectedRow() ?? "");
   }
 
   /** Moves the selection by `step` rows and returns the unit's id, or null at an empty list. */
@@ -99,15 +109,14 @@ export class UnitList {
     set(row.dataset, "id", unit.id);
     row.classList.toggle("is-sos", sos);
     row.classList.toggle("is-hover", unit.id === this.view.hovered);
-    const selected = String(unit.id === this.view.selected);
-    if (row.getAttribute("aria-selected") !== selected) row.setAttribute("aria-selected", selected);
+    attribute(row, "aria-selected", String(unit.id === this.view.selected));
     text(parts.name, plain(unit.name, 40));
     text(parts.where, [unit.street, unit.team].filter(Boolean).map((word) => plain(word, 40)).join(" · "));
     text(parts.state, sos ? t("sos") : unit.state === ONLINE_FIX ? motion(unit) : t(`state_${unit.state}`));
     // Of a unit that is well and outside the watched area we are not told each fix: no age is better than an old one.
     text(parts.age, unit.near || unit.state !== ONLINE_FIX ? ageOf(unit.fix, now) : "");
     set(parts.state.dataset, "state", sos ? "sos" : String(unit.state));
-    row.lang = language();
+    attribute(row, "lang", language());
   }
 }
 
@@ -134,6 +143,10 @@ function newRow(index) {
 
 function text(node, value) {
   if (node.textContent !== value) node.textContent = value;
+}
+
+function attribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
 function set(data, name, value) {

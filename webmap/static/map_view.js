@@ -48,6 +48,11 @@ export class MapView {
     return [b.getSouth(), b.getWest(), b.getNorth(), b.getEast()].map((degrees) => Math.round(degrees * 1e5) / 1e5);
   }
 
+  /** Whether a hand is moving the map. */
+  get dragged() {
+    return this.map.dragging.moving();
+  }
+
   /** Brings the selected unit to the middle of what the card and the sheet leave free. */
   center() {
     const { unit } = this.view;
@@ -125,6 +130,7 @@ export class MapView {
   }
 
   #pointer(point) {
+    if (this.dragged) return; // whoever moves the map points at nothing
     const unit = this.unitsLayer.hit(point);
     const group = unit ? null : this.unitsLayer.groupAt(point);
     this.view.hover(unit?.id ?? null);

@@ -2,6 +2,8 @@
 // circle = online and located, diamond = online without a fix, triangle = stale, square = offline, ring = off shift.
 // A vehicle wears the same shape, larger, with a van in it. One path for canvas and list alike.
 
+import { stampOf } from "./stamps.js";
+
 const SHAPES = [
   (r) => `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`,
   (r) => `M0 ${-r * 1.22}L${r * 1.22} 0L0 ${r * 1.22}L${-r * 1.22} 0Z`,
@@ -15,6 +17,7 @@ const OFF_SHIFT = 4;
 const SVG = "http://www.w3.org/2000/svg";
 
 export const RADIUS = { person: 7, vehicle: 12 };
+const TURNS = 32; // directions in which a beak is drawn beforehand
 const WALL = 1.7; // a command hall looks from ten metres
 
 /** How much larger than on a desk everything on the map is drawn. */
@@ -46,6 +49,7 @@ export function markElement(state, kind) {
 /** Drawn once per state, kind, heading yes or no, theme and density; units are then copies of pictures. */
 export class Sprites {
   #made = new Map();
+  #stamps = [];
   #colors = null;
   #ratio = 0;
   #scale = 1;
@@ -56,6 +60,7 @@ export class Sprites {
     this.#ratio = ratio;
     this.#scale = scale;
     this.#made.clear();
+    this.#stamps = [];
   }
 
   /** {image, size}: a square picture, size in CSS pixels, its middle on the unit's place. */
@@ -67,6 +72,28 @@ export class Sprites {
       this.#made.set(key, sprite);
     }
     return sprite;
+  }
+
+  /** The same as pixels (stamps.js), with the beak for a course in degrees, or without one for null. */
+  stamp(state, kind, dot, sos, course, alpha) {
+    const turn = course === null ? TURNS : Math.round((course * TURNS) / 360) % TURNS;
+    const key = ((state * 2 + (kind === "vehicle" ? 1 : 0)) * 2 + (dot ? 1 : 0)) * 2 + (sos ? 1 : 0);
+    const stamps = (this.#stamps[key] ??= []);
+    return (stamps[turn] ??= this.#stamp(state, kind, dot, sos, turn, alpha));
+  }
+
+  #stamp(state, kind, dot, sos, turn, alpha) {
+    const sign = this.get(state, kind, dot, sos);
+    if (turn === TURNS) return stampOf(sign.image, alpha);
+    const beak = this.beak(state, kind, sos);
+    const whole = this.#picture(Math.max(sign.size, beak.size) / this.#scale, (ctx) => {
+      const lay = ({ image, size }) => ctx.drawImage(image, -size / this.#scale / 2, -size / this.#scale / 2, size / this.#scale, size / this.#scale);
+      ctx.rotate((2 * Math.PI * turn) / TURNS);
+      lay(beak);
+      ctx.rotate((-2 * Math.PI * turn) / TURNS);
+      lay(sign);
+    });
+    return stampOf(whole.image, alpha);
   }
 
   /** The beak that shows the heading; drawn rotated beneath the sign. */
@@ -128,7 +155,7 @@ export class Sprites {
     const image = document.createElement("canvas");
     const density = this.#ratio * this.#scale;
     image.width = image.height = Math.ceil(size * density);
-    const ctx = image.getContext("2d");
+    const ctx = image.getContext("2d", { willReadFrequently: true });
     ctx.scale(density, density);
     ctx.translate(size / 2, size / 2);
     paint(ctx);

@@ -7,7 +7,7 @@ import { haloText, Places } from "./labels.js";
 
 export const NamesLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-names", 330);
+    CanvasLayer.prototype.initialize.call(this, "gb-names", 330, true);
     this.model = model; // {grids layer, basemap, theme}
     this.words = [];
     this.edition = ""; // changes when names may have come to lie elsewhere

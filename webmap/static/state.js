@@ -11,7 +11,8 @@ export const OFF_SHIFT = 4;
 export const STATES = [ONLINE_FIX, ONLINE_NO_FIX, STALE, OFFLINE, OFF_SHIFT];
 
 export const TRAIL_MS = 600_000;
-const TRAIL_POINTS = 240; // a fix every 2.5 s for 10 minutes
+const TRAIL_STEP_MS = 2500;
+const TRAIL_POINTS = TRAIL_MS / TRAIL_STEP_MS;
 const GLIDE_UNITS = 600; // with more units in the roster positions jump: gliding costs a drawing per frame
 export const GLIDE_MS = 900;
 
@@ -30,8 +31,11 @@ export function isSos(unit) {
 
 export class Units {
   all = new Map();
+  #calls = 0; // changes of who calls for help
   /** Grows with every change of roster, filterable attributes or state: whoever sorts the list compares it. */
   version = 0;
+  /** Grows when units come, go, or are called otherwise. */
+  members = 0;
 
   roster(entries) {
     for (const id of this.all.keys()) if (!Object.hasOwn(entries, id)) this.all.delete(id);
@@ -45,10 +49,13 @@ export class Units {
       unit.protocol = String(entry.device_protocol || "");
     }
     this.version += 1;
+    this.members += 1;
   }
 
-  /** `near` units are those whose position the server keeps us told of: the watched box and the followed unit. */
+  /** `near` units are those whose position the server keeps us told of: the watched box and the followed unit.
+   *  Answers whether somebody has begun or ceased to call for help. */
   frame(message, clock) {
+    const calls = this.#calls;
     if (message.op === "full") for (const unit of this.all.values()) unit.near = false;
     for (const id of message.gone ?? []) {
       const unit = this.all.get(String(id));
@@ -60,6 +67,7 @@ export class Units {
       if (fix !== undefined) unit.fix = fix;
     }
     for (const row of message.units ?? []) this.#row(row, clock);
+    return calls !== this.#calls;
   }
 
   counts() {
@@ -95,6 +103,7 @@ export class Units {
       unit = newUnit(id);
       this.all.set(id, unit);
       this.version += 1;
+      this.members += 1;
     }
     return unit;
   }
@@ -109,8 +118,21 @@ export class Units {
     const [id, lat, lon, course, speed, state, fix, seen, accuracy, alarm, battery, grid, cell, flags] = row;
     const unit = this.#unit(String(id));
     this.#state(unit, state);
-    if ((unit.alarm & 1) !== ((alarm ?? 0) & 1)) this.version += 1;
-    Object.assign(unit, { course, speed, fix, seen, accuracy, alarm: alarm ?? 0, battery, gridNow: grid, cellNow: cell, flags: flags ?? 0 });
+    if ((unit.alarm & 1) !== ((alarm ?? 0) & 1)) {
+      this.version += 1;
+      this.#calls += 1;
+    }
+    // Thousands a second: one by one, without an object in between.
+    unit.course = course;
+    unit.speed = speed;
+    unit.fix = fix;
+    unit.seen = seen;
+    unit.accuracy = accuracy;
+    unit.alarm = alarm ?? 0;
+    unit.battery = battery;
+    unit.gridNow = grid;
+    unit.cellNow = cell;
+    unit.flags = flags ?? 0;
     if (lat !== null && lat !== undefined) this.#place(unit, lat, lon, fix ?? seen, clock);
     unit.near = unit.lat !== null;
   }
@@ -120,13 +142,27 @@ export class Units {
     const [x, y] = plane.place(lat, lon);
     const jump = !unit.near || Math.abs(x - unit.x) + Math.abs(y - unit.y) > 2e-5; // some 600 m: no glide over the city
     const glides = !jump && this.all.size <= GLIDE_UNITS;
-    const at = shown(unit, clock);
-    unit.fromX = glides ? at.x : x;
-    unit.fromY = glides ? at.y : y;
-    unit.movedAt = glides ? clock : -Infinity;
-    Object.assign(unit, { lat, lon, x, y });
+    if (glides) {
+      const at = shown(unit, clock);
+      unit.fromX = at.x;
+      unit.fromY = at.y;
+      unit.movedAt = clock;
+    } else {
+      unit.fromX = x;
+      unit.fromY = y;
+      unit.movedAt = -Infinity;
+    }
+    unit.lat = lat;
+    unit.lon = lon;
+    unit.x = x;
+    unit.y = y;
     const trail = unit.trail;
-    if (trail.length === 0 || time > trail[trail.length - 3]) trail.push(time, x, y);
+    const { length } = trail;
+    if (length === 0 || time > trail[length - 3]) {
+      // The newest place is always there; of those before it no more than a line of ten minutes can show.
+      if (length < 6 || time - trail[length - 6] >= TRAIL_STEP_MS) trail.push(time, x, y);
+      else [trail[length - 3], trail[length - 2], trail[length - 1]] = [time, x, y];
+    }
     let stale = Math.max(0, trail.length / 3 - TRAIL_POINTS);
     while (3 * stale < trail.length && trail[3 * stale] < time - TRAIL_MS) stale += 1;
     if (stale) trail.splice(0, 3 * stale);

@@ -5,11 +5,13 @@ import { CanvasLayer } from "./canvas_layer.js";
 import { drawGroup, findGroups, middle, radiusOf } from "./clusters.js";
 import { FONT, haloText, Places, plain } from "./labels.js";
 import { RADIUS, signScale, Sprites } from "./marks.js";
+import { Picture } from "./stamps.js";
 import { GLIDE_MS, isSos, OFF_SHIFT, OFFLINE, ONLINE_FIX, shown, STALE } from "./state.js";
 import { ageOf } from "./time.js";
 
 export const DOTS_ABOVE = 1200;
 export const LABELS_BELOW = 150;
+const TOP = 100; // from this rank on a unit is somebody's concern, and named
 const HIT_CELL = 40;
 const HIT_REACH = 16; // a finger's and a trembling hand's allowance around the sign
 const ALPHA = [1, 1, 0.92, 0.85, 0.7];
@@ -21,7 +23,8 @@ export const UnitsLayer = CanvasLayer.extend({
     CanvasLayer.prototype.initialize.call(this, "gb-units", 430);
     this.model = model; // {units, view, theme, clock, still}
     this.sprites = new Sprites();
-    this.hash = new Map();
+    this.picture = new Picture();
+    this.hash = null; // made of what is drawn when somebody points
     this.drawn = []; // what has a sign of its own
     this.groups = []; // {x, y, r, items}: what shares one
     this.seen = []; // all in sight
@@ -38,12 +41,14 @@ export const UnitsLayer = CanvasLayer.extend({
     this.detail = dots ? "dots" : seen.length < LABELS_BELOW ? "labels" : "signs";
     if (dots) [this.drawn, this.groups] = [seen, []];
     else this.group(seen, view, time);
-    this.index(this.drawn);
+    this.hash = null;
+    if (this.detail === "labels") {
+      for (const item of this.drawn) this.sign(ctx, item);
+      ctx.globalAlpha = 1;
+    } else if (seen.length) this.stamps(ctx, view, dots);
     for (const group of this.groups) drawGroup(ctx, group, model.theme.colors, this.scale, view.ratio);
-    for (const item of this.drawn) this.sign(ctx, item, dots);
-    ctx.globalAlpha = 1;
     if (this.detail === "labels") this.names(ctx, this.drawn, view);
-    else this.names(ctx, this.drawn.filter((item) => item.rank > 100), view);
+    else this.names(ctx, this.drawn.filter((item) => item.rank > TOP), view);
     if (moving) this.redraw();
   },
 
@@ -61,7 +66,7 @@ export const UnitsLayer = CanvasLayer.extend({
     const groups = new Map();
     for (const item of seen) {
       const number = this.grouped.of.get(item.unit.id);
-      if (number === undefined || item.rank > 100) alone.push(item);
+      if (number === undefined || item.rank > TOP) alone.push(item);
       else if (groups.has(number)) groups.get(number).push(item);
       else groups.set(number, [item]);
     }
@@ -77,12 +82,13 @@ export const UnitsLayer = CanvasLayer.extend({
   /** Units in sight in drawing order: what matters most is drawn last and lies on top. */
   gather(view, time) {
     const { units, view: looks } = this.model;
-    const passing = looks.passing();
-    const drawn = [];
+    const passing = looks.filtering ? looks.passing() : null;
+    const below = []; // by rank: thousands need no sorting
+    const top = [];
     let moving = false;
     const last = time === Infinity ? performance.now() + GLIDE_MS * 2 : time;
     for (const unit of units.all.values()) {
-      if (!unit.near || !passing.has(unit.id)) continue;
+      if (!unit.near || (passing && !passing.has(unit.id))) continue;
       const at = shown(unit, last);
       const x = at.x * view.scale - view.left;
       const y = at.y * view.scale - view.top;
@@ -90,30 +96,44 @@ export const UnitsLayer = CanvasLayer.extend({
       moving ||= at.moving;
       const rank = (OFF_SHIFT - unit.state) + (unit.kind === "vehicle" ? 10 : 0) + (isSos(unit) ? 200 : 0) +
         (unit.id === looks.selected ? 1000 : unit.id === looks.hovered ? 500 : 0);
-      drawn.push({ unit, x, y, rank });
+      const item = { unit, x, y, rank };
+      if (rank > TOP) top.push(item);
+      else if (below[rank]) below[rank].push(item);
+      else below[rank] = [item];
     }
-    drawn.sort((a, b) => a.rank - b.rank);
-    return { seen: drawn, moving };
+    top.sort((a, b) => a.rank - b.rank);
+    return { seen: below.flat().concat(top), moving };
   },
 
-  sign(ctx, { unit, x, y }, dots) {
+  /** A few signs may glide between pixels. */
+  sign(ctx, { unit, x, y }) {
     const sos = isSos(unit);
     const alpha = sos ? 1 : ALPHA[unit.state];
     if (ctx.globalAlpha !== alpha) ctx.globalAlpha = alpha;
-    if (!dots && unit.course !== null && unit.state === ONLINE_FIX && (unit.speed ?? 0) > MOVING) {
+    const course = courseOf(unit);
+    if (course !== null) {
       const beak = this.sprites.beak(unit.state, unit.kind, sos);
       ctx.save();
       ctx.translate(x, y);
-      ctx.rotate((unit.course * Math.PI) / 180);
+      ctx.rotate((course * Math.PI) / 180);
       ctx.drawImage(beak.image, -beak.size / 2, -beak.size / 2, beak.size, beak.size);
       ctx.restore();
     }
-    const sprite = this.sprites.get(unit.state, unit.kind, dots && !sos, sos);
-    const left = x - sprite.size / 2;
-    const top = y - sprite.size / 2;
-    // Thousands of dots on whole pixels are copied, not resampled; a few signs may glide between pixels.
-    if (dots) ctx.drawImage(sprite.image, Math.round(left), Math.round(top), sprite.size, sprite.size);
-    else ctx.drawImage(sprite.image, left, top, sprite.size, sprite.size);
+    const sprite = this.sprites.get(unit.state, unit.kind, false, sos);
+    ctx.drawImage(sprite.image, x - sprite.size / 2, y - sprite.size / 2, sprite.size, sprite.size);
+  },
+
+  /** Many are laid on whole pixels. */
+  stamps(ctx, view, dots) {
+    const { picture, sprites } = this;
+    picture.begin(this.back.width, this.back.height);
+    for (const { unit, x, y } of this.drawn) {
+      const sos = isSos(unit);
+      const dot = dots && !sos;
+      const stamp = sprites.stamp(unit.state, unit.kind, dot, sos, dot ? null : courseOf(unit), sos ? 1 : ALPHA[unit.state]);
+      picture.lay(stamp, x * view.ratio, y * view.ratio);
+    }
+    picture.put(ctx);
   },
 
   names(ctx, drawn, view) {
@@ -192,9 +212,10 @@ export const UnitsLayer = CanvasLayer.extend({
     return spots[side];
   },
 
-  index(drawn) {
-    this.hash.clear();
-    for (const item of drawn) {
+  /** What is drawn, by squares of the map. */
+  index() {
+    this.hash = new Map();
+    for (const item of this.drawn) {
       const key = Math.floor(item.x / HIT_CELL) * 65536 + Math.floor(item.y / HIT_CELL);
       const bucket = this.hash.get(key);
       if (bucket) bucket.push(item);
@@ -210,6 +231,7 @@ export const UnitsLayer = CanvasLayer.extend({
     const y = point.y + corner.y - this.view.top;
     const column = Math.floor(x / HIT_CELL);
     const row = Math.floor(y / HIT_CELL);
+    if (!this.hash) this.index();
     let best = null;
     let bestDistance = Infinity;
     for (let i = column - 1; i <= column + 1; i += 1) {
@@ -241,8 +263,13 @@ export const UnitsLayer = CanvasLayer.extend({
   },
 });
 
+/** Where a unit is going, in degrees, or null when nobody knows. */
+function courseOf(unit) {
+  return unit.course === null || unit.state !== ONLINE_FIX || (unit.speed ?? 0) <= MOVING ? null : unit.course;
+}
+
 /** On which side of the sign the beak is: 0 below, 1 right, 2 left, 3 above, or null. */
 function beakSide(unit) {
-  if (unit.course === null || unit.state !== ONLINE_FIX || (unit.speed ?? 0) <= MOVING) return null;
-  return [3, 1, 0, 2][Math.round(unit.course / 90) % 4];
+  const course = courseOf(unit);
+  return course === null ? null : [3, 1, 0, 2][Math.round(course / 90) % 4];
 }

@@ -9,10 +9,6 @@ export const SOS = "sos";
 
 const byName = new Intl.Collator(["zh-Hans-CN-u-co-pinyin", "en"], { numeric: true });
 
-function byAttention(a, b) {
-  return (isSos(b) ? 1 : 0) - (isSos(a) ? 1 : 0) || ATTENTION[a.state] - ATTENTION[b.state] || byName.compare(a.name, b.name);
-}
-
 export class View {
   selected = null;
   hovered = null;
@@ -26,6 +22,9 @@ export class View {
   gridName = () => "";
   #listeners = [];
   #key = "";
+  #members = -1;
+  #named = []; // all units by name
+  #texts = new Map(); // unit id -> what a search looks through
   #filtered = [];
   #passing = new Set();
   #filters = 0;
@@ -82,6 +81,12 @@ export class View {
     this.filter({ query: "", team: "", street: "", inView: false });
   }
 
+  /** Grids are called otherwise now: a search may find others. */
+  renamed() {
+    this.#texts.clear();
+    this.#filters += 1;
+  }
+
   get filtering() {
     return this.query !== "" || this.team !== "" || this.street !== "" || this.states.size > 0;
   }
@@ -92,7 +97,15 @@ export class View {
     if (key !== this.#key) {
       this.#key = key;
       const words = this.query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-      this.#filtered = [...this.units.all.values()].filter((unit) => this.#passes(unit, words)).sort(byAttention);
+      if (this.#members !== this.units.members) {
+        // Comparing names is dear: thousands are sorted by name only when somebody comes, goes or is renamed.
+        this.#members = this.units.members;
+        this.#named = [...this.units.all.values()].sort((a, b) => byName.compare(a.name, b.name));
+        this.#texts.clear();
+      }
+      const ranks = Array.from({ length: ATTENTION.length + 1 }, () => []);
+      for (const unit of this.#named) if (this.#passes(unit, words)) ranks[isSos(unit) ? 0 : 1 + ATTENTION[unit.state]].push(unit);
+      this.#filtered = ranks.flat();
       this.#passing = new Set(this.#filtered.map((unit) => unit.id));
     }
     return this.#filtered;
@@ -115,7 +128,11 @@ export class View {
     if (this.street && unit.street !== this.street) return false;
     if (this.states.size && !this.states.has(unit.state) && !(this.states.has(SOS) && isSos(unit))) return false;
     if (words.length === 0) return true;
-    const text = `${unit.name}\n${unit.id}\n${unit.team}\n${unit.street}\n${this.gridName(unit.grid)}`.toLocaleLowerCase();
+    let text = this.#texts.get(unit.id);
+    if (text === undefined) {
+      text = `${unit.name}\n${unit.id}\n${unit.team}\n${unit.street}\n${this.gridName(unit.grid)}`.toLocaleLowerCase();
+      this.#texts.set(unit.id, text);
+    }
     return words.every((word) => text.includes(word));
   }
 }
