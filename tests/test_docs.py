@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from storage import config
+from storage.backup import LEFT_OUT
+from storage.backup_files import About
+from storage.upgrade import FORMAT, NEEDED, STEPS
 from tests.server import Server, basic, until
 from tests.tree import ROOT, files
 from tests.webmap.devices import now_ms, phone_report
@@ -104,6 +107,28 @@ def test_the_columns_of_tables_are_listed() -> None:
             assert row, key
             assert words(row[1]) <= set(heads), f"{key}: {words(row[1]) - set(heads)}"
             assert len(words(row[1])) >= 2
+
+
+def test_what_is_not_in_a_backup_is_said() -> None:
+    text = section("docs/operations.md", "Backup and restore")
+    left_out = LEFT_OUT - {"restoring", "lost+found"}  # of which no operator ever hears
+    assert left_out <= words(text)
+    about = re.search(r"^\| `backup\.json` \| (.*?) \|$", text, re.MULTILINE)
+    assert about
+    assert words(about[1]) == set(About.__slots__)
+
+
+def test_every_format_of_the_data_folder_is_listed() -> None:
+    rows = re.findall(r"^\| (\d+) (?:\(no file\) )?\|", section("docs/operations.md", "Upgrading"), re.MULTILINE)
+    assert [int(row) for row in rows] == [1, *(step.to for step in STEPS)]
+    assert STEPS[-1].to == FORMAT
+    assert f"needs {NEEDED >> 20} MB free" in section("docs/operations.md", "Upgrading")
+
+
+def test_the_commands_of_run_are_explained() -> None:
+    text = "\n".join(map(read, PAGES))
+    for command in set(re.findall(r"^\./run ([a-z]+)", read("run"), re.MULTILINE)):
+        assert re.search(rf"^\./run {command} ", blocks(text), re.MULTILINE), f"no page has ./run {command}"
 
 
 def test_every_number_for_prometheus_is_listed() -> None:
