@@ -35,6 +35,7 @@ from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
 from storage.archive.budgets import limits_from
+from storage.archive.head_sender import HeadSender
 from storage.archive.reader import Reader
 from storage.blobs import Blobs
 from storage.bridge import as_deferred
@@ -125,18 +126,20 @@ class Gridbeat(Service):
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
         self.reader = Reader(archive.layout.root)
         tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
+        self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
+                                file=settings.heads.file, url=settings.heads.url)  # fmt: skip
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
             "seal": lambda: {"upto": journal.last, "before": wall() // HOUR * HOUR},
             "snapshot": lambda: {"upto": journal.last, "redis": self.client.url},
             "tidy": lambda: self.steward.arguments(),
-        }, may_write=lambda: self.space.level < Level.CRITICAL)  # fmt: skip
+        }, may_write=lambda: self.space.level < Level.CRITICAL, after_night=self.send_heads)  # fmt: skip
         rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
         self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
                                self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
-                            coordinates, archive, self.archivist, self.steward,
+                            coordinates, archive, self.archivist, self.steward, self.heads,
                             self.embedded is not None)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
@@ -191,6 +194,7 @@ class Gridbeat(Service):
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.archivist.start()
         self.steward.start()
+        self.heads.start()
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
         if self.town:
@@ -226,6 +230,9 @@ class Gridbeat(Service):
         if self.running:
             self.log.failure("the {name} loop ended", failure=failure, name=name)
 
+    def send_heads(self):
+        self.heads.send(wall()).addErrback(lambda failure: self.log.failure("the heads were not read", failure=failure))
+
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
         self.simulator = demo.Simulator(self.town, issued, self.numbers, reactor)
@@ -258,6 +265,7 @@ class Gridbeat(Service):
         self.links.stop()
         self.space.stop()
         self.steward.stop()
+        self.heads.stop()
         await self.archivist.stop()
         await self.intake.journal.close()
         for loop in self.tasks:

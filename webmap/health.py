@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from storage.archive.head_sender import FILE
 from tracker.clockwatch import server_ahead
 from webmap.services import Services
 from webmap.storage_health import storage_problems
@@ -11,6 +12,7 @@ from webmap.storage_health import storage_problems
 BEHIND_MS = 5000
 DISK_STALL_RECORDS = 20_000
 NAMED = 10
+DAY_MS = 86_400_000
 
 
 def health(services: Services) -> dict[str, Any]:
@@ -38,6 +40,17 @@ def health(services: Services) -> dict[str, Any]:
             f"磁盘缓慢：有 {journal.waiting} 条记录等待写入。",
         )
     problems += storage_problems(services)
+    for trouble in services.heads.troubles(now):
+        days = (now - trouble.since) // DAY_MS
+        setting = "head_file" if trouble.way == FILE else "head_url"
+        problem(
+            "heads",
+            f"For {days} days the heads of history could not go out by {setting}: {trouble.reason}. {trouble.waiting} "
+            "wait and go by themselves when the way is open. Until then what was sealed since proves nothing against "
+            "whoever can write to this server.",
+            f"历史的链头已有 {days} 天无法通过 {setting} 送出：{trouble.reason}。{trouble.waiting} 个链头等待中，"
+            "恢复后自动送出。在此之前，此后封存的内容对能写入本服务器的人不构成证明。",
+        )
     if applier.problem:
         problem(
             "live",
@@ -83,16 +96,27 @@ def health(services: Services) -> dict[str, Any]:
 
 def _warnings(services: Services) -> list[dict[str, str]]:
     """What a person should look into; the server is well all the same."""
+    warnings = []
     suspected = services.coordinates.all(services.intake.roster)
-    if not suspected:
-        return []
-    named = ", ".join(suspected[:NAMED]) + (" …" if len(suspected) > NAMED else "")
-    return [
-        {
-            "what": "coordinates",
-            "text": f"{len(suspected)} device(s) lie in their units' own grids only when read in another coordinate "
-            f"system than registered: {named}. GET /api/v1/units/{{id}} says which.",
-            "zh": f"{len(suspected)} 台设备按另一坐标系解读才落在责任网格内，登记可能有误：{named}。"
-            "详见 GET /api/v1/units/{id}。",
-        }
-    ]
+    if suspected:
+        named = ", ".join(suspected[:NAMED]) + (" …" if len(suspected) > NAMED else "")
+        warnings.append(
+            {
+                "what": "coordinates",
+                "text": f"{len(suspected)} device(s) lie in their units' own grids only when read in another "
+                f"coordinate system than registered: {named}. GET /api/v1/units/{{id}} says which.",
+                "zh": f"{len(suspected)} 台设备按另一坐标系解读才落在责任网格内，登记可能有误：{named}。"
+                "详见 GET /api/v1/units/{id}。",
+            }
+        )
+    if not (services.heads.configured or services.city.demo):
+        warnings.append(
+            {
+                "what": "heads",
+                "text": "The heads of history do not leave this server, so it proves nothing against whoever can "
+                "write to it. Set head_file or head_url in [archive]; docs/archive.md says what that is for.",
+                "zh": "历史的链头没有送出本服务器，对能写入本服务器的人不构成证明。"
+                "请在 [archive] 中设置 head_file 或 head_url，用途见 docs/archive.md。",
+            }
+        )
+    return warnings

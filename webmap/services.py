@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from twisted.python.threadpool import ThreadPool
 
 from storage.archive.archive import Archive
+from storage.archive.head_sender import HeadSender
 from storage.space import Space
 from storage.tile_files import TileFile
 from tracker.applier import Applier
@@ -63,5 +64,6 @@ class Services:
     archive: Archive
     archivist: Archivist
     steward: Steward
+    heads: HeadSender
     embedded: bool
     """Whether Redis is ours, and its files are on the data folder's disk."""

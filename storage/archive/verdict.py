@@ -23,6 +23,10 @@ FINDINGS = {
     "renamed": ("it is missing; {other} holds what was sealed under this name", "文件缺失；其内容现为 {other}，被改名"),
     "unsealed": ("it lies there although nobody sealed it", "未经封存而被加入"),
     "copied": ("it is a copy of {other} that nobody sealed", "{other} 的副本，未经封存而被加入"),
+    "interrupted": (
+        "somebody's removal was cut short: what counts lies beside it as {other}; the server finishes it when it runs",
+        "移除未完成：应有的内容在 {other}，服务器下次运行时完成",
+    ),
     "unreadable": ("it cannot be read ({other})", "无法读取（{other}）"),
     "rewritten": (
         "entry {number} is not the one whose digest went out on {at}: the chain was written anew",

@@ -33,7 +33,8 @@ MOST = 1000
 PATIENCE_S = 900
 """Seconds to wait for the archive's lock: sealing holds it for a minute, a backup for longer. Then what looked wrong
 is told without the second look."""
-UNFINISHED = (".new", ".part")
+STAGED = ".part"
+UNFINISHED = (".new", STAGED)
 """How the names of files end that are being written; nobody reads them, and the next start takes them away."""
 
 Tell = Callable[[dict[str, Any]], None]
@@ -287,6 +288,13 @@ class _Class:
                 if path != self._chain and not name.endswith(UNFINISHED):
                     yield path.relative_to(self.folder).as_posix()
 
+    def lies_beside(self, name: str, digest: str) -> bool:
+        """Whether a file waits to take the place of this one, as a removal lays it there before the chain says so."""
+        try:
+            return digest_of(self.folder / (name + STAGED)) == digest
+        except OSError:
+            return False
+
     # -- what comes of it
 
     def found(self, what: str, name: str, other: str = "", number: int = 0, at: int = 0) -> None:
@@ -311,7 +319,9 @@ def _name_them(classes: Sequence[_Class]) -> None:
     strays: dict[str, tuple[_Class, str]] = {}
     for one in classes:
         for name, suspect in one.suspects.items():
-            if suspect.what == "changed" and suspect.found in sealed:
+            if suspect.what in ("changed", "missing") and one.lies_beside(name, suspect.wanted):
+                one.suspects[name] = _Suspect("interrupted", reason=one.label(name) + STAGED)
+            elif suspect.what == "changed" and suspect.found in sealed:
                 one.suspects[name] = _Suspect("swapped", reason=sealed[suspect.found])
             elif suspect.what == "unsealed":
                 with suppress(OSError):  # one that cannot be read stays a file that nobody sealed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from storage.blobs import LIMIT
@@ -9,6 +10,7 @@ from tests.server import Server, until
 from tests.webmap.devices import now_ms, phone_report
 
 AHEAD_S = 90
+DAY_MS = 86_400_000
 
 
 def test_a_server_whose_clock_is_behind_that_of_all_devices_says_so(tmp_path: Path) -> None:
@@ -57,6 +59,32 @@ def test_a_full_store_of_photos_says_so(tmp_path: Path) -> None:
         refused = server.api("POST", path, {"kind": "photo"})
         assert (refused.status, refused.json["error"]["code"]) == (507, "media_full")
         assert server.api("POST", path, {"kind": "locate"}).status == 202
+    finally:
+        server.stop()
+        server.sweep_up()
+
+
+def test_heads_that_could_not_go_out_for_two_days_are_a_problem(tmp_path: Path) -> None:
+    """And no longer when they have gone."""
+    head = {"city": "Gridbeat", "at": now_ms() - 3 * DAY_MS, "heads": {"fixes": {"number": 0, "digest": "0" * 64}}}
+    disk = tmp_path / "usb"
+    server = Server(tmp_path, {"archive": {"head_file": str(disk / "heads.jsonl")}})
+    server.data.mkdir()
+    waiting = {"file": {"waiting": [head], "failing": head["at"], "reason": "No such file or directory"}}
+    (server.data / "heads.json").write_text(json.dumps(waiting))
+    try:
+        server.start(well=False)
+        (problem,) = server.api("GET", "/healthz").json["problems"]
+        assert problem["what"] == "heads"
+        assert "For 3 days" in problem["text"]
+        assert "head_file" in problem["text"]
+        assert "3 天" in problem["zh"]
+        server.stop()
+        disk.mkdir()
+        server.start()
+        answer = server.api("GET", "/healthz").json
+        assert (answer["problems"], answer["warnings"]) == ([], [])
+        assert json.loads((disk / "heads.jsonl").read_bytes()) == head
     finally:
         server.stop()
         server.sweep_up()

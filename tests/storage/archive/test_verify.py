@@ -219,6 +219,19 @@ def test_the_old_file_in_the_place_of_the_rewritten_one_is_found(house: House) -
     assert told(verify(house.data)) == [("changed", FIRST, "")]
 
 
+def test_a_removal_that_was_cut_short_is_told_as_such(house: House) -> None:
+    """The chain says so before the new file takes the old one's name."""
+    keep = house.path(FIRST).read_bytes()
+    house.append(FIXES, "removal", DAYS[0], [house.write(FIXES, f"{DAYS[0]}.parquet", "without her")])
+    house.path(FIRST).rename(house.path(FIRST + ".part"))
+    house.path(FIRST).write_bytes(keep)
+    assert told(verify(house.data)) == [("interrupted", FIRST, FIRST + ".part")]
+    house.path(FIRST).unlink()
+    assert told(verify(house.data)) == [("interrupted", FIRST, FIRST + ".part")]
+    flip(house.path(FIRST + ".part"))
+    assert told(verify(house.data)) == [("missing", FIRST, "")]
+
+
 # -- heads
 
 
