@@ -43,11 +43,14 @@ def wall() -> int:
     return time.time_ns() // 1_000_000
 
 
-def found_city(data: Path, devices: int, *, reports: int = 0, kinds: tuple[str, ...] = KINDS) -> list[Device]:
-    """Make the folder of a city of so many units with a device each, and ``reports`` points of every unit."""
+def found_city(
+    data: Path, devices: int, *, reports: int = 0, kinds: tuple[str, ...] = KINDS, days_ago: int = 0
+) -> list[Device]:
+    """Make the folder of a city of so many units with a device each, and ``reports`` points of every unit. All that
+    was journalled so many days ago; the devices are those of today."""
     data.mkdir(parents=True, exist_ok=True)
     roster, tokens = Roster(), Tokens(secret_of(data))
-    now = wall()
+    now, ago = wall(), 24 * HOUR * days_ago
     fleet: list[Device] = []
     entities: list[tuple[Any, ...]] = []
     records: list[tuple[Any, ...]] = []
@@ -57,7 +60,7 @@ def found_city(data: Path, devices: int, *, reports: int = 0, kinds: tuple[str, 
         device, changes = roster.plan_device({"protocol": kind, "external_id": external, "name": f"巡查 {number}"})
         for change in changes:
             roster.apply(change)
-            entities.append((ENTITY, now, *change))
+            entities.append((ENTITY, now - ago, *change))
         # Whole seconds, because JT/T 808 has no finer ones, and so far back that nobody gets into the future.
         start = now // 1000 * 1000 - 8 * HOUR
         latitude, longitude = 311_000_000 + number * 1000, 1_215_000_000 + number * 1000
@@ -65,20 +68,21 @@ def found_city(data: Path, devices: int, *, reports: int = 0, kinds: tuple[str, 
         carrier = roster.carrier(device.id)
         assert carrier is not None
         for back in range(reports):
-            record = admit(Report(start - HOUR + back * 1000, latitude, longitude), carrier, now)
+            record = admit(Report(start - HOUR + back * 1000 - ago, latitude, longitude), carrier, now - ago)
             assert isinstance(record, tuple)
             records.append(record)
-    _write(data / "journal", entities, rare=True)
+    _write(data / "journal", entities, ago, rare=True)
     if records:
-        _write(data / "journal", records, rare=False)
+        _write(data / "journal", records, ago, rare=False)
     return fleet
 
 
-def _write(folder: Path, records: list[tuple[Any, ...]], *, rare: bool) -> None:
+def _write(folder: Path, records: list[tuple[Any, ...]], ago: int, *, rare: bool) -> None:
     pool = ThreadPool(1, 1)
     pool.start()
     try:
-        journal = Journal(folder, reactor(), pool, wall, group_records=5000, max_waiting=len(records) + 1)
+        then = lambda: wall() - ago  # noqa: E731
+        journal = Journal(folder, reactor(), pool, then, group_records=5000, max_waiting=len(records) + 1)
         told: list[Deferred[int | None]] = []
         for at in range(0, len(records), 5000):
             done: Deferred[int | None] = Deferred()
