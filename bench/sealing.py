@@ -17,6 +17,7 @@ import json
 import os
 import random
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -143,11 +144,12 @@ def acks(units: int, every: int, hours: float, rounds: int, seconds: float) -> N
 def sealing(data: Path, last: int, hours: float) -> Callable[[], None]:
     """Seal, merge and close that day over and over, until what this answers is called."""
     script = [sys.executable, "-m", "bench.sealing", "work", str(data), str(last), str(hours)]
-    process = subprocess.Popen(script, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(script, cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def stop() -> None:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)  # its children are of its group
         process.wait()
+        time.sleep(1)
 
     return stop
 
