@@ -44,7 +44,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "verifying",
         }
     ),
-    "webmap": frozenset({"api", "importer", "routes", "sessions", "services", "tiles"}),
+    "webmap": frozenset({"api", "storage_api", "track_api", "importer", "routes", "sessions", "services", "tiles"}),
 }
 """Those that one package has besides: what waits for others, and so has a loop, a Deferred or a clock of its own."""
 

@@ -6,8 +6,8 @@ and are judged when they are read. A file that cannot be read costs the points t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ import msgpack
 
 from storage.archive.archive import Archive, Source
 from storage.archive.layout import FIXES, details_of
-from storage.archive.reader import Columns, Damaged, Gone, Reader
+from storage.archive.reader import Columns, Damaged, Gone, Reader, Rows
 from tracker.record import REPORT, ReportRecord
 
 ATTEMPTS = 6
@@ -153,19 +153,18 @@ class Lost:
             self._paths.add(path)
 
     def asked(self, query: str, files: Sequence[Path], parameters: Sequence[Any]) -> Iterable[Columns]:
-        """What the files answer that can be read; the others are noted."""
-        left = self._sound(files)
-        while left:
+        """What the files answer that can be read: nothing or once. The others are noted."""
+        rows = {"found": Rows(query, files, parameters)}
+        while rows := self.sound(rows):
             try:
-                yield self._reader.ask(query, left, parameters)
+                yield self._reader.ask("FROM found", rows)
                 return
             except Damaged as damaged:
-                self._paths.add(damaged.path)
-                left = self._sound(left)
+                self.damaged(damaged.path)
 
     def pair(self, main: Path, details: Path, parameters: Sequence[Any]) -> Iterable[tuple[Columns, Columns]]:
         """The rows of a closed day's two files; nothing if one of them cannot be read."""
-        if len(self._sound([main, details])) < 2:
+        if len(self.sound({"main": Rows("", [main]), "details": Rows("", [details])})) < 2:
             return
         for rows in self.asked(_MAIN, [main], parameters):
             for more in self.asked(_DETAILS, [details], parameters):
@@ -173,10 +172,19 @@ class Lost:
                     raise Gone(details)  # one of them has been replaced since the other was opened
                 yield rows, more
 
-    def _sound(self, files: Sequence[Path]) -> list[Path]:
-        sound = [path for path in files if path not in self._paths]
-        self.days |= {_day_of(path) for path in files if path in self._paths}
-        return sound
+    def sound(self, rows: Mapping[str, Rows]) -> dict[str, Rows]:
+        """The same of the files that can be read, as far as is known; without those of which none can."""
+        left = {}
+        for name, one in rows.items():
+            self.days |= {_day_of(path) for path in one.files if path in self._paths}
+            files = [path for path in one.files if path not in self._paths]
+            if files:
+                left[name] = replace(one, files=files)
+        return left
+
+    def damaged(self, path: Path) -> None:
+        """A file turned out to be damaged."""
+        self._paths.add(path)
 
 
 def _day_of(path: Path) -> str:

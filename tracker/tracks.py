@@ -14,20 +14,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from storage.archive.archive import Archive
-from storage.archive.reader import Reader
+from storage.archive.reader import Columns, Reader, TooLarge
 from storage.bridge import as_future
 from storage.client import HOT_SECONDS, Unavailable
 from storage.journal import Journal
 from tracker.admission import EARLIEST, LATEST
 from tracker.applier import HOUR, Applier
+from tracker.archive_nearby import ArchiveNearby, Found, columns_of_points, is_doubted
 from tracker.archive_tracks import ALL, ArchiveTracks, Lost, TooMuch, Wish
 from tracker.areas import AreaIndex
 from tracker.model import DISBELIEVED, Doubt, Mark
+from tracker.nearby import Circle
 from tracker.pipeline import judge, lead_in
 from tracker.record import REPORT, ReportRecord, unpack_track
 from tracker.store import LiveStore
@@ -141,6 +144,10 @@ class Tracks:
         self.tail.drop(sealed)
         self._early, self._looked = early, now
 
+    async def _look_if_stale(self) -> None:
+        if abs(self._wall() - self._looked) > LOOK_MS:
+            await self._look()
+
     async def read(self, unit: str, start: int, end: int, *, most: int = RECORDS_LIMIT) -> Track:
         """The points of a unit with ``start <= fix time <= end`` (ms). Beyond ``most`` it may stop with any day.
 
@@ -149,13 +156,51 @@ class Tracks:
         start, end = max(start, EARLIEST), min(end, LATEST)
         if start > end:
             return Track([], [])
-        if abs(self._wall() - self._looked) > LOOK_MS:
-            await self._look()
+        await self._look_if_stale()
         first = max(lead_in(start), self._days.span(self._days.day_of(start))[0])
         plan = await self._plan(unit, first, end)
         areas = self._areas()
         # A day at one fix in five seconds takes 150 ms: in a thread nobody else waits for it.
         return await self._in_thread(lambda: self._read(plan, start, areas, most))
+
+    async def nearby(self, circle: Circle, start: int, end: int) -> Found:
+        """The units with a fix in the circle at ``start <= fix time <= end`` (ms).
+
+        Raises :class:`TooMuch` when that is too much to look at in one go.
+        """
+        await self._look_if_stale()
+        sealed, noted, last = self.tail.sealed, self.tail.last, self._journal.last
+        units, blocks = self.tail.units, self.tail.points()
+
+        def fresh() -> Iterator[Columns]:
+            for block in blocks:
+                mask = (block.number > sealed) & (block.fix_time >= start) & (block.fix_time <= end)
+                near = block.where(mask & circle.within(block.latitude, block.longitude))
+                yield {
+                    "unit": np.array([units[code] for code in near.unit], dtype=object),
+                    "fix_time": near.fix_time,
+                    "latitude": near.latitude,
+                    "longitude": near.longitude,
+                    "doubted": near.doubted,
+                }
+            south, _, north, _ = circle.boxes()[0]
+            found = []
+            for record in self._reports(noted + 1, last):
+                if start <= (record[6] or 0) <= end and south <= record[7] <= north:
+                    found.append((record[2], record[6], record[7], record[8], is_doubted(record)))
+                    if len(found) > RECORDS_LIMIT:
+                        raise TooMuch
+            columns = columns_of_points(found)
+            if columns is not None:
+                yield columns
+
+        def work() -> Found:
+            try:
+                return ArchiveNearby(self.archive).find(circle, start, end, list(fresh()))
+            except TooLarge:
+                raise TooMuch from None
+
+        return await self._in_thread(work)
 
     # -- what to read
 
@@ -226,22 +271,18 @@ class Tracks:
                 if record.latitude is not None and plan.start <= (record.fix_time or 0) <= plan.end:
                     yield record
         for first, last in plan.ranges:
-            yield from self._from_journal(plan, first, last)
+            for found in self._reports(first, last):
+                if found[2] == plan.unit and plan.start <= found[6] <= plan.end:
+                    yield ReportRecord._make(found)
 
-    def _from_journal(self, plan: _Plan, first: int, last: int) -> Iterator[ReportRecord]:
-        begin = first
-        while begin <= last and (batches := self._journal.read(begin, min(READ_RECORDS, last - begin + 1))):
+    def _reports(self, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+        """The located reports among these records of the journal."""
+        while first <= last and (batches := self._journal.read(first, min(READ_RECORDS, last - first + 1))):
             for batch in batches:
                 for number, record in enumerate(batch.records, batch.first):
-                    if (
-                        record[0] == REPORT
-                        and record[2] == plan.unit
-                        and begin <= number <= last
-                        and record[7] is not None
-                        and plan.start <= record[6] <= plan.end
-                    ):
-                        yield ReportRecord._make(record)
-            begin = batches[-1].last + 1
+                    if record[0] == REPORT and first <= number <= last and record[7] is not None:
+                        yield record
+            first = batches[-1].last + 1
 
     def _judged(
         self, plan: _Plan, fresh: dict[str, list[ReportRecord]], count: int, start: int, areas: AreaIndex, most: int,

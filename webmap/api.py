@@ -6,7 +6,6 @@ are ``{"error": {"code", "text", "zh"}}``: a stable code, and what to do in two 
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from typing import Any
 
@@ -14,9 +13,6 @@ from klein import Klein
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from storage.bridge import as_deferred
-from tracker import tracks
-from tracker.archive_tracks import TooMuch
 from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
@@ -25,14 +21,11 @@ from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.health import health
 from webmap.phone_api import add_phones
-from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, time_of, told
+from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, told
 from webmap.services import Services
 from webmap.storage_api import add_storage
+from webmap.track_api import add_tracks
 from webmap.views import areas_geojson, unit_view
-
-DEFAULT_SPAN_MS = 24 * 3_600_000
-POINTS_LIMIT = 50_000
-"""Points of one answer; ``next`` then says from where to go on."""
 
 _log = Logger(namespace="gridbeat.api")
 
@@ -45,6 +38,7 @@ def add_api(app: Klein, services: Services) -> None:
     add_commands(route, services)
     add_phones(route, services)
     add_storage(route, services)
+    add_tracks(route, services)
 
     async def login(request: Any) -> bytes:
         given = body_of(request)
@@ -101,30 +95,6 @@ def add_api(app: Klein, services: Services) -> None:
     @route("GET", "/api/v1/units/<string:unit>")
     def unit(request: Any, unit: str) -> bytes:
         return answer(request, unit_view(intake, services.mirror, services.coordinates, known_unit(unit)))
-
-    @route("GET", "/api/v1/units/<string:unit>/track")
-    async def track(request: Any, unit: str) -> bytes:
-        identity = known_unit(unit)
-        end = time_of(services, request, "to", services.wall() + 120_000)
-        start = time_of(services, request, "from", end - DEFAULT_SPAN_MS)
-        if start > end:
-            raise ApiError(422, "bad_span", "from must not be after to", "开始时间不能晚于结束时间")
-        try:
-            found = await as_deferred(services.tracks.read(identity, start, end, most=POINTS_LIMIT))
-        except TooMuch:
-            text = f"more than {tracks.RECORDS_LIMIT} records: ask for a shorter span"
-            raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围") from None
-        judged = found.points
-        more = judged[POINTS_LIMIT][0].fix_time if len(judged) > POINTS_LIMIT else None
-
-        def render() -> bytes:
-            points = [tracks.view(*point) for point in judged[:POINTS_LIMIT]]
-            value = {"unit": identity, "from": start, "to": end, "next": more, "unreadable": found.unreadable}
-            value["points"] = points
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-        # In a thread: a day has 17,000 points.
-        return answer(request, await deferToThreadPool(services.reactor, services.pool, render))
 
     @route("GET", "/api/v1/grids")
     def grids(request: Any) -> bytes:

@@ -19,6 +19,7 @@ NAMES = {
     SNAPSHOTS: ("Snapshots", "快照"),
 }
 """What people call the classes of history."""
+NAMED = 5
 
 
 def problem(what: str, text: str, zh: str) -> Problem:
@@ -120,6 +121,16 @@ def _archive(services: Services) -> Iterator[Problem]:
             "journal keeps what is not sealed. If it goes on, look at the log and at the disk.",
             f"归档任务 {job} 失败：{failure}。数据没有丢失：一小时内重试，未封存的内容仍在日志中。"
             "如持续出现，请查看运行日志和磁盘。",
+        )
+    damaged = services.tracks.archive.reader.damaged
+    if damaged:
+        named = "; ".join(f"{path.name} ({reason})" for path, reason in sorted(damaged.items())[:NAMED])
+        yield problem(
+            "unreadable",
+            f"{len(damaged)} file(s) of history cannot be read: {named}. Tracks come without what is in them and say "
+            "so. Check the disk, and take the files from a backup.",
+            f"{len(damaged)} 个历史文件无法读取：{named}。轨迹中缺少其内容并会注明。"
+            "请检查磁盘，并从备份中恢复这些文件。",
         )
     verified = services.archivist.outcomes.get("verify")
     broken = any(chain.broken for chain in services.archive.chains.values())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ DAMAGED_LIMIT = 1000
 
 Columns = dict[str, Any]
 """Numpy arrays by column, all of one length; masked ones where a value may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What ``select`` takes from files: ``{files}`` in it stands for their rows, one file after the other and each in
+    its own order, and its question marks for ``parameters``."""
+
+    select: str
+    files: Sequence[Path]
+    parameters: Sequence[Any] = ()
 
 
 class Gone(Exception):
@@ -81,64 +92,57 @@ class Reader:
             elif len(self._damaged) < DAMAGED_LIMIT:
                 self._damaged[path] = reason
 
-    def forget(self, sound: Sequence[Path]) -> None:
-        """These files could be read."""
-        if self._damaged:
-            for path in sound:
-                self.note(path, "")
-
-    def ask(
-        self,
-        query: str,
-        files: Sequence[Path],
-        parameters: Sequence[Any] = (),
-        tables: Mapping[str, Columns] | None = None,
-    ) -> Columns:
-        """The columns that a question answers. ``{files}`` in it stands for the rows of these files, one after the
-        other in their own order; ``tables`` are arrays that it may name beside them.
+    def ask(self, query: str, rows: Mapping[str, Rows], tables: Mapping[str, Columns] | None = None) -> Columns:
+        """The columns that a question answers. What it names after FROM are ``rows`` of files or ``tables`` of arrays.
 
         Raises :class:`Gone`, :class:`Damaged` or :class:`TooLarge`.
         """
         try:
-            found = self._run(query, files, parameters, tables)
+            found = self._run(query, rows, tables)
         except duckdb.OutOfMemoryException:
             raise TooLarge from None
-        except duckdb.Error as error:
-            self._blame(query, files, parameters, tables)
-            raise error
-        self.forget(files)
+        except duckdb.Error:
+            self._blame(rows)
+            raise  # none of the files: the question itself is wrong
+        if self._damaged:
+            for path in (path for one in rows.values() for path in one.files):
+                self.note(path, "")
         return found
 
-    def _run(
-        self, query: str, files: Sequence[Path], parameters: Sequence[Any], tables: Mapping[str, Columns] | None
-    ) -> Columns:
+    def _run(self, query: str, rows: Mapping[str, Rows], tables: Mapping[str, Columns] | None = None) -> Columns:
         cursor = self._cursor()
         try:
             for name, columns in (tables or {}).items():
                 cursor.register(name, columns)
-            asked = query.replace("{files}", table([path.absolute() for path in files]))
-            return dict(cursor.execute(asked, list(parameters)).fetchnumpy())
+            heads = [
+                f"{name} AS ({one.select.replace('{files}', table([path.absolute() for path in one.files]))})"
+                for name, one in rows.items()
+            ]
+            parameters = [value for one in rows.values() for value in one.parameters]
+            head = f"WITH {', '.join(heads)} " if heads else ""
+            return dict(cursor.execute(head + query, parameters).fetchnumpy())
         finally:
             cursor.close()
 
-    def _blame(
-        self, query: str, files: Sequence[Path], parameters: Sequence[Any], tables: Mapping[str, Columns] | None
-    ) -> None:
-        """Which of the files it was. None of them: the question itself is wrong."""
-        for path in files:
-            if not path.exists():
-                raise Gone(path)
-        for path in files:
-            try:
-                self._run(query, [path], parameters, tables)
-            except duckdb.OutOfMemoryException:
-                raise TooLarge from None
-            except duckdb.Error as error:
+    def _blame(self, rows: Mapping[str, Rows]) -> None:
+        """Which of the files it was."""
+        for one in rows.values():
+            for path in one.files:
                 if not path.exists():
-                    raise Gone(path) from None
-                reason = str(error).partition("\n")[0].replace(str(path.absolute()), path.name)
-                self.note(path, reason)
-                raise Damaged(path, reason) from None
+                    raise Gone(path)
+        for one in rows.values():
+            for path in one.files:
+                try:
+                    # Of every value that was asked for, whatever was made of it then.
+                    self._run("SELECT max(hash(alone)) FROM alone", {"alone": replace(one, files=[path])})
+                except duckdb.OutOfMemoryException:
+                    raise TooLarge from None
+                except duckdb.Error as error:
+                    if not path.exists():
+                        raise Gone(path) from None
+                    reason = str(error).partition("\n")[0].replace(str(path.absolute()), path.name)
+                    self.note(path, reason)
+                    raise Damaged(path, reason) from None
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:

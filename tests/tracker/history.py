@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import pytest
+
 from storage.archive.archive import Archive
 from storage.archive.reader import Columns
 from storage.journal_files import JournalFiles
@@ -14,6 +16,8 @@ from tests.tracker.applier_bench import DAY, Bench
 from tests.tracker.helpers import HOUR, LAT, LON, NO_AREAS, NOON, record
 from tracker.archive_context import Context, Result
 from tracker.archiving import JOBS
+from tracker.coordinates import distance
+from tracker.nearby import Circle
 from tracker.pipeline import judge
 from tracker.record import ReportRecord
 from tracker.tracks import Judged
@@ -120,3 +124,29 @@ class History:
             for unit in ("p1", "p2"):
                 found = await self.bench.read(unit, start, end)
                 assert found == self.expected(unit, start, end)
+
+    async def check_nearby(self) -> None:
+        """Who was near a place is found by looking at all that was ever journalled."""
+        random = self.random
+        latitude, longitude = LAT + random.choice([0, 3000, 40_000_000]), LON + random.randrange(3000)
+        circle = Circle(latitude, longitude, random.choice([5, 50, 500]))
+        start = self.now - random.randrange(14 * DAY)
+        for end in (start + random.randrange(2 * DAY), self.now + DAY):
+            near: dict[str, dict[tuple[Any, ...], float]] = {}
+            for one in self.all:
+                if one.latitude is not None and one.longitude is not None and start <= (one.fix_time or 0) <= end:
+                    metres = distance(circle.latitude, circle.longitude, one.latitude, one.longitude)
+                    if metres <= circle.radius:
+                        near.setdefault(one.unit, {})[one.fix_time, one.latitude, one.longitude] = metres
+            found = await self.bench.tracks.nearby(circle, start, end)
+            assert found.unreadable == []
+            assert [visit.nearest for visit in found.visits] == sorted(visit.nearest for visit in found.visits)
+            assert {visit.unit for visit in found.visits} == set(near)
+            for visit in found.visits:
+                times, nearest = sorted(key[0] for key in near[visit.unit]), min(near[visit.unit].values())
+                assert (visit.fixes, visit.first, visit.last) == (len(times), times[0], times[-1])
+                assert visit.nearest == pytest.approx(nearest, abs=0.01)
+                assert visit.nearest_at in [
+                    key[0] for key, metres in near[visit.unit].items() if metres < nearest + 0.01
+                ]
+                assert 0 <= visit.doubted <= visit.fixes

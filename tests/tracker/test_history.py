@@ -40,6 +40,8 @@ def walk(folder: Path, seed: int, steps: int) -> History:
                         await bench.settled()
                     history.jobs = random.sample(["seal", "merge", "close"], random.randrange(4))
                     await history.check()
+                    history.jobs += random.sample(["seal", "merge", "close"], random.randrange(3))
+                    await history.check_nearby()
                     while history.jobs:
                         history.do(history.jobs.pop())
                     if random.random() < 0.2:

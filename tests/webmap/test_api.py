@@ -23,6 +23,7 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_te
 PAGES = {
     "/",
     "/phones",
+    "/storage",
     "/login",
     "/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>",
     "/favicon.ico",
@@ -352,6 +353,48 @@ def test_a_long_track_comes_in_pages(call: Call, server: Server) -> None:
     assert rest["next"] is None
     found = [point["fix_time"] for point in first["points"] + rest["points"]]
     assert found == [start + at * 100 for at in range(count)]
+
+
+def test_who_was_near_a_place(call: Call, server: Server) -> None:
+    near, far = (server.register("traccar", name, name=name) for name in ("near-place", "far-place"))
+    at = (now_ms() - 600_000) // 1000
+    for device, lat, when in (("near-place", 31.5, at), ("near-place", 31.5009, at + 10), ("far-place", 31.51, at)):
+        assert phone_report(server, device, lat=lat, lon=121.9, timestamp=when).status == 200
+
+    def found(query: str) -> Any:
+        return call("GET", f"/api/v1/nearby?{query}")
+
+    place = "lat=31.5&lon=121.9"
+    (visit,) = found(f"{place}&radius=150")["units"]
+    assert visit == {
+        "unit": near["unit"], "name": "near-place", "kind": "person", "fixes": 2, "doubted": 0, "first": at * 1000,
+        "last": (at + 10) * 1000, "nearest": 0.0, "nearest_time": at * 1000,
+    }  # fmt: skip
+    assert [one["unit"] for one in found(f"{place}&radius=2000")["units"]] == [near["unit"], far["unit"]]
+    assert [one["nearest"] for one in found(f"{place}&radius=2000")["units"]] == [0.0, 1112.0]
+    assert found(f"{place}&radius=150&to={at * 1000 - 1}")["units"] == []
+    assert found(f"{place}&radius=150&from={at * 1000 + 1}")["units"][0]["nearest"] == 100.1
+    empty = found("lat=-90&lon=180&radius=5000")
+    assert (empty["units"], empty["unreadable"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "word"),
+    [
+        ("lon=1&radius=5", "bad_place", "lat"),
+        ("lat=91&lon=1&radius=5", "bad_place", "-90 to 90"),
+        ("lat=1&lon=nan&radius=5", "bad_place", "lon"),
+        ("lat=1&lon=1&radius=5001", "bad_place", "1 to 5000"),
+        ("lat=1&lon=1&radius=0", "bad_place", "radius"),
+        ("lat=1&lon=1&radius=5&from=10&to=5", "bad_span", "after"),
+        ("lat=1&lon=1&radius=5&from=0&to=2678400001", "bad_span", "31 days"),
+        ("lat=1&lon=1&radius=5&from=now", "bad_time", "from"),
+    ],
+)
+def test_places_that_cannot_be_asked_for(call: Call, query: str, code: str, word: str) -> None:
+    told = error(call("GET", f"/api/v1/nearby?{query}", status=422))
+    assert told[0] == code
+    assert word in told[1]
 
 
 # Grids.
