@@ -191,7 +191,13 @@ def _undisturbed(archive: Path, tell: Tell) -> Iterator[None]:
     if not archive.is_dir():
         yield  # a folder of the first release
         return
-    handle = os.open(archive / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(archive / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        yield  # where no lock can be made nothing else can be made either
+        return
     try:
         if os.geteuid() == 0:
             owner = archive.stat()

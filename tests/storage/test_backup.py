@@ -20,6 +20,7 @@ from storage import backup, backup_files, backup_journal
 from storage.backup_files import BackupError, backups, read_about
 from storage.journal_files import JournalFiles, day_files
 from storage.upgrade import FORMAT, FolderError
+from tests.faults.disks import fill, small_disk
 from tests.storage.data_folders import KEPT, ZONE, back_up, found, records, verify
 from tests.storage.helpers import DAY, NOON
 from tests.storage.killing import killed_at
@@ -271,6 +272,18 @@ def test_two_at_a_time_are_one_too_many(data: Path, usb: Path) -> None:
         assert left.exists()
     back_up(data, usb)
     assert not left.exists(), "it was left by one that was killed"
+
+
+def test_a_full_disk_can_be_backed_up(data: Path, usb: Path, tmp_path: Path) -> None:
+    """The first thing that an operator should do then. The server was killed: its log is there, the log's index not."""
+    disk = tmp_path / "small"
+    with small_disk(disk, 8):
+        shutil.copytree(data, disk / "data", ignore=shutil.ignore_patterns("*-shm", "lock"))
+        fill(disk / "ballast", 0)
+        made = back_up(disk / "data", usb)
+        assert (disk / "data" / "journal" / "2026-11-24.db-wal").stat().st_size > 0
+    assert verify(made.path) == {f"data/{name}" for name in KEPT}
+    assert records(made.path / "data" / "journal") == records(data / "journal")
 
 
 # -- kills

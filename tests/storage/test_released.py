@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from storage import upgrade
+from storage.restore import restore
 from storage.upgrade import FORMAT, format_of, prepare
 from tests.server import Server, until
+from tests.storage.data_folders import back_up
 from tests.storage.killing import killed_at
 from tests.webmap.devices import Handheld, phone_report
 
@@ -62,8 +64,12 @@ def compare(server: Server, expected: Any) -> None:
 
 @pytest.mark.parametrize("archive", RELEASED, ids=lambda path: path.name.partition(".")[0])
 def test_this_version_starts_on_it_after_kills_and_has_everything(archive: Path, tmp_path: Path) -> None:
-    expected = unpack(archive, tmp_path)
-    server = Server(tmp_path, {"archive": KEPT_LONG})
+    expected = unpack(archive, tmp_path / "then")
+    server = Server(tmp_path / "now", {"archive": KEPT_LONG})
+    # By way of a backup that was made before the upgrade.
+    made = back_up(tmp_path / "then" / "data", tmp_path / "usb")
+    assert made.about.format == int(archive.name.removeprefix("format-").partition(".")[0])
+    restore(made.path, server.data)
     line = 0
     while not killed_at(line, [upgrade], lambda: os.close(prepare(server.data, "Asia/Shanghai"))):
         line += 7
@@ -81,6 +87,16 @@ def test_this_version_starts_on_it_after_kills_and_has_everything(archive: Path,
                             timestamp=expected["span"][0] // 1000 + 2).status == 200  # fmt: skip
         first = server.get(f"/api/v1/units/{unit}/track?from={expected['span'][0]}&to={expected['span'][1]}")["points"]
         assert len(first) == len(expected["tracks"][unit]) + 1
+
+
+def test_a_folder_of_a_newer_version_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.data.mkdir()
+    (server.data / "format").write_text(str(FORMAT + 1))
+    with pytest.raises(AssertionError, match=rf"newer version of Gridbeat \(format {FORMAT + 1}(?s:.)*更新版本"):
+        server.start()
+    assert "Traceback" not in server.told()
+    assert {path.name for path in server.data.iterdir()} == {"format", "lock"}
 
 
 def test_every_released_format_has_its_folder() -> None:

@@ -1,0 +1,1 @@
+"""Data folders as released versions left them, and how each was made. See test_released.py."""
