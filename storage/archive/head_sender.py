@@ -34,6 +34,8 @@ MOST_WAITING = 400
 later."""
 PATIENCE_MS = 2 * 86_400_000
 """How long heads may fail to go out before it is a problem: a weekend without the network is none."""
+AGAIN_MS = 20 * 3_600_000
+"""A head that says what the last one said does not go out sooner: a night that is tried again and again is one."""
 FILE, URL = "file", "url"
 
 
@@ -89,6 +91,7 @@ class HeadSender:
         self._log = Logger(namespace="gridbeat.heads")
         self._running = False
         self._saving = DeferredLock()
+        self._last: Head | None = None
         self._ways: list[_Way] = []
         if file is not None:
             way = _Way(FILE, lambda head: self._in_thread(self._add, way, file, head))
@@ -132,14 +135,21 @@ class HeadSender:
                 way.again = None
 
     def send(self, now: int) -> Deferred[bool]:
-        """Send the heads as they are now (``now`` in ms). Fires when each way has been tried once: with whether
-        nothing waits any more. Never fails for a way that is closed; it is tried again by itself."""
+        """Send the heads as they are now (``now`` in ms), if they say anything new or the last went a day ago.
+
+        Fires when each way has been tried once: with whether nothing waits any more. Never fails for a way that is
+        closed; it is tried again by itself.
+        """
         return Deferred.fromCoroutine(self._send(now))
 
     async def _send(self, now: int) -> bool:
         if not self._ways:
             return True
         head = await self._in_thread(self._head, now)
+        last, self._last = self._last, head
+        if last is not None and head.heads == last.heads and 0 <= now - last.at < AGAIN_MS:
+            self._last = last
+            return not any(way.waiting for way in self._ways)
         for way in self._ways:
             way.waiting.append(head)
         await self._save()

@@ -61,6 +61,11 @@ def moment(ms: int, zone: ZoneInfo) -> str:
 def proof(one: Proof, zone: ZoneInfo) -> tuple[str, str]:
     """What heads prove of a class."""
     since, at = moment(one.since, zone), moment(one.at, zone)
+    if not one.number:
+        return (
+            f"{one.kind}: nothing was sealed yet at the newest head, of {at}; {one.open} entries are newer.",
+            f"{one.kind}：最新链头（{at}）送出时尚无封存内容；{one.open} 条记录晚于它。",
+        )
     upto, zh = (f" (closed days up to {one.day})", f"（已关闭的日期至 {one.day}）") if one.day else ("", "")
     english = (
         f"{one.kind}: entries 1 to {one.number}{upto} are those of the head of {at}. The first head is of {since} and "

@@ -129,6 +129,17 @@ def test_each_day_is_a_line_of_the_file(tmp_path: Path, file: Path) -> None:
     assert bad == []
 
 
+def test_a_head_that_says_nothing_new_goes_once_a_day(tmp_path: Path, file: Path) -> None:
+    street = Street(tmp_path, file=file)
+    for _ in range(30):
+        street.send()
+        street.wait(3600.0)
+    assert [head.at for head in read_heads(file)[0]] == [NOON, NOON + DAY // 24 * 20]
+    Chain(tmp_path / "fixes.jsonl").append("day", "2026-11-15", NOON)
+    street.send()
+    assert len(read_heads(file)[0]) == 3
+
+
 def test_what_could_not_go_is_tried_again_at_longer_and_longer_intervals(tmp_path: Path) -> None:
     street = Street(tmp_path, url=URL)
     street.sender.start()
@@ -151,6 +162,7 @@ def test_what_could_not_go_is_tried_again_at_longer_and_longer_intervals(tmp_pat
     street.wait(10 * LONGEST_PAUSE_S)
     assert len(street.posted) == 11
     street.open = False
+    street.wait(DAY_S)
     street.send()
     street.wait(FIRST_PAUSE_S)
     assert len(street.posted) == 13
@@ -268,6 +280,7 @@ def test_the_folder_that_a_disk_was_mounted_on_is_not_that_disk(
     assert not file.exists()
     assert street.sender.troubles(NOON + 3 * DAY)[0].reason == f"the disk of {file} is not mounted"
     mounted = True
+    street.wait(DAY_S)
     assert street.send() == [True]
     assert len(read_heads(file)[0]) == 2
 
@@ -278,9 +291,11 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path, file: P
     whole = file.read_bytes()
     file.write_bytes(whole + whole[:30])
     assert read_heads(file)[1] == []
+    street.wait(DAY_S)
     street.send()
-    assert file.read_bytes() == whole + whole[:30] + b"\n" + whole
-    assert read_heads(file) == ([parse(json.loads(whole))] * 2, [2])
+    heads, bad = read_heads(file)
+    assert file.read_bytes() == whole + whole[:30] + b"\n" + line_of(heads[1])
+    assert (heads[0], heads[1].at, bad) == (parse(json.loads(whole)), NOON + DAY, [2])
 
 
 def test_a_disk_that_takes_half_a_line_has_taken_none(
@@ -291,6 +306,7 @@ def test_a_disk_that_takes_half_a_line_has_taken_none(
     with monkeypatch.context() as patch:
         patch.setattr(module.os, "write", lambda handle, data: write(handle, data[:20]))  # type: ignore[attr-defined]
         assert street.send() == [False]
+    street.wait(DAY_S)
     assert street.send() == [True]
     heads, bad = read_heads(file)
     assert (len(heads), bad) == (2, [1])

@@ -55,6 +55,12 @@ def test_a_proof_says_from_when_to_when() -> None:
     assert all(word in chinese for word in ("2026-11-25 00:00", "2026-11-24 00:00", "2026-11-22", " 5 ", " 3 ", "2 "))
 
 
+def test_a_head_of_nothing_proves_nothing() -> None:
+    english, chinese = verdict.proof(Proof("photos", AT, 0, AT, 0, "", 4), ZONE)
+    assert english == "photos: nothing was sealed yet at the newest head, of 2026-11-24 00:00; 4 entries are newer."
+    assert "2026-11-24 00:00" in chinese
+
+
 def test_deletions_and_removals_are_told_and_are_no_findings() -> None:
     told = report(
         deletions={("fixes", "retention"): Deletions(2, 4, "2026-11-20", "2026-11-21")},
