@@ -131,6 +131,7 @@ class Gridbeat(Service):
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
             "seal": lambda: {"upto": journal.last, "before": wall() // HOUR * HOUR},
             "snapshot": lambda: {"upto": journal.last, "redis": self.client.url},
+            "states": lambda: {"redis": self.client.url},
             "tidy": lambda: self.steward.arguments(),
         }, may_write=lambda: self.space.level < Level.CRITICAL, after_night=self.send_heads)  # fmt: skip
         rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None

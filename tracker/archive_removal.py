@@ -51,10 +51,31 @@ SPARE = 64 << 20
 
 def remove_person(context: Context, arguments: Arguments) -> Result:
     """Remove the person that the note ``ticket`` names from all records up to ``upto``. Answers counts by what it
-    was."""
+    was. Raises :class:`RemovalFailed`."""
     note = note_path(context.data, str(arguments["ticket"]))
+    try:
+        return _remove(context, note, int(arguments["upto"]))
+    except Exception as error:
+        # What fails quotes what it was about, and its words go into the log.
+        raise RemovalFailed(f"{type(error).__name__}: {_nameless(error, note)}") from None
+
+
+class RemovalFailed(Exception):
+    """It did not come to its end; the text says why and names nobody."""
+
+
+def _nameless(error: Exception, note: Path) -> str:
+    words = str(error).partition("\n")[0]
+    with suppress(OSError, ValueError):
+        told = json.loads(note.read_text())
+        names = {told["unit"], *told["devices"], *told.get("commands", ()), *told.get("photos", ())}
+        for name in sorted(names, key=len, reverse=True):
+            words = words.replace(name, "…")
+    return words[:300]
+
+
+def _remove(context: Context, note: Path, upto: int) -> Result:
     told: dict[str, Any] = json.loads(note.read_text())
-    upto = int(arguments["upto"])
     context.archive.refresh()
     sealing.tidy(context.layout)
     _finish(context)
@@ -80,7 +101,7 @@ def remove_person(context: Context, arguments: Arguments) -> Result:
     _photos(context, person, counts)
     counts["exports"] += drop_exports(context.data, person.unit)
     context.tell({"step": "files"})
-    return {"counts": dict(counts), "devices": sorted(person.devices)}
+    return {"counts": dict(counts)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +226,8 @@ def _finish(context: Context) -> None:
 def _snapshots(work: _Work) -> None:
     context, person, spill = work.context, work.person, work.spill
     chain, folder = context.archive.chains[SNAPSHOTS], context.layout.folder(SNAPSHOTS)
+    for hourly in context.layout.root.glob(f"{context.layout.states.name}*"):
+        hourly.unlink()  # it is written again within the hour
     for half in folder.glob("*.new"):
         half.unlink()  # its writer was killed
     for path in sorted(folder.glob(f"*{snapshots.ENDING}")):

@@ -21,7 +21,7 @@ from storage.journal_files import JournalFiles
 from tracker.archive_context import Context, Job, Result
 from tracker.archive_removal import remove_person
 from tracker.archive_tidy import close_photos, tidy
-from tracker.checkpoint import snapshot
+from tracker.checkpoint import snapshot, states
 from tracker.closing import close
 from tracker.sealing import merge, seal
 from tracker.verifying import verify
@@ -31,6 +31,7 @@ JOBS: Mapping[str, Job] = {
     "merge": merge,
     "close": close,
     "snapshot": snapshot,
+    "states": states,
     "close_photos": close_photos,
     "tidy": tidy,
     "remove_person": remove_person,

@@ -1,8 +1,9 @@
 """Who seals, closes and tidies: starts the archive's jobs at their time, one after another, each in a child process.
 
-Every hour what the journal received in the hour before is sealed. Once in each city day, half an hour after it began
-or as soon as the server runs again, follows the rest (:data:`NIGHTLY`). A job that fails is told of and tried again
-an hour later; none depends on the one before it for the archive to be whole.
+Every hour what the journal received in the hour before is sealed, and the units' states are kept (:data:`HOURLY`).
+Once in each city day, half an hour after it began or as soon as the server runs again, follows the rest
+(:data:`NIGHTLY`). A job that fails is told of and tried again an hour later; none depends on the one before it for the
+archive to be whole.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ LINE_LIMIT = 1 << 20
 QUEUE_LIMIT = 50
 """Jobs that wait."""
 
+HOURLY = ("seal", "states")
 NIGHTLY = ("seal", "merge", "close", "snapshot", "tidy")
 _PROJECT = str(Path(__file__).resolve().parents[1])
 
@@ -79,6 +81,7 @@ class Archivist:
         reactor: Any,
         arguments: Mapping[str, Callable[[], Mapping[str, Any]]],
         *,
+        hourly: tuple[str, ...] = HOURLY,
         nightly: tuple[str, ...] = NIGHTLY,
         may_write: Callable[[], bool] = lambda: True,
         after_night: Callable[[], object] = lambda: None,
@@ -89,6 +92,7 @@ class Archivist:
         self._wall = wall
         self._reactor = reactor
         self._arguments = arguments
+        self._hourly = hourly
         self._nightly = nightly
         self._may_write = may_write
         self._after_night = after_night
@@ -139,11 +143,8 @@ class Archivist:
             return
         self._sealed_hour = hour
         day = self._archive.days.day_of(now - AFTER_MIDNIGHT)
-        if self._closed_until() < shifted(day, -1):
-            for job in self._nightly:
-                self._begin(job)
-        else:
-            self._begin("seal")
+        for job in self._nightly if self._closed_until() < shifted(day, -1) else self._hourly:
+            self._begin(job)
 
     def _closed_until(self) -> str:
         """The newest day of which there is a snapshot: each night ends with one."""

@@ -1,8 +1,9 @@
-"""From the journal to a snapshot and back: the job ``snapshot``, and what a start takes from the newest one.
+"""From the journal to a snapshot and back: the jobs ``snapshot`` and ``states``, and what a start takes from them.
 
 The job reads the snapshot before, what the journal holds since of who is who and of what has happened, and the units'
-states from live state, and writes it all down; the server has no part in it. A start takes in the snapshot and reads of
-the journal only what is later: its days before that may be gone.
+states from live state, and writes it all down; the server has no part in it. States are written down each hour too,
+because reports are so many. A start takes in the snapshot and reads of the journal only what is later: its days before
+that may be gone.
 """
 
 from __future__ import annotations
@@ -92,6 +93,34 @@ def snapshot(context: Context, arguments: Arguments) -> Result:
     }  # fmt: skip
 
 
+def states(context: Context, arguments: Arguments) -> Result:
+    """Write down the units' states as they are in live state, so that a start without one has an hour of reports to
+    read and not a day. ``redis`` is its URL. Answers whether there was something to write, and ``problems``."""
+    problems: list[str] = []
+    missing: list[str] = []
+    journal, _ = context.journal.newest()
+    before = _hourly(context.layout, journal, problems.append)
+    last, fields, packed = _states(context, str(arguments["redis"]), journal, before, missing)
+    if not journal or missing:
+        return {"made": False, "problems": problems + missing}
+    path = context.layout.states
+    about = About(journal, context.archive.days.day_of(context.now), context.now, 0, last, fields)
+    sealed = snapshots.write(path.parent, about, packed, (), name=path.name)
+    return {"made": True, "states_last": last, "rows": sealed.rows, "bytes": sealed.bytes, "problems": problems}
+
+
+def _hourly(layout: Layout, journal: str, told: Callable[[str], Any]) -> Snapshot | None:
+    """The states that :func:`states` wrote last, of this journal if one is named."""
+    try:
+        found = snapshots.read(layout.states)
+    except FileNotFoundError:
+        return None
+    except snapshots.SnapshotDamaged as error:
+        told(str(error))
+        return None
+    return found if journal in ("", found.about.journal) else None
+
+
 def _since(context: Context, first: int, upto: int) -> Iterator[tuple[str, Change]]:
     words = {record.ENTITY: ENTITY, record.EVENT: EVENT}
     start = first
@@ -128,22 +157,22 @@ class Kept:
     used. Raises :class:`~storage.archive.snapshots.SnapshotNewer`."""
 
     def __init__(self, layout: Layout, told: Callable[[str], Any]) -> None:
-        self._folder = layout.folder(SNAPSHOTS)
+        self._layout = layout
         self._told = told
-        newest, runs = snapshots.newest(self._folder, told), layout.runs()
-        numbers = [run.last for run in runs]
-        if newest is not None:
-            numbers += [newest.about.last, newest.about.states_last]
-        self.floor = ("" if newest is None else newest.about.journal, max(numbers, default=0))
+        found = [each.about for each in (self.newest(""), _hourly(layout, "", told)) if each is not None]
+        numbers = [run.last for run in layout.runs()]
+        numbers += [number for about in found for number in (about.last, about.states_last)]
+        self.floor = (found[0].journal if found else "", max(numbers, default=0))
         """The journal's id, and the last of its records that was heard of."""
 
     def newest(self, journal: str) -> Snapshot | None:
         """The newest snapshot of this journal."""
-        return snapshots.newest(self._folder, self._told, journal=journal)
+        return snapshots.newest(self._layout.folder(SNAPSHOTS), self._told, journal=journal)
 
     def states(self, journal: str) -> tuple[int, list[UnitState]]:
         """The units' states as they were kept last, and up to which record; none up to record 0 without."""
-        found = self.newest(journal)
-        if found is None:
+        kept = [each for each in (self.newest(journal), _hourly(self._layout, journal, self._told)) if each is not None]
+        if not kept:
             return 0, []
+        found = max(kept, key=lambda each: each.about.states_last)
         return found.about.states_last, [UnitState.of(found.about.fields, row) for row in found.states()]

@@ -59,6 +59,11 @@ class Layout:
         return self.root / "lock"
 
     @property
+    def states(self) -> Path:
+        """The states of all units an hour ago at most, as a snapshot of nothing else. It is in no chain."""
+        return self.root / "states.snapshot"
+
+    @property
     def open(self) -> Path:
         return self.root / "open"
 

@@ -113,10 +113,12 @@ def newest(folder: Path, damaged: Callable[[str], None], *, journal: str = "") -
     return None
 
 
-def write(folder: Path, about: About, states: Iterable[bytes], changes: Iterable[tuple[str, Change]]) -> SealedFile:
-    """Put a snapshot there under its name, on disk when this returns. ``states`` are packed arrays of the fields'
-    values. Memory does not grow with what is written."""
-    path = folder / f"{about.day}{ENDING}"
+def write(
+    folder: Path, about: About, states: Iterable[bytes], changes: Iterable[tuple[str, Change]], *, name: str = ""
+) -> SealedFile:  # fmt: skip
+    """Put a snapshot there under ``name``, or that of its day; on disk when this returns. ``states`` are packed arrays
+    of the fields' values. Memory does not grow with what is written."""
+    path = folder / (name or f"{about.day}{ENDING}")
     packer = msgpack.Packer(use_bin_type=True, autoreset=True)
     head = packer.pack_array_header(2) + packer.pack(STATE)
     rows = 0

@@ -69,7 +69,7 @@ class Desk:
 
         self.archivist = Archivist(
             data, self.archive, ZONE, lambda: self.now, self.processes, {"seal": lambda: {"upto": 7}},
-            nightly=("seal", "close", "snapshot"), may_write=lambda: self.room, after_night=ended,
+            hourly=("seal",), nightly=("seal", "close", "snapshot"), may_write=lambda: self.room, after_night=ended,
         )  # fmt: skip
 
     def snapshot_of(self, day: str) -> None:

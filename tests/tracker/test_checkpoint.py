@@ -400,6 +400,66 @@ def test_states_of_an_older_layout_are_read_by_the_names_of_their_fields(
     assert kept.states(house.bench.journal.id)[1][0].pack() == state.pack()
 
 
+def kept_hourly(house: ArchiveHouse) -> tuple[int, dict[str, bytes]]:
+    last, states = Kept(house.archive.layout, pytest.fail).states(house.bench.journal.id)
+    return last, {state.unit: state.pack() for state in states}
+
+
+def test_states_are_kept_each_hour_too(house: ArchiveHouse, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = house.bench.journal
+    in_store(house, monkeypatch, journal.last - 1)
+    house.do("snapshot", upto=3, redis=REDIS)
+    first = kept_hourly(house)
+    assert first[0] == journal.last - 1
+    town.do("report", 2)
+    in_store(house, monkeypatch, journal.last)
+    done = house.do("states", redis=REDIS)
+    assert (done["made"], done["states_last"], done["problems"]) == (True, journal.last, [])
+    assert kept_hourly(house) == (journal.last, judged(journal, Pipeline(lambda: NO_AREAS), 1, journal.last))
+    assert kept_hourly(house) != first
+    # Who is who is the day's, and what the journal goes on after is the hour's.
+    assert Kept(house.archive.layout, pytest.fail).floor == (journal.id, journal.last)
+    found = Kept(house.archive.layout, pytest.fail).newest(journal.id)
+    assert found is not None
+    assert found.about.last == 3
+
+
+@pytest.mark.parametrize("how", ["away", "behind"])
+def test_what_was_kept_an_hour_ago_stays_while_there_is_nothing_better(
+    house: ArchiveHouse, town: Town, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    assert house.do("states", redis=REDIS)["made"] is False
+    in_store(house, monkeypatch, house.bench.journal.last)
+    assert house.do("states", redis=REDIS)["made"]
+    before = kept_hourly(house)
+    if how == "away":
+        monkeypatch.setattr(checkpoint, "stored_states", away)
+    else:
+        in_store(house, monkeypatch, 2)
+    done = house.do("states", redis=REDIS)
+    assert (done["made"], len(done["problems"])) == (False, 1)
+    assert kept_hourly(house) == before
+
+
+def test_damaged_states_of_an_hour_are_told_of_and_written_again(
+    house: ArchiveHouse, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_store(house, monkeypatch, house.bench.journal.last)
+    house.archive.layout.states.write_bytes(b"?")
+    told: list[str] = []
+    assert Kept(house.archive.layout, told.append).states(house.bench.journal.id) == (0, [])
+    assert len(told) == 2
+    done = house.do("states", redis=REDIS)
+    assert (done["made"], len(done["problems"])) == (True, 1)
+    assert kept_hourly(house)[0] == house.bench.journal.last
+    in_store(house, monkeypatch, 1)
+    other = snapshots.About("k" * 32, "d", 1, 0, 99, STATE_FIELDS)
+    snapshots.write(house.archive.layout.root, other, (), (), name=house.archive.layout.states.name)
+    assert kept_hourly(house) == (0, {})
+    assert house.do("states", redis=REDIS)["made"]
+    assert kept_hourly(house)[0] == 1
+
+
 def test_the_journal_goes_on_after_all_that_was_heard_of_it(
     house: ArchiveHouse, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
