@@ -119,7 +119,7 @@ class Report:
 
 
 def verify(data: Path, *, heads: Sequence[Head] = (), tell: Tell = lambda _: None, locked: bool = False) -> Report:
-    """Read the whole archive of a data folder; some 200 MB a second.
+    """Read the whole archive of a data folder; a core does some 500 MB a second.
 
     ``tell`` is given the progress, a hundred times at most. ``locked``: the caller holds the archive's lock itself.
     Memory grows with the number of files, some 500 bytes each, and not with their size.
