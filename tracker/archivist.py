@@ -43,6 +43,10 @@ NIGHTLY = ("seal", "merge", "close", "snapshot", "tidy")
 _PROJECT = str(Path(__file__).resolve().parents[1])
 
 
+READING = frozenset({"verify"})
+"""Jobs that change nothing and may take half an hour: they give way."""
+
+
 class JobFailed(Exception):
     """A job did not come to its end; the text says why."""
 
@@ -154,20 +158,21 @@ class Archivist:
     def _begin(self, job: str) -> None:
         if any(task.job == job for task in self._queue):
             return
-        last = job == self._nightly[-1]
-        self.ask(job).addCallbacks(
-            lambda _: self._after_night() if last else None,
-            lambda failure: None,  # told where it ended
-        )
+        done = self.ask(job).addErrback(lambda failure: None)  # told where it ended
+        if job == self._nightly[-1]:
+            done.addCallback(lambda _: self._after_night())
 
     def ask(self, job: str, arguments: Mapping[str, Any] | None = None, *, urgent: bool = False) -> Deferred[Result]:
-        """Have a job done when those before it are; an ``urgent`` one is next. Fails with :class:`JobFailed`."""
+        """Have a job done when those before it are; an ``urgent`` one is next, and ends one that only reads (it may be
+        asked for again). Fails with :class:`JobFailed`."""
         task = Task(job, self._made(job) if arguments is None else arguments)
         if self._stopped is not None or len(self._queue) >= QUEUE_LIMIT:
             task.done.errback(JobFailed("the archive takes no more jobs now"))
             return task.done
         if urgent:
             self._queue.appendleft(task)
+            if self._child is not None and self.running is not None and self.running.job in READING:
+                self._child.end()
         else:
             self._queue.append(task)
         self._next()

@@ -187,6 +187,28 @@ def test_a_child_that_prints_without_end_is_ended(desk: Desk) -> None:
     assert desk.processes.signals == ["TERM"]
 
 
+def test_what_is_urgent_is_next_and_ends_what_only_reads(desk: Desk) -> None:
+    ended: list[Any] = []
+    desk.archivist.ask("verify").addErrback(ended.append)
+    desk.archivist.ask("seal")
+    assert desk.processes.signals == []
+    desk.archivist.ask("tidy", urgent=True)
+    assert desk.processes.signals == ["TERM"]
+    desk.processes.end(15)
+    assert ended[0].check(JobFailed)
+    assert desk.processes.jobs == ["verify", "tidy"]
+    desk.archivist.ask("tidy", urgent=True)
+    assert desk.processes.signals == ["TERM"]
+
+
+def test_heads_go_out_after_a_night_whose_last_job_failed(desk: Desk) -> None:
+    desk.archivist.tick()
+    for _ in range(3):
+        desk.processes.say(failed="no")
+        desk.processes.end(1)
+    assert desk.nights == 1
+
+
 def test_stopping_ends_what_runs_and_takes_nothing_more(desk: Desk) -> None:
     failures: list[Any] = []
     desk.archivist.start()
