@@ -34,6 +34,7 @@ from twisted.web.server import Site
 from xstatic.pkg import leaflet
 
 from simulator.city import make_city
+from webmap.changes import Brief
 from webmap.feed import Feed
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.websocket import FeedSockets
@@ -71,7 +72,7 @@ class Crowd:
         self.state = np.where(chance.random(number) < 0.04, STALE, ONLINE)
         self.ids = [f"u{n:05d}" for n in range(number)]
         self.began = time.monotonic()
-        self.rows: dict[str, tuple[Any, Any, int, list[Any]]] = {}
+        self.rows: dict[str, tuple[Any, Any, Brief, list[Any]]] = {}
         self.chance = chance
         self.grids = self.city.grid_ids
         self.roster = json.dumps({unit: self.about(n) for n, unit in enumerate(self.ids)}, ensure_ascii=False)
@@ -119,7 +120,7 @@ class Crowd:
                 None,
                 0,
             ]
-            self.rows[unit] = (latitude, longitude, state, values)
+            self.rows[unit] = (latitude, longitude, (state, 0), values)
             told.append(unit)
         return told
 

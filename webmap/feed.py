@@ -7,17 +7,14 @@ meanwhile goes out as one frame when it reads again.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-Box = tuple[float, float, float, float]
-"""South, west, north, east in degrees."""
+from webmap.changes import Box, Brief, Changes, Everybody, Row, as_json, within
 
 HEARTBEAT_MS = 4000
 """A viewer hears something at least so often, or it takes the link for broken (after 12 s)."""
@@ -30,73 +27,9 @@ FIX_TIME = 6
 RECENT = 64
 """Changes remembered by sequence number; who is further behind is compared with every row."""
 FEW = 24
-"""So many changed units are looked at one by one; more are compared with a box all at once."""
+"""So many changed units are looked at one by one; more are sought by latitude first."""
 EDGE_LIMIT = 1e9
 """Degrees of a box: a map may be dragged around the world many times. JSON can hold more than numbers can."""
-_NOWHERE = (float("nan"), float("nan"))
-
-
-class Row:
-    """A unit as viewers see it: ``values`` are those of its JSON array; ``changed`` and ``turned`` are the sequence
-    numbers of its last change and of its last change of presence."""
-
-    def __init__(
-        self, latitude: float | None, longitude: float | None, state: int, values: list[Any], changed: int, turned: int
-    ) -> None:
-        self.latitude = latitude
-        self.longitude = longitude
-        self.state = state
-        self.values = values
-        self.changed = changed
-        self.turned = turned
-
-    @cached_property
-    def text(self) -> str:
-        """The JSON array; made when somebody needs this row alone."""
-        return _json(self.values)
-
-
-class Changes:
-    """What one sequence number has changed, made once for all viewers."""
-
-    def __init__(self, units: list[str], rows: list[Row], before: list[Row | None]) -> None:
-        self.units, self.rows = units, rows
-        self._before = before
-
-    @cached_property
-    def bounds(self) -> Box | None:
-        """The smallest box around all of them; ``None`` if one is nowhere."""
-        places = [(row.latitude, row.longitude) for row in self.rows]
-        latitudes, longitudes = zip(*places, strict=True) if places else ((None,), (None,))
-        if None in latitudes or None in longitudes:
-            return None
-        return min(latitudes), min(longitudes), max(latitudes), max(longitudes)
-
-    @cached_property
-    def places_before(self) -> dict[str, tuple[float, float]]:
-        """Where each unit was."""
-        return dict(zip(self.units, map(_place, self._before), strict=True))
-
-    @cached_property
-    def turned(self) -> list[int]:
-        """Places in the list of those whose presence has changed."""
-        return [n for n, row in enumerate(self.rows) if row.turned == row.changed]
-
-    @cached_property
-    def text(self) -> str:
-        """All rows as they stand in a frame."""
-        return _json([row.values for row in self.rows])[1:-1]
-
-    @cached_property
-    def _arrays(self) -> tuple[Any, Any]:
-        # Where one is nowhere, numpy makes NaN of its None.
-        now = [row.latitude for row in self.rows], [row.longitude for row in self.rows]
-        return np.array(now, float), np.array([*map(_place, self._before)]).T
-
-    def seen(self, box: Box) -> tuple[list[int], list[int]]:
-        """Places in the list of those that are in the box, and of those that were and are no more."""
-        now, before = (_within(box, *array) for array in self._arrays)
-        return np.flatnonzero(now).tolist(), np.flatnonzero(before & ~now).tolist()
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +43,8 @@ class Viewer:
     paused: bool = False
     whole: bool = False
     """The next frame is a full one."""
+    knows: bool = False
+    """It has been told of everybody, wherever they are, up to ``seq``."""
     roster: int = -1
     """The roster's version that it has."""
     seq: int = 0
@@ -122,7 +57,7 @@ class Feed:
     def __init__(
         self,
         instance: str,
-        row: Callable[[str], tuple[float | None, float | None, int, list[Any]]],
+        row: Callable[[str], tuple[float | None, float | None, Brief, list[Any]]],
         roster: Callable[[], tuple[int, str]],
         hello: Callable[[int], dict[str, Any]],
     ) -> None:
@@ -138,6 +73,10 @@ class Feed:
         """The units changed by the last sequence numbers, the newest last."""
         self._changes = Changes([], [], [])
         """Those of the newest."""
+        self._everybody = (-1, Everybody({}))
+        """All rows as they were at a sequence number."""
+        self._delta = ""
+        """How the frames of changes of this moment begin."""
 
     # -- what changes
 
@@ -145,12 +84,21 @@ class Feed:
         """These units have changed."""
         self._dirty.update(units)
 
+    def forget(self, unit: str) -> None:
+        """Show a unit to nobody any more; that it is gone is said by the roster."""
+        self._rows.pop(unit, None)
+        self._dirty.discard(unit)
+        # Whoever lacks the newest changes has them compared with every row: those changes hold it still.
+        self.seq += 1
+        self._changes = Changes([], [], [])
+        self._recent.clear()
+
     # -- viewers
 
     def join(self, viewer: Viewer, now: int) -> None:
         """A browser has come; it is told who we are and who there is. It says next what it looks at."""
         self.viewers.add(viewer)
-        viewer.send(_json({**self._hello(now), "op": "hello", "instance": self.instance, "now": now}).encode())
+        viewer.send(as_json({**self._hello(now), "op": "hello", "instance": self.instance, "now": now}).encode())
         self._send_roster(viewer)
 
     def leave(self, viewer: Viewer) -> None:
@@ -183,7 +131,7 @@ class Feed:
         viewer.box = None if box is None else (box[0], box[1], box[2], box[3])
         viewer.follow, viewer.watching = follow, True
         if same and type(since) is int and 0 <= since <= self.seq:
-            viewer.seq, viewer.sent_at = since, 0
+            viewer.seq, viewer.sent_at, viewer.knows = since, 0, True
         else:
             viewer.whole = True
         return True
@@ -199,6 +147,7 @@ class Feed:
             self._recent.append(frozenset(self._dirty))
             self._dirty.clear()
         shared, roster = None, self._roster()[0]
+        self._delta = _head({"op": "delta"}, self.seq, now, behind)
         for viewer in list(self.viewers):
             if not viewer.watching or viewer.paused:
                 continue
@@ -206,16 +155,16 @@ class Feed:
                 self._send_roster(viewer)
             if self._sees_all(viewer):
                 if shared is None:
-                    shared = _frame({"op": "delta"}, self.seq, now, behind, self._changes.text, [], [])
+                    shared = _frame(self._delta, self._changes.text, [], [])
                 viewer.seq, viewer.sent_at = self.seq, now
                 viewer.send(shared)
             else:
                 self._send_frame(viewer, now, behind)
 
     def _change(self, unit: str, before: Row | None) -> Row:
-        latitude, longitude, state, values = self._row(unit)
-        turned = self.seq if before is None or before.state != state else before.turned
-        row = self._rows[unit] = Row(latitude, longitude, state, values, self.seq, turned)
+        latitude, longitude, brief, values = self._row(unit)
+        turned = self.seq if before is None or before.brief != brief else before.turned
+        row = self._rows[unit] = Row(latitude, longitude, brief, values, self.seq, turned)
         return row
 
     def _sees_all(self, viewer: Viewer) -> bool:
@@ -248,20 +197,38 @@ class Feed:
 
     def _send_frame(self, viewer: Viewer, now: int, behind: int) -> None:
         whole = viewer.whole
-        if not whole and viewer.seq == self.seq - 1 and len(self._changes.units) > FEW and viewer.box is not None:
+        if whole:
+            self._send_whole(viewer, now, behind)
+            return
+        if viewer.seq == self.seq - 1 and len(self._changes.units) > FEW and viewer.box is not None:
             inside, states, gone = self._newest(viewer, viewer.box)
         else:
-            inside, states, gone = self._since(viewer, -1 if whole else viewer.seq)
+            inside, states, gone = self._since(viewer, viewer.seq)
         pause = BEHIND_HEARTBEAT_MS if behind else HEARTBEAT_MS
-        if not whole and not inside and not states and not gone and now - viewer.sent_at < pause:
+        if not inside and not states and not gone and now - viewer.sent_at < pause:
             viewer.seq = self.seq
             return
-        head = {"op": "full", "box": viewer.box, "follow": viewer.follow} if whole else {"op": "delta"}
-        viewer.whole, viewer.seq, viewer.sent_at = False, self.seq, now
-        viewer.send(_frame(head, self.seq, now, behind, ",".join(inside), states, gone))
+        viewer.seq, viewer.sent_at = self.seq, now
+        viewer.send(_frame(self._delta, ",".join(inside), states, gone))
+
+    def _send_whole(self, viewer: Viewer, now: int, behind: int) -> None:
+        """All that is in sight; and of those who are not what it has not been told, which is little for somebody who
+        has only moved the map: who looks at one street pays for one street."""
+        if self._everybody[0] != self.seq:
+            self._everybody = (self.seq, Everybody(self._rows))
+        everybody = self._everybody[1]
+        seen = everybody.seen(viewer.box, viewer.follow)
+        if viewer.knows:
+            turned = ((unit, self._rows[unit]) for unit in self._changed_since(viewer.seq) if unit in self._rows)
+            states = [_told(unit, row) for unit, row in turned if row.turned > viewer.seq]
+        else:
+            states = [_told(everybody.units[n], everybody.rows[n]) for n in np.flatnonzero(~seen).tolist()]
+        head = _head({"op": "full", "box": viewer.box, "follow": viewer.follow}, self.seq, now, behind)
+        viewer.whole, viewer.knows, viewer.seq, viewer.sent_at = False, True, self.seq, now
+        viewer.send(_frame(head, everybody.text(np.flatnonzero(seen).tolist()), states, []))
 
     def _since(self, viewer: Viewer, since: int) -> tuple[list[str], list[list[Any]], list[str]]:
-        """What has changed after a sequence number: rows in sight, presences out of sight, and who may be out of
+        """What has changed after a sequence number: rows in sight, briefs out of sight, and who may be out of
         sight since then: all that changed and cannot be seen, unless it is the newest number and we know better."""
         inside, states, gone = [], [], []
         known: dict[str, tuple[float, float]] = {}
@@ -277,47 +244,38 @@ class Feed:
             if since >= 0 and (unit not in known or _sees(viewer, unit, *known[unit])):
                 gone.append(unit)
             if row.turned > since:
-                # With the fix: it stays the last one until the next turn, unless all is well.
-                states.append([unit, row.state, row.values[FIX_TIME]])
+                states.append(_told(unit, row))
         return inside, states, gone
 
     def _newest(self, viewer: Viewer, box: Box) -> tuple[list[str], list[list[Any]], list[str]]:
         """The same for who lacks the newest changes only, and there are many of them."""
         changes = self._changes
         seen, left = changes.seen(box)
-        inside = set(seen)
-        states = [
-            [changes.units[n], changes.rows[n].state, changes.rows[n].values[FIX_TIME]]
-            for n in changes.turned
-            if n not in inside and changes.units[n] != viewer.follow
-        ]
-        gone = [changes.units[n] for n in left if changes.units[n] != viewer.follow]
-        if viewer.follow in changes.units and (followed := changes.units.index(viewer.follow)) not in inside:
-            seen.append(followed)
-        return [changes.rows[n].text for n in seen], states, gone
+        if viewer.follow is not None and (followed := changes.numbers.get(viewer.follow)) is not None:
+            left = [n for n in left if n != followed]
+            if followed not in seen:
+                seen.append(followed)
+        states = []
+        if changes.turned:
+            inside = set(seen)
+            states = [_told(changes.units[n], changes.rows[n]) for n in changes.turned if n not in inside]
+        return [changes.rows[n].text for n in seen], states, [changes.units[n] for n in left]
 
 
-def _frame(
-    head: dict[str, Any], seq: int, now: int, behind: int, units: str, states: list[list[Any]], gone: list[str]
-) -> bytes:
-    about = _json(head | {"seq": seq, "now": now, "behind": behind})
-    rest = f'"states":{_json(states) if states else "[]"},"gone":{_json(gone) if gone else "[]"}'
-    return f'{about[:-1]},"units":[{units}],{rest}}}'.encode()
+def _told(unit: str, row: Row) -> list[Any]:
+    """Of a unit out of sight. With the fix: it stays the last one until the next turn, unless all is well."""
+    presence, calls = row.brief
+    return [unit, presence, row.values[FIX_TIME], calls]
 
 
-def _place(row: Row | None) -> tuple[float, float]:
-    if row is None or row.latitude is None or row.longitude is None:
-        return _NOWHERE
-    return row.latitude, row.longitude
+def _head(what: dict[str, Any], seq: int, now: int, behind: int) -> str:
+    """A frame up to its units."""
+    return as_json(what | {"seq": seq, "now": now, "behind": behind})[:-1]
 
 
-def _within(box: Box, latitudes: Any, longitudes: Any) -> Any:
-    """Which places are in a box. Nowhere is in none: comparisons with it are all false."""
-    south, west, north, east = box
-    across = (
-        (longitudes >= west) & (longitudes <= east) if west <= east else (longitudes >= west) | (longitudes <= east)
-    )
-    return across & (latitudes >= south) & (latitudes <= north)
+def _frame(head: str, units: str, states: list[list[Any]], gone: list[str]) -> bytes:
+    rest = f'"states":{as_json(states) if states else "[]"},"gone":{as_json(gone) if gone else "[]"}'
+    return f'{head},"units":[{units}],{rest}}}'.encode()
 
 
 def _sees(viewer: Viewer, unit: str, latitude: float | None, longitude: float | None) -> bool:
@@ -325,11 +283,4 @@ def _sees(viewer: Viewer, unit: str, latitude: float | None, longitude: float | 
         return True
     if viewer.box is None or latitude is None or longitude is None:
         return False
-    return bool(_within(viewer.box, latitude, longitude))
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _json(value: object) -> str:
-    return _encode(value)
+    return bool(within(viewer.box, latitude, longitude))

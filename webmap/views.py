@@ -11,6 +11,10 @@ from tracker.intake import Intake
 from tracker.mirror import Mirror
 from tracker.model import Device, Doubt, UnitId
 from tracker.roster import Roster
+from webmap.changes import Brief
+
+SOS = 1
+"""The bit of an alarm that says so, in every protocol."""
 
 
 def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: UnitId) -> dict[str, Any]:
@@ -72,15 +76,15 @@ def coordinate_warning(watch: CoordinateWatch, device: Device) -> dict[str, str]
     }
 
 
-def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, int, list[Any]]:
-    """Latitude, longitude, presence, and the feed's array: id, lat, lon, course, m/s, presence, fix time, last
+def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, Brief, list[Any]]:
+    """Latitude, longitude, brief, and the feed's array: id, lat, lon, course, m/s, presence, fix time, last
     message, accuracy in metres, alarm, battery in percent, grid, cell, doubts."""
     identity = UnitId(unit)
     state = mirror.units.get(identity)
     presence = int(mirror.presence(identity))
     seen = mirror.last_message(identity)
     if state is None:
-        return None, None, presence, [unit, None, None, None, None, presence, None, seen, *[None] * 6]
+        return None, None, (presence, 0), [unit, None, None, None, None, presence, None, seen, *[None] * 6]
     latitude = None if state.latitude is None else state.latitude / 1e7
     longitude = None if state.longitude is None else state.longitude / 1e7
     values = [
@@ -88,7 +92,7 @@ def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, int
         state.fix_time, seen, None if state.accuracy is None else state.accuracy / 10, state.alarm, state.battery,
         state.grid, state.cell, state.doubts,
     ]  # fmt: skip
-    return latitude, longitude, presence, values
+    return latitude, longitude, (presence, (state.alarm or 0) & SOS), values
 
 
 class RosterText:

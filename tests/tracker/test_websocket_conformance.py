@@ -67,7 +67,7 @@ def handheld(house: House) -> WebSocketServerFactory:
 
 
 def feed(house: House) -> WebSocketServerFactory:
-    core = Feed("i", lambda unit: (None, None, 0, [unit]), lambda: (1, "{}"), lambda now: {})
+    core = Feed("i", lambda unit: (None, None, (0, 0), [unit]), lambda: (1, "{}"), lambda now: {})
     # What the server says by itself is no echo.
     core.join = core.leave = lambda *viewer: None  # type: ignore[method-assign]
     sockets = FeedSockets(core, lambda session: session, lambda: 0, lambda: NOON, (), reactor())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from webmap.changes import BAND, Brief
 from webmap.feed import BEHIND_HEARTBEAT_MS, HEARTBEAT_MS, RECENT, Feed, Viewer
 
 UNITS = [f"u{n}" for n in range(6)]
@@ -31,9 +32,10 @@ class City:
         self.roster = (1, "{}")
         self.feed = Feed(instance, self.row, lambda: self.roster, lambda now: {"city": {"name": "c"}})
 
-    def row(self, unit: str) -> tuple[float | None, float | None, int, list[Any]]:
-        latitude, longitude = self.places[unit]
-        return latitude, longitude, self.states[unit], values(unit, (latitude, longitude), self.states[unit])
+    def row(self, unit: str) -> tuple[float | None, float | None, Brief, list[Any]]:
+        """A state of 5 and more is one of those below it, of a unit that calls for help."""
+        (latitude, longitude), state = self.places[unit], self.states[unit]
+        return latitude, longitude, (state % 5, state // 5), values(unit, (latitude, longitude), state)
 
     def put(self, unit: str, latitude: float | None, longitude: float | None, state: int = 0) -> None:
         self.places[unit], self.states[unit] = (latitude, longitude), state
@@ -72,13 +74,13 @@ class Browser:
             return
         self.frames.append(message)
         if message["op"] == "full":
-            self.units, self.states = {}, {}
+            self.units = {}
             self.had = {"box": message["box"], "follow": message["follow"]}
         for row in message["units"]:
             self.units[row[0]] = row
             self.states[row[0]] = row[5]
-        for unit, state, _ in message["states"]:
-            self.states[unit] = state
+        for unit, state, _, calls in message["states"]:
+            self.states[unit] = state + 5 * calls
         for unit in message["gone"]:
             self.units.pop(unit, None)
         self.seq = message["seq"]
@@ -119,7 +121,7 @@ class Watching(RuleBasedStateMachine):
         self.browser.connect(self.city, self.now)
         self.browser.watch(self.city)
 
-    @rule(changes=st.lists(st.tuples(st.sampled_from(UNITS), places, st.integers(0, 4)), min_size=1, max_size=5))
+    @rule(changes=st.lists(st.tuples(st.sampled_from(UNITS), places, st.integers(0, 9)), min_size=1, max_size=5))
     def change(self, changes: list[tuple[str, tuple[Any, Any], int]]) -> None:
         for unit, (latitude, longitude), state in changes:
             self.city.put(unit, latitude, longitude, state)
@@ -183,12 +185,16 @@ TestWatching = Watching.TestCase
 
 
 class WatchingMany(Watching):
-    """The same as if many units had changed: those are compared with a box all at once."""
+    """The same as if many units had changed: those are sought by latitude, and compared with a box all at once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("webmap.feed.FEW", 0)
+
+    @rule(band=st.sampled_from((0, BAND)))
+    def crowd(self, band: int) -> None:
+        self.patch.setattr("webmap.changes.BAND", band)
 
     def teardown(self) -> None:
         self.patch.undo()
@@ -224,7 +230,7 @@ def test_hello_and_roster_come_first(city: City) -> None:
     frame = browser.frames[0]
     assert (frame["now"], frame["behind"], frame["gone"]) == (1000, 0, [])
     assert sorted(row[0] for row in frame["units"]) == ["u0", "u1"]
-    assert sorted(frame["states"]) == [[unit, 0, 1] for unit in UNITS[2:]]
+    assert sorted(frame["states"]) == [[unit, 0, 1, 0] for unit in UNITS[2:]]
     city.roster = (2, '{"u9":{}}')
     city.feed.flush(1200, 0)
     assert browser.heard[3:] == ["roster"], "a new roster by itself is no frame"
@@ -262,7 +268,23 @@ def test_what_happens_out_of_sight_is_told_as_presence_only(city: City) -> None:
     assert len(browser.frames) == 1, "it moved where nobody looks"
     city.put("u4", 35.0, 122.0, 3)
     city.feed.flush(1400, 0)
-    assert (browser.frames[-1]["units"], browser.frames[-1]["states"]) == ([], [["u4", 3, 1]])
+    assert (browser.frames[-1]["units"], browser.frames[-1]["states"]) == ([], [["u4", 3, 1, 0]])
+    city.put("u4", 35.0, 122.0, 3 + 5)
+    city.feed.flush(1600, 0)
+    assert (browser.frames[-1]["units"], browser.frames[-1]["states"]) == ([], [["u4", 3, 1, 1]]), "it calls for help"
+
+
+def test_who_looks_elsewhere_pays_for_what_is_there(city: City) -> None:
+    """Of those out of sight, who has been told of them is told nothing anew but what has changed."""
+    browser = watching(city, [30.5, 120, 31.5, 122])
+    city.put("u4", 35.0, 122.0, 3)
+    browser.box = [31.5, 120, 32.5, 122]
+    browser.watch(city)
+    city.feed.flush(1200, 0)
+    frame = browser.frames[-1]
+    assert (frame["op"], [row[0] for row in frame["units"]]) == ("full", ["u1"])
+    assert frame["states"] == [["u4", 3, 1, 0]]
+    assert browser.states == city.states
 
 
 def test_who_leaves_the_box_is_gone(city: City) -> None:
@@ -353,7 +375,7 @@ def test_a_row_is_encoded_once_whoever_sees_it() -> None:
     asked: list[str] = []
     row = city.row
 
-    def asking(unit: str) -> tuple[float | None, float | None, int, list[Any]]:
+    def asking(unit: str) -> tuple[float | None, float | None, Brief, list[Any]]:
         asked.append(unit)
         return row(unit)
 

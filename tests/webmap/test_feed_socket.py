@@ -18,6 +18,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from tests.webmap.test_feed import UNITS, boxes, inside, places
+from webmap.changes import Brief
 from webmap.feed import RECENT, Feed
 from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, FeedSockets
 
@@ -87,12 +88,12 @@ class Browser:
         if message["op"] not in ("full", "delta"):
             return
         if message["op"] == "full":
-            self.units, self.states, self.applied = {}, {}, {}
+            self.units, self.applied = {}, {}
             self.had = {"box": message["box"], "follow": message["follow"]}
         for row in message["units"]:
             assert row[6] > self.applied.get(row[0], 0), "a change came twice"
             self.units[row[0]], self.states[row[0]], self.applied[row[0]] = row, row[5], row[6]
-        for unit, state, _ in message["states"]:
+        for unit, state, _, _ in message["states"]:
             self.states[unit] = state
         for unit in message["gone"]:
             self.units.pop(unit, None)
@@ -125,9 +126,9 @@ class Link(RuleBasedStateMachine):
     def _wall(self) -> int:
         return round(self.clock.seconds() * 1000)
 
-    def _row(self, unit: str) -> tuple[Any, Any, int, list[Any]]:
+    def _row(self, unit: str) -> tuple[Any, Any, Brief, list[Any]]:
         latitude, longitude, state, change = self.rows[unit]
-        return latitude, longitude, state, [unit, latitude, longitude, None, None, state, change]
+        return latitude, longitude, (state, 0), [unit, latitude, longitude, None, None, state, change]
 
     @initialize()
     def begin(self) -> None:
@@ -269,7 +270,7 @@ TestLink = Link.TestCase
 @pytest.mark.parametrize("text", ["", "watch", "[" * 2000, '{"op":"watch","box":[1,2,3,1' + "0" * 400 + "]}"])
 def test_what_is_not_understood_ends_the_link_with_a_word(text: str) -> None:
     sockets = FeedSockets(
-        Feed("i", lambda unit: (None, None, 0, []), lambda: (1, "{}"), lambda now: {}),
+        Feed("i", lambda unit: (None, None, (0, 0), []), lambda: (1, "{}"), lambda now: {}),
         lambda session: session, lambda: 0, lambda: 0, (), Clock(),
     )  # fmt: skip
     socket = sockets.buildProtocol(None)
@@ -293,7 +294,7 @@ def test_a_session_that_has_ended_ends_the_socket_and_is_not_asked_for_in_each_f
         asked += 1
         return "admin" if valid else None
 
-    feed = Feed("i", lambda unit: (1.0, 1.0, 1, [unit]), lambda: (1, "{}"), lambda now: {})
+    feed = Feed("i", lambda unit: (1.0, 1.0, (1, 0), [unit]), lambda: (1, "{}"), lambda now: {})
     sockets = FeedSockets(feed, name_of, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
     socket: Any = sockets.buildProtocol(None)
     transport = StringTransport()

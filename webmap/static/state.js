@@ -61,9 +61,10 @@ export class Units {
       const unit = this.all.get(String(id));
       if (unit) unit.near = false;
     }
-    for (const [id, state, fix] of message.states ?? []) {
+    for (const [id, state, fix, calls] of message.states ?? []) {
       const unit = this.#unit(String(id));
       this.#state(unit, state);
+      this.#alarm(unit, (unit.alarm & ~1) | calls);
       if (fix !== undefined) unit.fix = fix;
     }
     for (const row of message.units ?? []) this.#row(row, clock);
@@ -114,21 +115,25 @@ export class Units {
     this.version += 1;
   }
 
+  #alarm(unit, alarm) {
+    if ((unit.alarm & 1) !== (alarm & 1)) {
+      this.version += 1;
+      this.#calls += 1;
+    }
+    unit.alarm = alarm;
+  }
+
   #row(row, clock) {
     const [id, lat, lon, course, speed, state, fix, seen, accuracy, alarm, battery, grid, cell, flags] = row;
     const unit = this.#unit(String(id));
     this.#state(unit, state);
-    if ((unit.alarm & 1) !== ((alarm ?? 0) & 1)) {
-      this.version += 1;
-      this.#calls += 1;
-    }
+    this.#alarm(unit, alarm ?? 0);
     // Thousands a second: one by one, without an object in between.
     unit.course = course;
     unit.speed = speed;
     unit.fix = fix;
     unit.seen = seen;
     unit.accuracy = accuracy;
-    unit.alarm = alarm ?? 0;
     unit.battery = battery;
     unit.gridNow = grid;
     unit.cellNow = cell;
