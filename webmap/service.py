@@ -97,6 +97,13 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
             return b""
         return static["phones.html"].send(request, revalidate)
 
+    @app.route("/storage")
+    def storage(request: Any) -> bytes:
+        if not known(request):
+            request.redirect(b"/login?to=storage")
+            return b""
+        return static["storage.html"].send(request, revalidate)
+
     @app.route("/login")
     def login(request: Any) -> bytes:
         return static["login.html"].send(request, revalidate)

@@ -61,10 +61,18 @@ def add_storage(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/storage")
     def storage(request: Any) -> bytes:
+        now = services.wall()
         found = overview(
-            stock(), services.steward, services.space, services.archivist, services.archive.chains, services.embedded
+            stock(),
+            services.steward,
+            services.space,
+            services.archivist,
+            services.archive.chains,
+            services.heads,
+            services.embedded,
+            now,
         )
-        told = {"now": services.wall(), "zone": str(services.city.zone), "problems": storage_problems(services)}
+        told = {"now": now, "zone": str(services.city.zone), "problems": storage_problems(services)}
         return answer(request, {**told, **found, "verify": verifying.view()})
 
     @route("GET", "/api/v1/storage/days")

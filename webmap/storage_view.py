@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.archive.budgets import ALARM, LADDER, Level, Limit, Usage, Way, alarming, rate
+from storage.archive.budgets import ALARM, LADDER, Limit, Rung, Usage, Way, alarming, rate, to_shed
 from storage.archive.chain import Chain
 from storage.archive.daybook import DayOfClass, Sealed
+from storage.archive.head_sender import HeadSender
 from storage.archive.layout import CLASSES, FIXES, shifted
 from storage.space import Space
 from tracker.archivist import Archivist
@@ -15,7 +16,14 @@ from tracker.steward import Steward, Stock
 
 
 def overview(
-    stock: Stock, steward: Steward, space: Space, archivist: Archivist, chains: Mapping[str, Chain], embedded: bool
+    stock: Stock,
+    steward: Steward,
+    space: Space,
+    archivist: Archivist,
+    chains: Mapping[str, Chain],
+    heads: HeadSender,
+    embedded: bool,
+    now: int,
 ) -> dict[str, Any]:
     """Everything but the days."""
     journal = stock.measured.journal
@@ -33,12 +41,19 @@ def overview(
         "ladder": [
             {
                 "at": rung.at.name.lower(), "way": rung.way.value, "what": list(rung.what), "spare_days": rung.spare,
-                "now": _stands_on(rung.way, rung.at, space, steward),
+                "now": _stands_on(rung, stock, space, steward),
             }
             for rung in LADDER
         ],
         "jobs": jobs(archivist),
         "chains": [_chain_view(kind, chains[kind]) for kind in CLASSES],
+        "heads": {
+            "configured": heads.configured, "delivered": heads.delivered() or None,
+            "late": [
+                {"way": one.way, "since": one.since, "waiting": one.waiting, "reason": one.reason}
+                for one in heads.troubles(now)
+            ],
+        },
     }  # fmt: skip
 
 
@@ -72,11 +87,16 @@ def _when(days: int | None, today: str) -> dict[str, Any]:
     return {"full_in_days": days, "full_on": None if days is None else shifted(today, days)}
 
 
-def _stands_on(way: Way, at: Level, space: Space, steward: Steward) -> bool:
-    """Whether a rung is used now: what is refused, while the disk is low; what is deleted, until no more can be."""
-    if way is Way.GIVE:
-        return not space.held and space.level >= at
-    return space.level >= at and (way is Way.REFUSE or not steward.exhausted)
+def _stands_on(rung: Rung, stock: Stock, space: Space, steward: Steward) -> bool:
+    """Whether a rung is used now: of those that delete history, the first that has any to give."""
+    if space.level < rung.at:
+        return False
+    if rung.way is Way.GIVE:
+        return not space.held
+    if rung.way is Way.SHED:
+        first = next(to_shed(stock.measured.classes, stock.today), None)
+        return first is not None and first.kind in rung.what
+    return rung.way is Way.REFUSE or not steward.exhausted
 
 
 def _chain_view(kind: str, chain: Chain) -> dict[str, Any]:

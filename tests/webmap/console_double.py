@@ -2,7 +2,7 @@
 
 Run as ``python -m tests.webmap.console_double``: prints its port on the first line, stops when its standard input
 closes. ``POST /double/<verb>`` breaks things on purpose: ``cut``, ``mend``, ``restart``, ``silence``, ``behind``,
-``unit`` and ``freeze``; each takes a JSON object. What happens to devices goes to double_devices.py.
+``unit``, ``freeze`` and ``storage``; each takes a JSON object. What happens to devices goes to double_devices.py.
 """
 
 # twisted.web, klein and autobahn carry no types to check this file against.
@@ -26,6 +26,7 @@ from twisted.web.server import Site
 
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
+from tests.webmap.double_storage import Storage
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 
 reactor: Any = running_reactor  # its interface is the union of many
@@ -83,6 +84,7 @@ class Double:
         self.instance, self.seq, self.behind = "double-1", 0, 0
         self.cut = self.silent = self.frozen = False
         self.devices = Devices(self.roster(), now_ms())
+        self.storage = Storage(now_ms())
 
     def greet(self, viewer: Feed) -> None:
         city = self.town.city
@@ -108,13 +110,14 @@ class Double:
             if seen or walker.id == viewer.followed:
                 inside.append(self.town.row(walker, now_ms()))
             else:
-                outside.append([walker.id, walker.state, walker.fix])
+                outside.append([walker.id, walker.state, walker.fix, walker.alarm & 1])
         frame = {"op": op, "seq": self.seq, "now": now_ms(), "behind": self.behind, "units": inside, "states": outside}
         viewer.tell({**frame, "gone": []})
 
     def tick(self) -> None:
         self.seq += 1
         self.devices.tick(now_ms())
+        self.storage.tick(now_ms())
         if not self.frozen:
             self.town.step(now_ms(), TICK)
         if not self.silent:
@@ -140,6 +143,8 @@ class Double:
         elif verb == "mend":
             self.cut = self.silent = False
             self.behind = 0
+        elif verb == "storage":
+            self.storage.switch(**given)
         elif verb in ("freeze", "silence", "behind"):
             self.__dict__.update(given)
         else:
@@ -178,6 +183,13 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             request.redirect(b"/login?to=phones")
             return b""
         return content(request, (STATIC / "phones.html").read_bytes(), "text/html; charset=utf-8")
+
+    @app.route("/storage")
+    def storage(request: Any) -> bytes:
+        if guest(request):
+            request.redirect(b"/login?to=storage")
+            return b""
+        return content(request, (STATIC / "storage.html").read_bytes(), "text/html; charset=utf-8")
 
     @app.route("/login")
     def login_page(request: Any) -> bytes:
@@ -221,6 +233,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return answer(request, double.town.city.basemap)
         body = request.content.read()
         query = request.uri.decode().partition("?")[2]
+        if parts[0] == "storage":
+            return answer(request, double.storage.answer(parts[1:], query, request.method == b"POST", now_ms()))
         found = double.devices.answer(request.method.decode(), parts, query, json.loads(body) if body else None)
         if isinstance(found, bytes):
             return content(request, found, "image/png")

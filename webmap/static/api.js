@@ -34,7 +34,8 @@ async function call(method, path, body) {
 }
 
 export function toLogin() {
-  location.assign(location.pathname === "/phones" ? `/login?to=phones${location.hash}` : "/login");
+  const page = location.pathname.slice(1);
+  location.assign(["phones", "storage"].includes(page) ? `/login?to=${page}${location.hash}` : "/login");
 }
 
 const id = encodeURIComponent;
@@ -54,5 +55,8 @@ export const api = {
   addDevice: (device) => call("POST", "/api/v1/devices", device),
   setup: (device, base) => call("GET", `/api/v1/devices/${id(device)}/setup?base=${id(base)}`),
   renewToken: (device) => call("POST", `/api/v1/devices/${id(device)}/token`),
+  storage: () => call("GET", "/api/v1/storage"),
+  storageDays: (before, limit) => call("GET", `/api/v1/storage/days?limit=${limit}${before ? `&before=${id(before)}` : ""}`),
+  startVerify: () => call("POST", "/api/v1/storage/verify"),
   logout: () => call("POST", "/api/v1/logout", {}),
 };

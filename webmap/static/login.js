@@ -70,7 +70,8 @@ $("login").addEventListener("submit", async (event) => {
   problem = await enter(name, password);
   if (problem === null) {
     // Back to the page that sent us here; only pages of ours are known by name.
-    location.replace(new URLSearchParams(location.search).get("to") === "phones" ? `/phones${location.hash}` : "/");
+    const to = new URLSearchParams(location.search).get("to");
+    location.replace(["phones", "storage"].includes(to) ? `/${to}${location.hash}` : "/");
     return;
   }
   busy(false);
