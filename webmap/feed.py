@@ -109,7 +109,8 @@ class Feed:
 
         ``since``, ``instance`` and ``had`` after a break: the sequence number of the last frame, and what the last full
         one said that it was for. Who still looks at that gets what changed since then; in every other case everything
-        comes anew. The answer comes with the next flush.
+        comes anew. The answer comes with :meth:`answer` or the next
+        flush.
         """
         if not isinstance(message, dict) or message.get("op") != "watch":
             return False
@@ -135,6 +136,12 @@ class Feed:
         else:
             viewer.whole = True
         return True
+
+    def answer(self, viewer: Viewer, now: int, behind: int) -> None:
+        """What a viewer has just begun to look at, at once and as of the last flush: whoever moves the map must not see
+        an empty one until the next. Does nothing for one that is new: the rows may not have been made yet."""
+        if viewer.whole and viewer.knows and not viewer.paused:
+            self._send_whole(viewer, now, behind)
 
     def flush(self, now: int, behind: int) -> None:
         """Send every viewer what it does not have yet. ``behind``: ms that the live state is behind the devices."""

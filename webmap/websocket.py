@@ -36,6 +36,8 @@ class FeedSocket(WebSocketServerProtocol):
 
     viewer: Viewer | None = None
     session: str | None = None
+    answered = 0.0
+    """When it was last told at once what it had begun to look at."""
 
     def onConnect(self, request: Any) -> None:
         self.session = self.factory.session_of(request.headers)
@@ -64,7 +66,9 @@ class FeedSocket(WebSocketServerProtocol):
             message = json.loads(payload)
         except (ValueError, RecursionError):
             message = None
-        if not self.factory.feed.watch(self.viewer, message):
+        if self.factory.feed.watch(self.viewer, message):
+            self.factory.answer(self)
+        else:
             self.sendClose(3003, "not understood")
 
     def _send(self, message: bytes) -> None:
@@ -152,6 +156,13 @@ class FeedSockets(WebSocketServerFactory):
             if name == "session":
                 return value
         return None
+
+    def answer(self, socket: FeedSocket) -> None:
+        """Tells a viewer at once what it looks at now, if it does not ask too often; else with the next frame."""
+        now = self._now()
+        if socket.viewer is not None and now - socket.answered >= FLUSH_SECONDS:
+            socket.answered = now
+            self.feed.answer(socket.viewer, self.wall(), self._behind())
 
     def frame(self, message: bytes) -> bytes:
         """A text message as it goes over the wire (RFC 6455, 5.2), made once for viewers who get the same."""

@@ -253,6 +253,44 @@ def test_the_watch_follows_the_map(browser: Browser, console: Console) -> None:
     page.close()
 
 
+def test_a_long_drag_shows_who_comes_into_sight(browser: Browser, console: Console) -> None:
+    """The part of the town that a drag brings along is asked for on the way, not when the hand lets go."""
+    console.switch("freeze", frozen=True)
+    page = console.enter(browser.page())
+    page.run("void gridbeat.map.setView([30.6605, 117.4905], 17, {animate: false})")
+    page.wait("[...gridbeat.units.all.values()].filter(unit => unit.near).length < 20")
+    asked = len(console.switch("mend")["watches"])
+    x, y = page.place(".leaflet-container")
+    page.send("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+    for step in range(1, 40):
+        page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y - 40 * step, button="left", buttons=1)
+        page.run("new Promise((done) => requestAnimationFrame(done))")
+    shown = (
+        "gridbeat.map.dragging.moving() && [...gridbeat.units.all.values()].filter(unit => gridbeat.map.getBounds()"
+        ".contains([unit.lat ?? 0, unit.lon ?? 0])).every(unit => unit.near)"
+    )
+    page.wait(shown)
+    assert len(console.switch("mend")["watches"]) > asked
+    page.send("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y - 1560, button="left", clickCount=1)
+    page.close()
+
+
+def test_choosing_a_street_goes_there(browser: Browser, console: Console) -> None:
+    page = console.enter(browser.page())
+    page.run("void gridbeat.map.setView([30.9, 117.9], 15, {animate: false})")
+    page.wait("[...gridbeat.units.all.values()].every(unit => !unit.near)")
+    street = page.run("document.getElementById('street').options[1].value")
+    page.run(
+        "(select => { select.selectedIndex = 1; select.dispatchEvent(new Event('change')); })"
+        "(document.getElementById('street'))"
+    )
+    inside = f"[...gridbeat.units.all.values()].filter(unit => unit.street === '{street}')"
+    page.wait(
+        f"{inside}.length > 0 && {inside}.every(unit => unit.near && gridbeat.view.bounds.contains(unit.lat, unit.lon))"
+    )
+    page.close()
+
+
 def test_ages_are_known_out_of_sight_unless_all_is_well(browser: Browser, console: Console) -> None:
     page = console.enter(browser.page())
     page.run("void gridbeat.map.setView([30.9, 117.9], 15, {animate: false})")

@@ -140,6 +140,11 @@ class Watching(RuleBasedStateMachine):
         self.browser.watch(self.city, follow)
         self.fresh = False
 
+    @rule()
+    @precondition(lambda self: self.online)
+    def answer(self) -> None:
+        self.city.feed.answer(self.browser.viewer, self.now, 0)
+
     @rule(paused=st.booleans())
     def read_or_not(self, paused: bool) -> None:
         self.browser.viewer.paused = paused
@@ -295,6 +300,33 @@ def test_who_leaves_the_box_is_gone(city: City) -> None:
     city.put("u0", 41.0, 121.0)
     city.feed.flush(1400, 0)
     assert len(browser.frames) == 2
+
+
+def test_who_moves_the_map_is_answered_at_once(city: City) -> None:
+    browser = watching(city, [30.5, 120, 31.5, 122])
+    city.put("u1", 32.0, 121.5)
+    city.feed.answer(browser.viewer, 1100, 0)
+    assert len(browser.frames) == 1, "it has not asked for anything"
+    browser.box = [31.5, 120, 33.5, 122]
+    browser.watch(city)
+    city.feed.answer(browser.viewer, 1100, 0)
+    assert (browser.frames[-1]["op"], sorted(browser.units)) == ("full", ["u1", "u2"])
+    assert browser.units["u1"][2] == 121.0, "as of the last flush"
+    city.feed.flush(1200, 0)
+    assert (browser.frames[-1]["op"], browser.units["u1"][2]) == ("delta", 121.5)
+
+
+def test_a_new_viewer_waits_for_the_flush_in_which_rows_are_made() -> None:
+    city = City()
+    city.put("u0", 31.0, 121.0)
+    browser = Browser()
+    browser.connect(city, 0)
+    browser.box = WORLD
+    browser.watch(city)
+    city.feed.answer(browser.viewer, 0, 0)
+    assert browser.frames == []
+    city.feed.flush(200, 0)
+    assert list(browser.units) == ["u0"]
 
 
 def test_a_unit_without_a_place_is_shown_to_who_follows_it(city: City) -> None:

@@ -46,10 +46,10 @@ export class Grids {
     return shape?.level === "cell" && shape.properties.parent ? String(shape.properties.parent) : id;
   }
 
-  /** [west, north, east, south] of all grids in numbers of the plane, or null. */
-  box() {
-    if (this.grids.length === 0) return null;
-    const boxes = this.grids.map((grid) => grid.box);
+  /** [west, north, east, south] of all grids, or of a street's, in numbers of the plane, or null. */
+  box(street) {
+    const boxes = this.grids.filter((grid) => !street || grid.properties.street === street).map((grid) => grid.box);
+    if (boxes.length === 0) return null;
     return [Math.min(...boxes.map((b) => b[0])), Math.min(...boxes.map((b) => b[1])), Math.max(...boxes.map((b) => b[2])), Math.max(...boxes.map((b) => b[3]))];
   }
 }

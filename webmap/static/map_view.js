@@ -6,13 +6,16 @@ import { plain } from "./labels.js";
 const { L } = window;
 const NAMED = 8; // names of a group under the pointer
 const WATCH_MS = 250; // after the last movement
+const AHEAD_MS = 150; // at most so often while the map is being moved out of what is watched
 const WATCH_PAD = 0.3; // share of the view asked for beyond its edges
+const WATCH_NEAR = 0.15; // so near to the edge of it more is asked for
 const INSEPARABLE = 24; // pixels at the nearest zoom
 const TOO_WIDE = 4; // ask anew when the watched box is that many times the view
 
 export class MapView {
   #watched = null;
   #timer = 0;
+  #asked = 0; // when the last question on the way was
   #touched = false;
 
   constructor(parts) {
@@ -25,6 +28,7 @@ export class MapView {
     }
     this.#bounds();
     map.on("moveend", () => this.#moved());
+    map.on("move", () => this.#ahead());
     map.on("dragstart", () => {
       this.#touched = true;
       this.view.follow(false);
@@ -93,7 +97,15 @@ export class MapView {
   }
 
   whole(animate = true) {
-    const box = this.grids.box();
+    this.#show(this.grids.box(), animate);
+  }
+
+  /** The grids of a street: who chooses it wants to see it, and is then told of it. */
+  street(name) {
+    if (name) this.#show(this.grids.box(name), true);
+  }
+
+  #show(box, animate) {
     if (!box) return;
     const corner = (x, y) => this.map.unproject(L.point(x, y).multiplyBy(256), 0);
     const narrow = this.map.getSize().x < 720;
@@ -114,6 +126,14 @@ export class MapView {
     this.#timer = setTimeout(() => {
       if (!this.#covered()) this.onWatch(this.box());
     }, WATCH_MS);
+  }
+
+  /** A long drag leaves the watched box before it ends: what comes into sight is asked for on the way. */
+  #ahead() {
+    const now = performance.now();
+    if (now - this.#asked < AHEAD_MS || this.#watched?.contains(this.map.getBounds().pad(WATCH_NEAR))) return;
+    this.#asked = now;
+    this.onWatch(this.box());
   }
 
   #covered() {
