@@ -308,7 +308,10 @@ const clicks = {
 for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
 $("search").addEventListener("input", () => view.filter({ query: $("search").value }));
 $("team").addEventListener("change", () => view.filter({ team: $("team").value }));
-$("street").addEventListener("change", () => view.filter({ street: $("street").value }));
+$("street").addEventListener("change", () => {
+  view.filter({ street: $("street").value });
+  mapView.street(view.street);
+});
 $("in-view").addEventListener("change", () => view.filter({ inView: $("in-view").checked }));
 
 /** Grids and base map are fetched once; the console is already live without them. */
