@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.reactor import run, until
 from tests.tracker.applier_bench import DAY, Bench
 from tests.tracker.helpers import HOUR, LAT, NOON, record
+from tests.tracker.history import History
 from tracker.admission import LATEST
 from tracker.applier import Applier
 from tracker.pipeline import UnitState
@@ -155,5 +157,71 @@ def test_what_is_on_disk_and_not_stored_yet_is_in_the_track(bench: Bench) -> Non
             await bench.check_tracks()
             gate.set()
             await bench.check()
+
+    run(work())
+
+
+def test_a_question_reads_what_it_needs_and_no_more(bench: Bench) -> None:
+    """Recent points: no file. Old ones: neither store nor journal, but for what came late and is not sealed yet."""
+
+    async def work() -> None:
+        history = History(bench, Random(1))
+        bench.house.now = NOON - 20 * DAY
+        async with bench.running():
+            old = [record(bench.house.now + i * 1000, LAT + i) for i in range(20)]
+            history.put(*old)
+            history.do("seal")
+            bench.house.now = NOON
+            new = [record(NOON - HOUR + i * 1000, LAT + i) for i in range(20)]
+            history.put(*new)
+            history.do("seal")
+            history.do("close")
+            late = record(NOON - 20 * DAY + 500, server_time=NOON, marks=2)
+            history.put(*new, late)
+            await bench.settled()
+            await bench.tracks.catch_up()
+
+            reads: list[tuple[int, int]] = []
+            journal_read, track = bench.journal.read, bench.store.track
+
+            def read(first: int, limit: int, **others: Any) -> Any:
+                reads.append((first, limit))
+                return journal_read(first, limit, **others)
+
+            def never(*_: Any) -> Any:
+                raise AssertionError("nobody asks this")
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(bench.journal, "read", read)
+                patch.setattr(bench.reader, "ask", never)
+                assert len(await bench.read("p1", NOON - HOUR, NOON)) == 20
+            assert reads == []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(bench.journal, "read", read)
+                patch.setattr(bench.store, "track", never)
+                assert len(await bench.read("p1", NOON - 20 * DAY, NOON - 19 * DAY)) == 21
+            assert reads == [(61, 1)], "the one point that came late"
+            assert bench.store.track == track
+
+    run(work())
+
+
+def test_tracks_are_whole_while_the_store_is_away(bench: Bench) -> None:
+    async def work() -> None:
+        history = History(bench, Random(2))
+        async with bench.running():
+            bench.house.now = NOON
+            history.some(200)
+            history.do("seal")
+            history.some(200)
+            await bench.settled()
+            bench.store.away = True
+            history.some(50)
+            await history.check()
+            await bench.tracks.catch_up()
+            await history.check()
+            bench.store.away = False
+            await bench.settled()
+            await history.check()
 
     run(work())
