@@ -213,9 +213,11 @@ def test_tracks_are_whole_while_the_store_is_away(bench: Bench) -> None:
             bench.house.now = NOON
             history.some(200)
             history.do("seal")
+            bench.house.now += 1000
             history.some(200)
             await bench.settled()
             bench.store.away = True
+            bench.house.now += 1000
             history.some(50)
             await history.check()
             await bench.tracks.catch_up()
