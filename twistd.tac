@@ -276,6 +276,7 @@ class Gridbeat(Service):
             await self.embedded.stop()
         self.writer.stop()
         self.threads.stop()
+        self.reader.close()
 
     def stopService(self):
         super().stopService()
