@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -339,9 +339,15 @@ def view(record: ReportRecord, doubts: int, grid: str | None) -> dict[str, Any]:
         "status": record.status,
         "device": record.device,
         "grid": grid,
-        "flags": [mark.name.lower() for mark in Mark if record.marks & mark and mark.name]
-        + [doubt.name.lower() for doubt in Doubt if doubts & doubt and doubt.name],
+        "flags": _names(record.marks, doubts),
     }
     if record.original is not None:
         point["original"] = [record.original[0] / 1e7, record.original[1] / 1e7]
     return point
+
+
+@lru_cache(maxsize=4096)
+def _names(marks: int, doubts: int) -> tuple[str, ...]:
+    """Marks and doubts in words. Asked for every point, of which most are alike."""
+    flags = [*(mark for mark in Mark if marks & mark), *(doubt for doubt in Doubt if doubts & doubt)]
+    return tuple((flag.name or "").lower() for flag in flags)
