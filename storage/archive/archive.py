@@ -80,24 +80,30 @@ class Archive:
 
     def sources(self, kind: str, first_day: str, last_day: str) -> list[Source]:
         """The files of a class that count for these city days, both included: by day, and within a day oldest first."""
-        # Runs first: a part that is closed meanwhile is then listed twice rather than nowhere, and the chain's word
-        # on what it has taken in is asked last.
-        parts = [
-            (day, run, path)
-            for run in self.layout.runs()
-            for day, path in run.parts(kind).items()
-            if first_day <= day <= last_day
-        ]
-        chain = self.chains[kind]
-        chain.refresh()
+        # Runs first: the chain's word on what it has taken in is asked last, so that a part that is closed meanwhile is
+        # found in its day. What the chain says of files and of numbers is of one moment: others refresh it too.
+        parts = self._parts(kind, first_day, last_day)
+        self.chains[kind].refresh()
+        links = self.chains[kind].links
         found = []
-        for name, (entry, _) in chain.files().items():
+        for name, (entry, _) in links.files.items():
             if first_day <= entry.day <= last_day and ".details." not in name:
                 found.append(Source(self.layout.folder(kind) / name, entry.day, _kind_of(name)))
-        found += [
-            Source(path, day, "part", run.first, run.last) for day, run, path in parts if run.first > chain.upto(day)
-        ]
+        found += [part for part in parts if part.first > links.upto.get(part.day, 0)]
         return sorted(found, key=lambda source: (source.day, source.kind != "day", source.kind == "part", source.path))
+
+    def _parts(self, kind: str, first_day: str, last_day: str) -> list[Source]:
+        runs = self.layout.runs()
+        while True:
+            parts = [
+                Source(path, day, "part", run.first, run.last)
+                for run in runs
+                for day, path in run.parts(kind, first_day, last_day).items()
+            ]
+            # Runs that were merged while they were listed had no parts any more; the one they became has.
+            before, runs = runs, self.layout.runs()
+            if runs == before:
+                return parts
 
 
 def _kind_of(name: str) -> str:

@@ -250,6 +250,11 @@ class Chain:
         """The files that ought to be there, by name, each with the entry that sealed it as it is now."""
         return MappingProxyType(self._state.links.files)
 
+    @property
+    def links(self) -> Links:
+        """What the entries come to, files and record numbers all of one moment; not to be changed."""
+        return self._state.links
+
     def upto(self, day: str) -> int:
         """The last record number that the day's file and supplements are made of; 0 for a day never closed."""
         return self._state.links.upto.get(day, 0)

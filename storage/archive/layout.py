@@ -7,6 +7,7 @@ another one has been merged into it and counts no more.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MERGED = "merged"
 """An empty file that says so in a run made of others: it is not written again with every night's."""
 
 _RUN = re.compile(r"(\d{12})-(\d{12})")
+_OURS = re.compile(r"\d{12}-\d{12}(\.new)?|spill")
 _PART = re.compile(r"([a-z]+)\.(\d{4}-\d\d-\d\d)\.parquet")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -34,14 +36,15 @@ class Run:
     last: int
     path: Path
 
-    def parts(self, kind: str) -> dict[str, Path]:
-        """The parts of a class by city day. Empty for a run that was taken away meanwhile."""
+    def parts(self, kind: str, first_day: str = "0000-00-00", last_day: str = "9999-99-99") -> dict[str, Path]:
+        """The parts of a class by city day, of the days from one to another. Empty for a run that was taken away
+        meanwhile."""
         found = {}
-        for path in _entries(self.path):
-            match = _PART.fullmatch(path.name)
-            if match and match[1] == kind:
-                found[match[2]] = path
-        return dict(sorted(found.items()))
+        for name in _names(self.path):
+            match = _PART.fullmatch(name)
+            if match and match[1] == kind and first_day <= match[2] <= last_day:
+                found[match[2]] = self.path / name
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,10 @@ class Layout:
     def runs(self) -> list[Run]:
         """All runs that count, oldest first."""
         found = []
-        for path in _entries(self.open):
-            match = _RUN.fullmatch(path.name)
+        for name in _names(self.open):
+            match = _RUN.fullmatch(name)
             if match:
-                found.append(Run(int(match[1]), int(match[2]), path))
+                found.append(Run(int(match[1]), int(match[2]), self.open / name))
         counting: list[Run] = []
         for run in sorted(found, key=lambda run: (run.first, -run.last)):
             if not counting or run.last > counting[-1].last:
@@ -91,15 +94,16 @@ class Layout:
         return counting
 
     def obsolete(self) -> list[Path]:
-        """Folders in ``open`` that do not count: merged runs, and what a killed child had not finished."""
-        counting = {run.path for run in self.runs()}
-        return [path for path in _entries(self.open) if path not in counting]
+        """Folders in ``open`` that do not count: merged runs, and what a killed child had not finished. What somebody
+        else put there is not ours to take away."""
+        counting = {run.path.name for run in self.runs()}
+        return [self.open / name for name in _names(self.open) if name not in counting and _OURS.fullmatch(name)]
 
 
-def _entries(folder: Path) -> list[Path]:
+def _names(folder: Path) -> list[str]:
     try:
-        return sorted(folder.iterdir())
-    except FileNotFoundError:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
