@@ -55,6 +55,7 @@ from tracker.mirror import Mirror
 from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
+from tracker.removals import Removals
 from tracker.service import make_listeners
 from tracker.steward import Steward
 from tracker.store import RedisLiveStore
@@ -104,7 +105,14 @@ class Gridbeat(Service):
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
         self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
-        lost = intake.replay(links.replay, kept.newest(journal.id))
+        removed = []
+
+        def happened(event):
+            links.replay(event)
+            if event[0] == "removal":
+                removed.append(event)
+
+        lost = intake.replay(happened, kept.newest(journal.id))
         if lost:
             self.log.error("{lost} records between the snapshot and the journal are gone: enter again what was changed "
                            "in them", lost=lost)  # fmt: skip
@@ -121,7 +129,7 @@ class Gridbeat(Service):
         feed = Feed(
             secrets.token_hex(8), lambda unit: feed_row(mirror, unit), RosterText(intake.roster), lambda _: about
         )
-        mirror.listen(feed.update)
+        mirror.listen(lambda units: feed.update(unit for unit in units if unit in intake.roster.units))
         coordinates = CoordinateWatch(intake.areas)
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
         self.reader = Reader(archive.layout.root)
@@ -137,11 +145,20 @@ class Gridbeat(Service):
         rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
         self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
                                self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
+        def forgotten(unit, devices):
+            feed.forget(unit)
+            for device in devices:
+                coordinates.forget(device)
+
+        self.removals = Removals(data, secret, intake, links, applier, mirror, tracks.tail, self.archivist, reactor,
+                                 self.threads, lambda: secrets.token_hex(8), forgotten,
+                                 (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
+        self.removals.begin(removed)
         self.account, sessions = Account(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None)  # fmt: skip
+                            self.embedded is not None, self.removals)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -194,6 +211,7 @@ class Gridbeat(Service):
         self.links.start()
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.archivist.start()
+        self.removals.start()
         self.steward.start()
         self.heads.start()
         self.feed_sockets.start()
@@ -265,6 +283,7 @@ class Gridbeat(Service):
             await defer.maybeDeferred(port.stopListening)
         self.links.stop()
         self.space.stop()
+        self.removals.stop()
         self.steward.stop()
         self.heads.stop()
         await self.archivist.stop()

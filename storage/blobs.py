@@ -158,6 +158,12 @@ class Blobs:
         _sync(path.parent)
         return new
 
+    def delete(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        d = deferToThreadPool(self._reactor, self._pool, (self._folder / name).unlink, True)
+        d.addCallback(lambda _: self.count_anew())
+        d.addErrback(lambda failure: self._log.failure("a file could not be deleted", failure=failure))
+
     def read(self, name: str) -> Deferred[bytes]:
         """The bytes of a file. Fails with OSError, FileNotFoundError when somebody has taken it away."""
         return deferToThreadPool(self._reactor, self._pool, (self._folder / name).read_bytes)

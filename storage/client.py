@@ -143,6 +143,22 @@ class Client:
             if "already in progress" not in str(error):
                 raise
 
+    async def rewritten(self) -> None:
+        """The same, begun now and done when this returns: nothing of what was removed before is in the file then.
+        Raises one of :data:`Unavailable`."""
+        while await self._rewriting():
+            await asyncio.sleep(0.1)
+        await self.rewrite()
+        while await self._rewriting():
+            await asyncio.sleep(0.1)
+        about = await cast(Any, self._redis.info("persistence"))
+        if about["aof_last_bgrewrite_status"] != "ok":
+            raise RedisError("the append-only file could not be written anew")
+
+    async def _rewriting(self) -> bool:
+        about = await cast(Any, self._redis.info("persistence"))
+        return bool(about["aof_rewrite_in_progress"] or about["aof_rewrite_scheduled"])
+
     async def ping(self) -> None:
         await cast(Any, self._redis.ping())
 

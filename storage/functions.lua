@@ -134,6 +134,15 @@ redis.register_function('gb_fill', function(keys, args)
   return {1, last, long}
 end)
 
+-- forget: unit message, entity triples. The unit is in live state no longer; its tracks are keys of their own.
+redis.register_function('gb_forget', function(keys, args)
+  redis.call('HDEL', keys[2], args[1])
+  redis.call('ZREM', keys[3], args[1])
+  put((take(args, 3, 3)))
+  redis.call('PUBLISH', keys[5], args[2])
+  return {1}
+end)
+
 -- compact: key, old length, new bytes. Replaces a track by its distinct records unless it has grown meanwhile.
 redis.register_function('gb_compact', function(keys, args)
   if redis.call('STRLEN', keys[1]) ~= tonumber(args[1]) then return 0 end

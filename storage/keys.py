@@ -31,3 +31,8 @@ def entity(kind: str) -> str:
 def track(unit: str, hour: int) -> str:
     """String of packed records of one unit whose time falls into that hour since 1970, UTC."""
     return f"{TAG}track:{unit}:{hour}"
+
+
+def tracks_of(unit: str) -> str:
+    """Pattern of all tracks of one unit, whose id has no sign in it that means something in a pattern."""
+    return f"{TAG}track:{unit}:*"

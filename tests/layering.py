@@ -40,6 +40,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "archiving",
             "archivist",
             "backups",
+            "removals",
             "steward",
             "verifying",
         }

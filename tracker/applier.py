@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgpack
@@ -22,6 +23,7 @@ from storage.bridge import as_future
 from storage.client import AHEAD_SECONDS, HOT_SECONDS, Unavailable, refuses_writes
 from storage.journal import Journal
 from storage.journal_files import Batch
+from tracker.model import UnitId
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, REPORT
 from tracker.store import LiveStore, Update
@@ -39,6 +41,16 @@ HOUR = 3_600_000
 
 class OutOfStep(Exception):
     """The store answered that it stands somewhere else than we thought."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A unit that is to go when record ``upto`` has been applied."""
+
+    unit: UnitId
+    entities: Sequence[tuple[str, str]]
+    upto: int
+    done: Callable[[], object]
 
 
 class Applier:
@@ -82,6 +94,7 @@ class Applier:
         self.problem = "starting"
         """Why the store is not written to, in words; empty while all is well."""
         self.resyncs = 0
+        self._leaving: list[_Leaving] = []
         self.misjudged = 0
         """Records that the pipeline could not take; they stay in the journal."""
         self._oldest: int | None = None
@@ -96,6 +109,12 @@ class Applier:
         if self._queued + len(batch.records) <= self._queue_records:
             self._queue.append(batch)
             self._queued += len(batch.records)
+        self._wake.set()
+
+    def forget(self, unit: UnitId, entities: Sequence[tuple[str, str]], upto: int, done: Callable[[], object]) -> None:
+        """Take a unit out of live state, with these entities (type, id), when record ``upto``, the last that may be
+        about it, has been applied. ``done`` is called when the store holds nothing of it."""
+        self._leaving.append(_Leaving(unit, entities, upto, done))
         self._wake.set()
 
     def behind(self, now: int) -> int:
@@ -133,6 +152,13 @@ class Applier:
     # -- one step
 
     async def _step(self) -> None:
+        for leaving in [one for one in self._leaving if one.upto <= self.applied]:
+            self.pipeline.forget(leaving.unit)
+            # As after a restore: whoever holds what was published loads everything anew.
+            message = self._packer.pack([self.name, 0, self.applied, []])
+            await self._store.forget(leaving.unit, leaving.entities, message)
+            self._leaving.remove(leaving)
+            leaving.done()
         last = self._journal.last
         batches = await self._take()
         if batches:

@@ -19,7 +19,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +230,11 @@ def _snapshots(work: _Work) -> None:
         hourly.unlink()  # it is written again within the hour
     for half in folder.glob("*.new"):
         half.unlink()  # its writer was killed
-    for path in sorted(folder.glob(f"*{snapshots.ENDING}")):
+    for path in [*sorted(folder.glob(f"*{snapshots.ENDING}")), context.layout.states]:
         try:
             snapshot = snapshots.read(path)
+        except FileNotFoundError:
+            continue
         except snapshots.SnapshotDamaged:
             # It is of no use to anybody and may hold anything.
             _drop(context, path)
@@ -245,14 +247,14 @@ def _snapshots(work: _Work) -> None:
         changes = (value for stays, value in _judged(snapshot, person) if stays and value[0] != snapshots.STATE)
         sealed = snapshots.write(
             spill, snapshot.about, (msgpack.packb(value[1]) for value in states),
-            ((value[0], (value[1], value[2], value[3])) for value in changes),
+            ((value[0], (value[1], value[2], value[3])) for value in changes), name=path.name,
         )  # fmt: skip
         work.counts["rows"] += count
         if path.name in chain.files():
-            (spill / sealed.name).replace(_staged(path))
-            _swap(context, SNAPSHOTS, day_in(path.name), [replace(sealed, name=path.name)])
+            (spill / path.name).replace(_staged(path))
+            _swap(context, SNAPSHOTS, day_in(path.name), [sealed])
         else:
-            _put(spill / sealed.name, path)
+            _put(spill / path.name, path)
 
 
 def _judged(snapshot: snapshots.Snapshot, person: Person) -> Iterable[tuple[bool, tuple[Any, ...]]]:

@@ -254,7 +254,8 @@ class CommandBook:
 
     def unwritten(self, command: Command) -> None:
         """The disk did not take it: it is among ``outcomes_to_write`` again."""
-        self._decided[command.id] = command
+        if command.id in self._open:
+            self._decided[command.id] = command
 
     def written(self, command: Command) -> None:
         """Its outcome is in the journal: it has ended."""
@@ -262,8 +263,9 @@ class CommandBook:
         assert end is not None
         command.state, command.answered, command.text, command.zh = end.state, end.answered, end.text, end.zh
         command.outcome = None
-        if self._open.pop(command.id, None) is not None:
-            self._held -= _size(command.arguments)
+        if self._open.pop(command.id, None) is None:
+            return  # forgotten meanwhile
+        self._held -= _size(command.arguments)
         self._decided.pop(command.id, None)
         queue = self._queues.get(command.device, {})
         queue.pop(command.id, None)
@@ -272,6 +274,15 @@ class CommandBook:
         self._ended[command.id] = command
         if len(self._ended) > self._kept:
             self._ended.popitem(last=False)
+
+    def forget(self, device: DeviceId) -> None:
+        """Know nothing of a device's commands any more, open or ended."""
+        for id, command in self._queues.pop(device, {}).items():
+            self._held -= _size(command.arguments)
+            del self._open[id]
+            self._decided.pop(id, None)
+        for id in [id for id, command in self._ended.items() if command.device == device]:
+            del self._ended[id]
 
     # -- time
 

@@ -75,6 +75,10 @@ class CoordinateWatch:
         self._areas = areas
         self._seen: dict[DeviceId, _Seen] = {}
 
+    def forget(self, device: DeviceId) -> None:
+        """Know nothing of a device any more."""
+        self._seen.pop(device, None)
+
     def suspected(self, device: DeviceId, declared: str) -> str | None:
         """The system that the device's points seem to be in: wgs84, gcj02 or bd09; ``None`` for no suspicion."""
         seen = self._seen.get(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -105,6 +105,11 @@ class Intake:
         now = self.wall()
         records: list[tuple[Any, ...]] = []
         refused: list[str] = []
+        if self.roster.carrier(carrier.device.id) is not carrier:
+            # Its unit's data has been removed since the device logged in. An alarm would still be admitted.
+            self.counters.refuse(carrier.device.protocol, "unknown_device", len(reports))
+            done(0)
+            return
         for report in reports:
             admitted = admit(report, carrier, now)
             if type(admitted) is tuple:
@@ -151,6 +156,14 @@ class Intake:
                     failed.written = start
                     raise
             return result
+        finally:
+            self._lock.release()
+
+    async def alone(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something while no change is judged or written."""
+        await self._lock.acquire()
+        try:
+            return await work()
         finally:
             self._lock.release()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tracker.commands import CommandBook
 from tracker.commands_model import Moment
@@ -17,6 +18,8 @@ class Ledger:
 
     commands: CommandBook = field(default_factory=CommandBook)
     photos: PhotoIndex = field(default_factory=PhotoIndex)
+    removals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By ticket, how far the removal of somebody's data has come."""
 
     def replay(self, event: Change, at: Moment) -> None:
         """Take in what the journal holds."""
@@ -28,6 +31,8 @@ class Ledger:
             photo = self.photos.replay(identity, fields)
             if photo.command is not None:
                 self.commands.photographed(photo.command, photo.told(), at)
+        elif kind == "removal":
+            self.removals[identity] = fields
 
     def events(self) -> Iterator[Change]:
         """Events that come to the same: those of commands first, because photos are looked for by them."""
@@ -35,3 +40,5 @@ class Ledger:
             yield "command", id, fields
         for photo in self.photos.all():
             yield "photo", photo.id, photo.fields()
+        for ticket, removal in self.removals.items():
+            yield "removal", ticket, removal

@@ -7,7 +7,7 @@ that is in the journal too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from twisted.internet.defer import DeferredLock
@@ -18,9 +18,9 @@ from tracker.commands_writer import OutcomeWriter
 from tracker.intake import Intake
 from tracker.ledger import Ledger
 from tracker.media import Photo, Taken
-from tracker.model import DeviceId
+from tracker.model import DeviceId, UnitId
 from tracker.photos import Fate, Photos
-from tracker.roster import Carrier, Change
+from tracker.roster import Carrier, Change, Refusal
 
 
 class Session(Protocol):
@@ -90,6 +90,15 @@ class Links:
             self.commands.logout(device)
             self._go_on()
 
+    def forget(self, unit: UnitId, devices: Iterable[DeviceId]) -> None:
+        """A unit's data is being removed: close its devices' links, and know nothing of what was asked of them."""
+        for device in devices:
+            session = self._sessions.pop(device, None)
+            self.commands.forget(device)
+            if session is not None:
+                session.take_over()
+        self.photos.index.forget(unit)
+
     def connected(self, device: DeviceId) -> bool:
         return device in self._sessions
 
@@ -100,6 +109,8 @@ class Links:
         # One at a time, so that none is judged against a queue that another is about to fill.
         await self._planning.acquire()
         try:
+            if device not in self._intake.roster.devices:
+                raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
             command = self.commands.plan(self._new_id(), device, kind, arguments, expires_s, self._now())
             await self._intake.keep([("command", command.id, command.created_fields())])
             self.commands.add(command, self._now())

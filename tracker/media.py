@@ -111,6 +111,15 @@ class PhotoIndex:
             if not theirs:
                 del self._of[oldest.device]
 
+    def forget(self, unit: UnitId) -> None:
+        """Know nothing of a unit's photos any more."""
+        for photo in [one for one in self._photos.values() if one.unit == unit]:
+            del self._photos[photo.id]
+            theirs = self._of[photo.device]
+            del theirs[photo.id]
+            if not theirs:
+                del self._of[photo.device]
+
     def replay(self, id: str, fields: Mapping[str, Any]) -> Photo:
         """Take in what the journal holds of a photo."""
         photo = Photo(id=id, **fields)

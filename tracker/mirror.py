@@ -51,6 +51,12 @@ class Mirror:
         """A sign of life that carried nothing to store."""
         self._heard[unit] = self._wall()
 
+    def forget(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more."""
+        self.units.pop(unit, None)
+        self._heard.pop(unit, None)
+        self._presence.pop(unit, None)
+
     def last_message(self, unit: UnitId) -> int | None:
         """When anything last came from the unit, server time in ms."""
         state = self.units.get(unit)

@@ -97,6 +97,11 @@ class Photos:
 
     def _note(self, carrier: Carrier, report: Report | None, photo: Photo, ended: Callable[[bool], None]) -> None:
         """The position first: commits keep the order, so with the photo it is on disk too."""
+        if self._intake.roster.carrier(carrier.device.id) is not carrier:
+            # Its unit's data was removed while the disk had the photo.
+            self.blobs.delete(photo.name)
+            ended(False)
+            return
         try:
             if report is not None and report.latitude is not None:
                 self._intake.submit(carrier, [report], lambda first: None)

@@ -365,6 +365,12 @@ class Pipeline:
         for old in list(islice(self._identities, self.remembered // 8)):
             del self._identities[old]
 
+    def forget(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more. Whose point an identity is cannot be told, so all are forgotten: what was
+        said before and is repeated is stored twice, and found when the track is read."""
+        self.states.pop(unit, None)
+        self._identities.clear()
+
     def load(self, packed: Iterable[bytes]) -> None:
         """Start from stored states instead of none."""
         self.begin(map(UnitState.unpack, packed))

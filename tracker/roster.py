@@ -75,6 +75,8 @@ class Roster:
         """JT/T 808 terminals that set the 2019 flag on 2013 bodies."""
         self.lenient: defaultdict[str, set[str]] = defaultdict(set)
         """By protocol: external ids of devices whose wrong checksums are tolerated."""
+        self.leaving: set[str] = set()
+        """Ids of units whose data is being removed: nobody else is called so until all of it has gone."""
         self.version = 0
         """Grows with every change; whoever caches something of the roster compares it."""
         self.areas_version = 0
@@ -93,6 +95,9 @@ class Roster:
     def on_duty(self, unit: UnitId, at: int) -> Duty | None:
         """The duty interval of a unit at a time in ms."""
         return duty_at(self._duties.get(unit, ()), at)
+
+    def duties_of(self, unit: UnitId) -> tuple[Duty, ...]:
+        return self._duties.get(unit, ())
 
     def devices_of(self, unit: UnitId) -> list[Device]:
         return [self.devices[device] for device in self._carried.get(unit, ())]
@@ -138,13 +143,18 @@ class Roster:
         letter = kind[0]
         identity = str(fields.get("id") or "")
         if not identity:
-            while not identity or identity in asked:
+            while not identity or identity in asked or identity in self.leaving:
                 highest[letter] += 1
                 identity = f"{letter}{highest[letter]}"
         if len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum():
             raise Refusal(
                 "bad_id", f"{where}id may hold letters, digits, - and _", f"{where}id 只能含字母、数字、- 和 _"
             )
+        if identity in self.leaving:
+            raise Refusal(
+                "leaving", f"{where}the data of {identity} is being removed: wait until that is done",
+                f"{where}{identity} 的数据正在删除，请等待完成",
+            )  # fmt: skip
         _count(highest, identity)
         unit = Unit(UnitId(identity), kind, name[:100], *(_label(fields, k) for k in ("team", "street", "grid")))
         changes: list[Change] = [("unit", unit.id, asdict(unit))]
@@ -281,6 +291,24 @@ class Roster:
                 self.areas.pop(AreaId(identity), None)
             else:
                 self.areas[AreaId(identity)] = Area(**fields)
+
+    def remove(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more, nor of its devices and duties. Carriers that somebody has at hand are no
+        longer those of their devices. Its id stays in :attr:`leaving`."""
+        self.version += 1
+        self.leaving.add(unit)
+        self.units.pop(unit, None)
+        self._duties.pop(unit, None)
+        devices = self.devices_of(unit)
+        self._carried.pop(unit, None)
+        for device in devices:
+            del self.devices[device.id]
+            self._by_external.pop((device.protocol, device.external_id), None)
+            self.misflagged.discard(device.external_id)
+            self.lenient[device.protocol].discard(device.external_id)
+            carrier = self._carriers.pop(device.id, None)
+            if carrier is not None:
+                carrier.duties = ()
 
     def _refresh(self, unit: UnitId) -> None:
         holder = self.units.get(unit)

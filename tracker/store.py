@@ -58,6 +58,9 @@ class LiveStore(Protocol):
     async def fill(self, journal: str, update: Update) -> bool:
         """Add the points of the first part of a hole. False if that hole is not there (any more)."""
 
+    async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
+        """Hold nothing of a unit any more, nor of these entities (type, id), and publish a message."""
+
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         """The packed records of a unit in these hours since 1970; as many parts as there are hours."""
 
@@ -114,6 +117,12 @@ class RedisLiveStore:
         if taken:
             await self._compact(rest[0])
         return bool(taken)
+
+    async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
+        await self._client.remove(keys.tracks_of(unit))
+        gone = [(kind, identity, b"") for kind, identity in entities]
+        triples = self._state({}, [], gone)[2:]
+        await self._client.call("gb_forget", self._KEYS, [unit, message, *triples])
 
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         return [part or b"" for part in await self._client.strings([keys.track(unit, hour) for hour in hours])]
@@ -211,6 +220,15 @@ class MemoryLiveStore:
             self._holes[update.last + 1] = end
         self._append(update)
         return True
+
+    async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
+        self._live.pop(unit, None)
+        self.places.pop(unit, None)
+        for key in [key for key in self._tracks if key[0] == unit]:
+            del self._tracks[key]
+        for entity in entities:
+            self.entities.pop(entity, None)
+        self._publish(message)
 
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         return [self._tracks.get((unit, hour), b"") for hour in hours]

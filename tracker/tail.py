@@ -138,6 +138,18 @@ class Tail:
             numbers += points.number[mask].tolist()
         return numbers
 
+    def forget(self, unit: str) -> None:
+        """Nothing of a unit's points is noted any more: they are nobody's, and nowhere near anything."""
+        code = self._codes.pop(unit, None)
+        if code is None:
+            return
+        self.units[code] = ""
+        for block in self._blocks:
+            mask = block.unit == code
+            block.number[mask] = 0
+            block.fix_time[mask] = block.latitude[mask] = block.longitude[mask] = 0
+            block.doubted[mask] = True
+
     def points(self) -> list[Points]:
         """All that is noted, up to now, to be read in a thread too: nothing of it changes any more. It may begin with
         some that are in the archive by now."""

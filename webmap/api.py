@@ -20,6 +20,7 @@ from webmap import metrics
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.health import health
+from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, told
 from webmap.services import Services
@@ -37,6 +38,7 @@ def add_api(app: Klein, services: Services) -> None:
     add_devices(route, services)
     add_commands(route, services)
     add_phones(route, services)
+    add_persons(route, services)
     add_storage(route, services)
     add_tracks(route, services)
 

@@ -93,6 +93,15 @@ class Feed:
         self._changes = Changes([], [], [])
         self._recent.clear()
 
+    def forget(self, unit: str) -> None:
+        """Show a unit to nobody any more; that it is gone is said by the roster."""
+        self._rows.pop(unit, None)
+        self._dirty.discard(unit)
+        # Whoever lacks the newest changes has them compared with every row: those changes hold it still.
+        self.seq += 1
+        self._changes = Changes([], [], [])
+        self._recent.clear()
+
     # -- viewers
 
     def join(self, viewer: Viewer, now: int) -> None:

@@ -19,6 +19,7 @@ from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
+from tracker.removals import Removals
 from tracker.steward import Steward
 from tracker.tracks import Tracks
 from webmap.basemaps import Choice
@@ -67,3 +68,4 @@ class Services:
     heads: HeadSender
     embedded: bool
     """Whether Redis is ours, and its files are on the data folder's disk."""
+    removals: Removals

@@ -84,6 +84,10 @@ class Fickle:
         self._check()
         return await self.inner.fill(journal, update)
 
+    async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
+        self._check()
+        await self.inner.forget(unit, entities, message)
+
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         self._check()
         return await self.inner.track(unit, hours)

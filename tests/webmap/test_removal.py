@@ -1,0 +1,129 @@
+"""Somebody's data is removed from a running city, killed on the way: nothing of it can be found in the data folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from storage.archive.verify import verify
+from tests.server import ROOT, Server, until
+from tests.traces import traces
+from tests.webmap.devices import Handheld, now_ms
+
+GONE, NAME, TERMINAL = "staff-90417", "司马长空", "TERM-GONE-55"
+STAYS, OTHER = "staff-77881", "诸葛留存"
+LAT, LON = 301_234_567, 1_173_456_789
+WORDS = [GONE, NAME, TERMINAL]
+PLACES = [(LAT + n, LON) for n in range(3)]
+
+
+def job(server: Server, name: str, **arguments: Any) -> dict[str, Any]:
+    """A job of the archive at once, whatever the hour, as the server's archivist starts it."""
+    request = {"job": name, "data": str(server.data), "zone": "Asia/Shanghai", "now": now_ms() + 3_600_000,
+               "arguments": arguments}  # fmt: skip
+    words = [sys.executable, "-P", "-m", "tracker.archiving"]
+    done = subprocess.run(
+        words, input=json.dumps(request), capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )  # fmt: skip
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["done"]
+    return result
+
+
+def in_redis(server: Server) -> bytes:
+    """All names and values of live state."""
+    found = []
+    with Redis(unix_socket_path=str(server.data / "redis" / "valkey.sock"), protocol=2) as redis:
+        for name in redis.keys("*"):
+            kind = redis.type(name)
+            values: Any = (
+                redis.hgetall(name).items() if kind == b"hash"
+                else redis.zrange(name, 0, -1) if kind == b"zset" else [redis.get(name)]
+            )  # fmt: skip
+            found.append(b"%r %r" % (name, list(values)))
+            for value in values:
+                found += [part for part in (value if isinstance(value, tuple) else (value,)) if part]
+    return b"\0".join(found)
+
+
+def report(server: Server, device: dict[str, Any], start: int) -> None:
+    with Handheld(server, device["external_id"], device["token"]) as handheld:
+        handheld.log_in()
+        for n in range(3):
+            handheld.report((now_ms() - 3000 + n, LAT + start + n, LON))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Any:
+    with Server(tmp_path, {"city": {"zone": "Asia/Shanghai"}}) as running:
+        yield running
+
+
+def removal(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = server.get(f"/api/v1/units/{GONE}/removal")
+    return found
+
+
+def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None:
+    devices = {}
+    for unit, name, terminal in ((GONE, NAME, TERMINAL), (STAYS, OTHER, "TERM-STAYS")):
+        assert server.api("POST", "/api/v1/units", {"id": unit, "name": name}).status == 201
+        devices[unit] = server.register("handheld", terminal, unit=unit)
+        report(server, devices[unit], 0 if unit == GONE else 100)
+    command = {"kind": "locate"}
+    assert server.api("POST", f"/api/v1/devices/{devices[GONE]['id']}/commands", command).status == 202
+    until("live state has it", lambda: server.get(f"/api/v1/units/{GONE}")["position"])
+    last = server.get("/healthz")["journal"]["last"]
+    assert job(server, "seal", upto=last, before=now_ms() + 1)["records"] == last
+    socket = server.data / "redis" / "valkey.sock"
+    assert job(server, "snapshot", upto=last, redis=f"unix://{socket}")["made"]
+    report(server, devices[GONE], 1)
+    assert NAME.encode() in in_redis(server)
+    before = traces(server.data, WORDS, PLACES)
+    assert {one.partition("/")[0] for one in before} == {"journal", "archive", "redis"}
+
+    path = f"/api/v1/units/{GONE}/removal"
+    assert removal(server) == {"state": "none", "holds": {"devices": 1, "photos": 0, "exports": 0}}
+    for body, code in (
+        ({"confirm": STAYS, "reason": "x"}, "not_confirmed"),
+        ({"confirm": GONE, "reason": " "}, "no_reason"),
+        ({"confirm": GONE, "reason": f"{NAME} has left"}, "named"),
+        ([], "not_confirmed"),
+    ):
+        answer = server.api("POST", path, body)
+        assert (answer.status, answer.code) == (422, code)
+    with Handheld(server, TERMINAL, devices[GONE]["token"]) as handheld:
+        handheld.log_in()
+        asked = server.api("POST", path, {"confirm": GONE, "reason": "has left the city's service"})
+        assert (asked.status, asked.json["state"]) == (202, "running")
+        assert handheld.is_closed()
+    server.kill()
+    server.start(well=False)
+    assert server.api("GET", f"/api/v1/units/{GONE}").status == 404
+    assert server.api("GET", f"/api/v1/units/{GONE}/track").status == 404
+    done = until("it is done", lambda: (found := removal(server))["state"] == "done" and found)
+    assert done["counts"]["records"] >= 10
+    assert done["backups_before"] == done["done"]
+
+    assert traces(server.data, WORDS, PLACES) == []
+    assert not [word for word in WORDS if word.encode() in in_redis(server)]
+    assert server.get(f"/api/v1/units/{STAYS}")["position"]
+    assert len(server.get(f"/api/v1/units/{STAYS}/track")["points"]) == 3
+    verdict = verify(server.data)
+    assert verdict.sound, verdict.findings
+    assert {one.kind for one in verdict.removals} == {"snapshots"}  # no day is closed yet
+    devices_left = server.get("/api/v1/devices")
+    assert [one["unit"] for one in devices_left["devices"]] == [STAYS]
+    # Its terminal is a stranger, and a start from what is left knows nobody else.
+    with pytest.raises(AssertionError), Handheld(server, TERMINAL, devices[GONE]["token"]) as handheld:
+        handheld.log_in()
+    server.stop()
+    server.start()
+    assert [one["id"] for one in server.get("/api/v1/units")["units"]] == [STAYS]
+    assert removal(server) == done

@@ -1,0 +1,63 @@
+"""A person's data, or a vehicle's: a copy of all of it, and its removal for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracker.model import UnitId
+from tracker.removals import Removal
+from webmap.routes import ApiError, Route, answer, body_of, missing
+from webmap.services import Services
+
+REASON_LIMIT = 500
+"""Characters of a reason."""
+
+
+def add_persons(route: Route, services: Services) -> None:
+    """Put the routes on the console's app."""
+    roster = services.intake.roster
+
+    def known(unit: str) -> UnitId:
+        if unit not in roster.units:
+            raise missing("unit", "人员或车辆")
+        return UnitId(unit)
+
+    @route("GET", "/api/v1/units/<string:unit>/removal")
+    def removal(request: Any, unit: str) -> bytes:
+        found = services.removals.of(unit)
+        if unit in roster.units or found is None:
+            return answer(request, nothing_yet(services, known(unit)))
+        return answer(request, removal_view(services, found))
+
+    @route("POST", "/api/v1/units/<string:unit>/removal")
+    async def remove(request: Any, unit: str) -> bytes:
+        identity, given = known(unit), body_of(request)
+        confirm, reason = (given.get(key) for key in ("confirm", "reason")) if isinstance(given, dict) else (None, None)
+        if confirm != identity:
+            text = "nothing was removed: confirm must be the unit's id"
+            raise ApiError(422, "not_confirmed", text, "未删除任何数据：confirm 须为该人员或车辆的编号")
+        if not isinstance(reason, str) or not 0 < len(reason.strip()) <= REASON_LIMIT:
+            text = f"nothing was removed: say why in reason, in up to {REASON_LIMIT} characters"
+            raise ApiError(422, "no_reason", text, f"未删除任何数据：请在 reason 中写明原因，最多 {REASON_LIMIT} 字")
+        asked = await services.removals.ask(identity, reason.strip())
+        return answer(request, removal_view(services, asked), 202)
+
+
+def nothing_yet(services: Services, unit: UnitId) -> dict[str, Any]:
+    """What a removal would take, of a unit for which none was asked."""
+    holds = services.removals.holdings(unit)
+    return {
+        "state": "none", "holds": {"devices": holds.devices, "photos": holds.photos, "exports": holds.exports},
+    }  # fmt: skip
+
+
+def removal_view(services: Services, removal: Removal) -> dict[str, Any]:
+    """A removal as it is answered; it names nobody."""
+    running = services.archivist.running
+    progress = running.progress if running is not None and running.job == "remove_person" else {}
+    state = "done" if removal.done is not None else "running" if removal.unit else "lost"
+    return {
+        "state": state, "ticket": removal.ticket, "reason": removal.reason, "asked": removal.asked,
+        "done": removal.done, "step": removal.step, "day": progress.get("day"), "counts": removal.counts,
+        "problem": removal.problem or None, "backups_before": removal.done,
+    }  # fmt: skip
