@@ -61,6 +61,8 @@ class JournalFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._begins: dict[str, int] = {}
+        """By day, the first record of its file, which never changes: no number is used twice."""
 
     def newest(self) -> tuple[str, int]:
         """The journal's id and last record number, from the newest file that has any; ``("", 0)`` without."""
@@ -93,10 +95,8 @@ class JournalFiles:
         files are looked at and not records. With none it is the next number, ``last`` being one that was used."""
         since = day_of(received)
         for path in day_files(self.folder):
-            if path.stem >= since:
-                with suppress(_Gone), _reading(path, path.stem == open_day) as db:
-                    if _has_tables(db) and (first := db.execute("SELECT min(first) FROM batch").fetchone()[0]):
-                        return int(first)
+            if path.stem >= since and (first := _begin_of(path, path.stem == open_day)):
+                return first
         return max(last, self.newest()[1]) + 1
 
     def delete(self, day: str) -> None:
@@ -119,13 +119,29 @@ class JournalFiles:
         """
         batches: list[Batch] = []
         count = 0
-        for path in day_files(self.folder):
+        for path in self._from(first, open_day):
             for batch in _rows(path, first, last, rare, path.stem == open_day):
                 batches.append(batch)
                 count += len(batch.records)
                 if count >= limit:
                     return batches
         return batches
+
+    def _from(self, first: int, open_day: str) -> list[Path]:
+        """The files from the one that holds record ``first`` on: who reads a year of them in pieces opens each for its
+        own pieces only."""
+        paths = day_files(self.folder)
+        for at in range(len(paths) - 1, 0, -1):
+            day = paths[at].stem
+            begins = self._begins.get(day, 0)
+            if not begins:
+                with suppress(sqlite3.Error):  # told of by whoever reads that far
+                    begins = _begin_of(paths[at], day == open_day)
+            if begins:
+                self._begins[day] = begins
+                if begins <= first:
+                    return paths[at:]
+        return paths
 
     def scan(
         self, received_from: int, received_to: int, *, last: int = _NUMBERS, open_day: str = ""
@@ -214,6 +230,14 @@ def _has_tables(db: sqlite3.Connection) -> bool:
     """False for a file whose writer was killed between making the file and its tables."""
     query = "SELECT count(*) FROM sqlite_master WHERE name IN ('batch', 'about')"
     return bool(db.execute(query).fetchone()[0] == 2)
+
+
+def _begin_of(path: Path, is_open: bool) -> int:
+    """The first record of a file; 0 for one that has none, or is gone."""
+    with suppress(_Gone), _reading(path, is_open) as db:
+        if _has_tables(db):
+            return int(db.execute("SELECT min(first) FROM batch").fetchone()[0] or 0)
+    return 0
 
 
 def _has_earlier(path: Path, is_open: bool) -> bool:

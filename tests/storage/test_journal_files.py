@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage import journal_files
-from storage.journal_files import DayFile, JournalFiles, day_files
+from storage.journal_files import Batch, DayFile, JournalFiles, day_files
 from tests.storage.helpers import DAY, NOON, Bench, numbered, program
 
 NAMES = ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"]
@@ -38,6 +40,27 @@ def test_the_days_with_their_records(bench: Bench, tmp_path: Path) -> None:
         DayFile("2026-11-27", 0, 0),
     ]
     assert JournalFiles(tmp_path / "nowhere").days() == []
+    bench.close()
+
+
+def test_only_files_that_are_needed_are_read(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "2026-11-27.db").touch()  # its writer was killed before it had tables
+    files = JournalFiles(tmp_path)
+    read: list[str] = []
+    rows = journal_files._rows
+
+    def watched(path: Path, *others: Any) -> Iterator[Batch]:
+        read.append(path.stem)
+        return rows(path, *others)
+
+    monkeypatch.setattr(journal_files, "_rows", watched)
+    batches = {0: [1, 4, 5, 8], 1: [1, 4, 5, 8], 4: [4, 5, 8], 7: [5, 8], 8: [8], 9: []}
+    for first, wanted in {0: NAMES, 1: NAMES, 4: NAMES[1:], 7: NAMES[2:], 8: NAMES[3:], 9: NAMES[3:]}.items():
+        read.clear()
+        assert [batch.first for batch in files.read(first, 100)] == batches[first]
+        assert read == [*wanted, "2026-11-27"]
+    files.delete(NAMES[0])
+    assert [batch.first for batch in files.read(1, 100)] == [4, 5, 8]
     bench.close()
 
 
