@@ -93,9 +93,12 @@ class Town:
     def ask(self, number: int) -> None:
         device, kind = self.devices()[number % len(self.devices())], [*KINDS][number % len(KINDS)]
         arguments = {"count": 1 + number % 2, "channel": 1} if kind == "photo" else {"text": "去看看"}
-        command = Command(f"c{self.number}", DeviceId(device), kind, arguments, self.at, self.at + DAY)
-        self.open.append(command)
-        self.event(("command", command.id, command.created_fields()))
+        asked = [
+            Command(f"c{self.number}.{n}", DeviceId(device), kind, arguments, self.at, self.at + DAY)
+            for n in range(1 + number % 3)
+        ]
+        self.open += asked
+        self.event(*(("command", command.id, command.created_fields()) for command in asked))
 
     def end(self, number: int) -> None:
         if self.open:
@@ -194,18 +197,18 @@ def in_store(house: ArchiveHouse, monkeypatch: pytest.MonkeyPatch, last: int) ->
 
 
 @settings(max_examples=60)
-@given(stretches=st.lists(st.tuples(happenings, st.integers(0, 30)), min_size=1, max_size=4))
-def test_snapshot_and_tail_come_to_what_the_whole_journal_comes_to(stretches: list[tuple[Any, int]]) -> None:
+@given(stretches=st.lists(st.tuples(happenings, st.integers(0, 30), st.integers(0, 4)), min_size=1, max_size=4))
+def test_snapshot_and_tail_come_to_what_the_whole_journal_comes_to(stretches: list[tuple[Any, int, int]]) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
         house = ArchiveHouse(Path(folder), NOON)
         town = Town(house)
-        for happened, behind in stretches:
+        for happened, behind, early in stretches:
             for what, number in happened:
                 town.do(what, number)
             house.now += DAY
             upto = house.bench.journal.last
             in_store(house, monkeypatch, max(0, upto - behind))  # live state may be behind the journal
-            house.do("snapshot", upto=upto, redis=REDIS)
+            house.do("snapshot", upto=max(0, upto - early), redis=REDIS)  # and a commit may be cut in two
         for what, number in stretches[0][0]:
             town.do(what, number + 1)
         assert known(*started(house, whole=False)) == known(*started(house, whole=True))
@@ -398,6 +401,22 @@ def test_states_of_an_older_layout_are_read_by_the_names_of_their_fields(
     house.do("snapshot", upto=5, redis=REDIS)
     assert (snapshots.read(house.archive.layout.folder(SNAPSHOTS) / "2026-11-23.snapshot").about.fields) == fields
     assert kept.states(house.bench.journal.id)[1][0].pack() == state.pack()
+
+
+def test_a_commit_that_is_cut_in_two(house: ArchiveHouse, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is taken in twice, nor is anything left out."""
+    town.do("ask", 2)
+    town.do("ask", 5)
+    assert len(town.open) == 7
+    for early in (5, 4, 2, 1):
+        in_store(house, monkeypatch, house.bench.journal.last)
+        house.do("snapshot", upto=house.bench.journal.last - early, redis=REDIS)
+        found = Kept(house.archive.layout, pytest.fail).newest(house.bench.journal.id)
+        assert found is not None
+        asked = [identity for _, (kind, identity, _) in found.changes() if kind == "command"]
+        assert asked == [command.id for command in town.open[: 7 - early]]
+        assert known(*started(house, whole=False)) == known(*started(house, whole=True))
+        house.now += DAY
 
 
 def kept_hourly(house: ArchiveHouse) -> tuple[int, dict[str, bytes]]:

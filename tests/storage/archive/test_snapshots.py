@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,7 @@ def test_memory_does_not_grow_with_the_city(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+from itertools import islice
 from pathlib import Path
 from tests.storage.archive.test_snapshots import about, _city
 from storage.archive.snapshots import write
@@ -211,3 +213,15 @@ def test_a_writer_that_is_killed_leaves_nothing_that_counts(tmp_path: Path) -> N
     assert found.about.day == "2026-11-22"
     assert list(read(put(tmp_path)).changes()) == CHANGES  # what was left is in nobody's way
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-11-22.snapshot", "2026-11-23.snapshot"]
+
+
+@pytest.mark.parametrize("cut", [-1, -9, -4000])
+def test_a_large_file_is_sound_to_its_end_or_not_at_all(tmp_path: Path, cut: int) -> None:
+    put(tmp_path, "2026-11-22")
+    write(tmp_path, about(), (), islice(_city(), 3000))
+    path = tmp_path / "2026-11-23.snapshot"
+    path.write_bytes(path.read_bytes()[:cut])
+    told: list[str] = []
+    found = newest(tmp_path, told.append)
+    assert found is not None
+    assert (found.about.day, len(told)) == ("2026-11-22", 1)
