@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { element, text } from "./dom.js";
-import { language, onLanguage, setLanguage, t } from "./i18n.js";
+import { knows, language, onLanguage, setLanguage, t } from "./i18n.js";
 import { listenToKeys } from "./keyboard.js";
 import { Preferences } from "./prefs.js";
 import { count, daysAhead, size } from "./sizes.js";
@@ -14,7 +14,7 @@ import { ageOf, span } from "./time.js";
 
 const REFRESH_MS = 5000;
 const BUSY_MS = 1000; // while something runs that has a progress
-const JOBS = ["seal", "merge", "close", "snapshot", "tidy", "verify"];
+const JOBS = ["seal", "states", "merge", "close", "snapshot", "tidy", "verify"];
 
 const $ = (id) => document.getElementById(id);
 const prefs = new Preferences();
@@ -160,7 +160,7 @@ function liveRow() {
 function paintWork() {
   const { running, next_seal, last } = told.jobs;
   text($("now"), running
-    ? t("work_running", { job: t(`job_${running.job}`), span: span(told.now - running.since) })
+    ? t("work_running", { job: jobName(running.job), span: span(told.now - running.since) })
     : t("work_idle", { span: span(Math.max(0, next_seal - told.now)) }));
   const part = progressOf(running?.progress);
   $("job-progress").hidden = part === null;
@@ -171,8 +171,13 @@ function paintWork() {
     const values = one && { age: ageOf(one.ended, told.now), span: one.took_ms < 1000 ? `${one.took_ms} ms` : span(one.took_ms), text: one.failure };
     const told_of = element("dd", "", one ? t(one.failure ? "work_failed" : "work_last", values) : t("work_none"));
     if (one?.failure) told_of.dataset.failed = "";
-    return [element("dt", "", t(`job_${job}`)), told_of];
+    return [element("dt", "", jobName(job)), told_of];
   }));
+}
+
+/** What a job is called; one that is newer than this page by the server's word for it. */
+function jobName(job) {
+  return knows(`job_${job}`) ? t(`job_${job}`) : job;
 }
 
 /** How far a job is, in per cent, where it says so: it counts records, units or files. */

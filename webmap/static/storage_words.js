@@ -84,6 +84,9 @@ learn({
   job_snapshot: ["快照", "Snapshot"],
   job_tidy: ["清理到期", "Tidy up"],
   job_close_photos: ["封存照片", "Seal photos"],
+  job_states: ["保存实时状态", "Keep live states"],
+  job_remove_person: ["依法移除", "Remove a person's data"],
+  job_export_person: ["导出", "Export"],
   job_verify: ["核验", "Verify"],
 
   ladder: ["磁盘写满时", "When the disk fills up"],
