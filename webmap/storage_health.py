@@ -81,13 +81,13 @@ def _budget(kind: str, limit: Limit, stock: Stock) -> Problem:
     part = f"{100 * used // limit.budget} %"
     megabytes = f"{used // MEGABYTE:,}", f"{limit.budget // MEGABYTE:,} MB"
     if days is None:
-        by = "At the rate of the last week it will not be full: as much is deleted for its age as comes."
+        by = "At the rate of the last week they will not fill it: as much is deleted for its age as comes."
         zh = "按最近一周的速度不会写满：到期删除的与新增的相当。"
     elif days <= 1:
-        by, zh = "Its oldest days are deleted at night.", "每晚删除其最早的日期。"
+        by, zh = "Their oldest days are deleted at night.", "每晚删除其最早的日期。"
     else:
         when = shifted(stock.today, days)
-        by = f"At the rate of the last week it is full in {days} days, on {when}; then its oldest days go at night."
+        by = f"At the rate of the last week it is full in {days} days, on {when}; then their oldest days go at night."
         zh = f"按最近一周的速度将在 {days} 天后（{when}）写满，此后每晚删除其最早的日期。"
     return problem(
         "budget",

@@ -115,10 +115,10 @@ function row(name, about, value, facts) {
 
 function classRow(one) {
   const value = one.budget_bytes ? t("used_of", { used: size(one.used_bytes), budget: size(one.budget_bytes) }) : size(one.used_bytes);
-  const deleted = Object.entries(one.deleted).map(([reason, n]) => t("deleted_reason", { reason: t(`reason_${reason}`), n }));
+  const deleted = Object.entries(one.deleted).map(([reason, n]) => t(n === 1 ? "deleted_one" : "deleted_reason", { reason: t(`reason_${reason}`), n }));
   const node = row(one.class, t(`about_${one.class}`), value, [
     forecastOf(one),
-    one.days ? t("class_days", { n: one.days, oldest: one.oldest }) : t("class_empty"),
+    one.days ? t(one.days === 1 ? "class_day" : "class_days", { n: one.days, oldest: one.oldest }) : t("class_empty"),
     one.per_day_bytes ? t("per_day", { size: size(one.per_day_bytes) }) : "",
     t("kept_for", { days: count(one.keep_days) }),
     one.budget_bytes ? "" : t("no_budget"),
@@ -147,7 +147,7 @@ function forecastOf(one) {
 }
 
 function journalRow() {
-  return row("journal", "", size(told.journal.bytes), [t("bounded_journal", { n: told.journal.days })]);
+  return row("journal", "", size(told.journal.bytes), [t(told.journal.days === 1 ? "bounded_journal_one" : "bounded_journal", { n: told.journal.days })]);
 }
 
 function liveRow() {
