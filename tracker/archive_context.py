@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,15 @@ class Context:
     @property
     def layout(self) -> Layout:
         return self.archive.layout
+
+
+class JobIncomplete(Exception):
+    """A job went on past what it could not do, and comes back to that the next time. The text names it, as far as
+    anybody reads on."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        more = len(failures) - 3
+        super().__init__("; ".join([*failures[:3], *([f"and {more} more"] if more > 0 else [])]))
 
 
 Job = Callable[[Context, Arguments], Result]

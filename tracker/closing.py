@@ -12,6 +12,7 @@ that is killed after it leaves parts that the next one takes away.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,12 +20,12 @@ import duckdb
 import numpy as np
 
 from storage.archive import parquet
-from storage.archive.archive import open_parts, sync_file
-from storage.archive.chain import SealedFile
-from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, details_of, shifted
+from storage.archive.archive import open_parts, sync_file, write_whole
+from storage.archive.chain import Kind, SealedFile
+from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, Run, details_of, shifted
 from storage.journal_files import sync_names
 from tracker.archive_columns import records_of
-from tracker.archive_context import Arguments, Context, Result
+from tracker.archive_context import Arguments, Context, JobIncomplete, Result
 from tracker.areas import AreaIndex
 from tracker.model import Doubt, Mark
 from tracker.pipeline import ACCURACY_LIMIT, FUTURE_MS, JUMP_DISTANCE, JUMP_SPEED, SKEW_MS, judge
@@ -63,46 +64,90 @@ DETAILS_DELTAS = ("moment", "device_time", "server_time")
 
 
 def close(context: Context, arguments: Arguments) -> Result:
-    """Close every city day that has been over for long enough; supplements for those that were closed before."""
+    """Close every city day that has been over for long enough; supplements for those that were closed before. Raises
+    :class:`JobIncomplete` when that failed for some of them, with files that cannot be read."""
     archive, layout = context.archive, context.layout
     tidy(layout)
     archive.refresh()
+    _take_back(context)
     today = archive.days.day_of(context.now)
-    sealed = archive.sealed
     closed: list[str] = []
+    failures: list[str] = []
     for kind in (FIXES, EVENTS):
-        chain = archive.chains[kind]
-        for day in open_parts(layout.runs(), kind):
+        work = _Closing(context, kind, today)
+        for day, parts in open_parts(layout.runs(), kind).items():
             if archive.days.span(day)[1] + OPEN_DAYS * DAY_MS > context.now:
-                continue
-            drop_parts(layout, kind, day, chain.upto(day))
-            parts = [source.path for source in archive.sources(kind, day, day) if source.kind == "part"]
-            late = any(entry.kind == "day" and entry.day == day for entry in chain.entries)
-            name = f"{day}.late-{today}.parquet" if late else f"{day}.parquet"
-            if not parts or name in chain.files():
-                continue  # a second supplement on one day waits for the next
-            context.tell({"closing": day, "class": kind})
-            earlier = [source.path for source in archive.sources(kind, day, day) if source.kind != "part"]
-            names = _write(context, kind, parts, earlier, name)
-            if names:
-                files = [_sealed(layout.folder(kind) / one, rows) for one, rows in names]
-                chain.append("supplement" if late else "day", day, context.now, files=files, upto=sealed)
-                closed.append(files[0].name)
-            drop_parts(layout, kind, day, sealed)
+                break
+            try:
+                closed += work.close(day, parts)
+            except duckdb.Error as error:
+                failures.append(f"{kind} of {day}: {error}")
+    drop_empty(layout)
+    if failures:
+        raise JobIncomplete(failures)
     return {"closed": closed, "open_since": shifted(today, -OPEN_DAYS)}
 
 
-def drop_parts(layout: Layout, kind: str, day: str, upto: int) -> None:
-    """Take away the parts of a day that have been taken in; the newest run stays, as a place to go on from."""
-    runs = layout.runs()
-    for run in runs:
-        if run.last > upto:
-            continue
-        part = run.parts(kind).get(day)
-        if part is not None:
-            part.unlink(missing_ok=True)
-        if run is not runs[-1] and all(path.name == MERGED for path in run.path.iterdir()):
+class _Closing:
+    """Closes the days of one class. What the chain says is looked up once: there may be thousands of days, when a clock
+    has told any time."""
+
+    def __init__(self, context: Context, kind: str, today: str) -> None:
+        self._context = context
+        self._kind = kind
+        self._today = today
+        self._chain = context.archive.chains[kind]
+        self._folder = context.layout.folder(kind)
+        self._late = {entry.day for entry in self._chain.entries if entry.kind == "day"}
+        self._sealed = context.archive.sealed
+        self._earlier: dict[str, list[Path]] = {}
+        for name, (entry, _) in self._chain.files().items():
+            if ".details." not in name:
+                self._earlier.setdefault(entry.day, []).append(self._folder / name)
+
+    def close(self, day: str, parts: Sequence[tuple[Run, Path]]) -> list[str]:
+        """Close a day that has these parts; the name of the file, if one came of it."""
+        upto, late = self._chain.upto(day), day in self._late
+        _drop(path for run, path in parts if run.first <= upto)
+        paths = [path for run, path in parts if run.first > upto]
+        name = f"{day}.late-{self._today}.parquet" if late else f"{day}.parquet"
+        if not paths or name in self._chain.files():
+            return []  # a second supplement on one day waits for the next
+        self._context.tell({"closing": day, "class": self._kind})
+        names = _write(self._context, self._kind, paths, self._earlier.get(day, ()), name)
+        if names:
+            files = [_sealed(self._folder / one, rows) for one, rows in names]
+            kind: Kind = "supplement" if late else "day"
+            self._chain.append(kind, day, self._context.now, files=files, upto=self._sealed)
+        self._context.layout.placed.unlink(missing_ok=True)
+        _drop(paths)
+        return [name] if names else []
+
+
+def _drop(paths: Iterable[Path]) -> None:
+    """Take away parts that have been taken in."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def drop_empty(layout: Layout) -> None:
+    """Take away the runs of which nothing is left but the newest, as a place to go on from."""
+    for run in layout.runs()[:-1]:
+        if all(path.name == MERGED for path in run.path.iterdir()):
             remove_folder(run.path)
+
+
+def _take_back(context: Context) -> None:
+    """A child that was killed after it had put a day's files there, and before the chain knew of them, left them: the
+    day's parts count still, and its next file may have another name."""
+    if not context.layout.placed.exists():
+        return
+    told = json.loads(context.layout.placed.read_text())
+    known = context.archive.chains[told["class"]].files()
+    for name in told["names"]:
+        if name not in known:
+            (context.layout.folder(told["class"]) / name).unlink(missing_ok=True)
+    context.layout.placed.unlink()
 
 
 def _sealed(path: Path, rows: int) -> SealedFile:
@@ -130,6 +175,8 @@ def _write(
             return []
         for one, _ in written:
             sync_file(spill / one)
+        write_whole(context.layout.placed, json.dumps({"class": kind, "names": [one for one, _ in written]}).encode())
+        for one, _ in written:
             (spill / one).replace(folder / one)
     sync_names(folder)
     return written

@@ -8,20 +8,21 @@ killed leaves nothing that counts, and the next one begins where the last whole 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from storage.archive import parquet
-from storage.archive.archive import open_parts, sync_file
+from storage.archive.archive import sync_file
 from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, Run
 from storage.journal_files import Batch, sync_names
+from tracker.admission import LATEST
 from tracker.archive_columns import EVENT_TYPES, TYPES, columns_of, event_columns_of, selected
-from tracker.archive_context import Arguments, Context, Result
+from tracker.archive_context import Arguments, Context, JobIncomplete, Result
 from tracker.record import ENTITY, EVENT, REPORT
 
 RUN_RECORDS = 2_000_000
@@ -29,6 +30,13 @@ RUN_RECORDS = 2_000_000
 CHUNK_RECORDS = 20_000
 """Records that are Python objects at a time."""
 HOUR = 3_600_000
+MERGE_BYTES = 4 << 30
+"""Bytes of runs that are made one, which need as much room again meanwhile: some days of 10,000 units."""
+FOLD_RUNS = 24
+"""So many runs of former nights are made one: a good two weeks after the first of them, all but the last eight hold
+nothing but days to come. Each question lists them all."""
+FOLD_BYTES = 32 << 20
+"""What is written again then, at the most."""
 
 SORTED = {
     FIXES: "unit, moment, device, latitude, longitude, status, alarm",
@@ -46,12 +54,15 @@ def seal(context: Context, arguments: Arguments) -> Result:
     tidy(context.layout)
     first = start = context.archive.sealed + 1
     runs = 0
-    while True:
-        last = _seal_run(context, first, upto, before)
-        if last < first:
-            return {"runs": runs, "records": first - start, "sealed": first - 1}
+    # Where the journal's days before are gone, a run begins with what there is.
+    while there := context.journal.read(first, 1, last=upto):
+        begin = max(first, there[0].first)
+        last = _seal_run(context, begin, upto, before)
+        if last < begin:
+            break
         first, runs = last + 1, runs + 1
         context.tell({"sealed": last, "of": upto})
+    return {"runs": runs, "records": first - start, "sealed": first - 1}
 
 
 def tidy(layout: Layout) -> None:
@@ -70,7 +81,9 @@ def _seal_run(context: Context, first: int, upto: int, before: int) -> int:
     layout = context.layout
     # Never beyond a closing: a part counts by the first record of its run. Only an archive that lost its runs is before
     # one.
-    upto = min([upto, *(at for at in closings(context) if at >= first)])
+    context.archive.refresh()
+    closed = {at for chain in context.archive.chains.values() for at in chain.links.upto.values()}
+    upto = min([upto, *(at for at in closed if at >= first)])
     with Spill(layout) as spill:
         db = parquet.connect(spill)
         db.execute(f"CREATE TABLE fixes({_declared(TYPES)}, day VARCHAR)")
@@ -136,6 +149,7 @@ def _into(db: duckdb.DuckDBPyConnection, kind: str, types: Mapping[str, str], co
 
 def _days(moments: Any, day_of: Callable[[int], str]) -> Any:
     """The city day of each moment. Almost all of a chunk are of the same hour."""
+    moments = moments.clip(0, LATEST)  # what no clock says has a day all the same
     hours = moments // HOUR
     # Zones are ahead of UTC by whole quarters of an hour; a day begins within an hour only where a zone says so.
     found = {hour: (day_of(hour * HOUR), day_of(hour * HOUR + HOUR - 1)) for hour in set(hours.tolist())}
@@ -147,43 +161,87 @@ def _days(moments: Any, day_of: Callable[[int], str]) -> Any:
 
 
 def merge(context: Context, arguments: Arguments) -> Result:
-    """Make one run of those that were sealed since the last merging, so that a day is read from few files.
-
-    Runs before and after a closing are not mixed: a part counts by the first record of its run.
+    """Make one run of those that were sealed since the last merging, so that a day is read from few files; and one of
+    what is left of many older ones, when their days were closed and a clock that is ahead has put points into days to
+    come. Raises :class:`JobIncomplete` when that failed for some of them.
     """
     layout = context.layout
     tidy(layout)
-    closed = closings(context)
-    merged = 0
-    fresh = [run for run in layout.runs() if not _is_merged(run)]
-    for _, group in groupby(fresh, key=lambda run: sum(upto < run.first for upto in closed)):
-        runs = list(group)
-        context.tell({"merging": len(runs)})
-        _merge(layout, runs)
-        merged += len(runs)
+    context.archive.refresh()
+    merged, failures = 0, []
+    for fresh, limit in ((True, MERGE_BYTES), (False, FOLD_BYTES)):
+        for runs in _groups([_Weighed.of(run, context) for run in layout.runs()], fresh, limit):
+            context.tell({"merging": len(runs)})
+            try:
+                _merge(context, runs)
+                merged += len(runs)
+            except duckdb.Error as error:
+                failures.append(f"{runs[0].first}-{runs[-1].last}: {error}")
     tidy(layout)
+    if failures:
+        raise JobIncomplete(failures)
     return {"runs": merged}
 
 
-def closings(context: Context) -> set[int]:
-    """The record numbers up to which days were closed."""
-    context.archive.refresh()
-    return {entry.upto for chain in context.archive.chains.values() for entry in chain.entries if entry.upto}
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A run with the bytes of its parts that count, and the record up to which a day of one of them has been closed."""
+
+    run: Run
+    merged: bool
+    size: int
+    closed: int
+
+    @classmethod
+    def of(cls, run: Run, context: Context) -> _Weighed:
+        parts = [(path, upto) for kind in SORTED for path, upto in _counting(context, run, kind).values()]
+        size = sum(path.stat().st_size for path, _ in parts)
+        return cls(run, (run.path / MERGED).exists(), size, max((upto for _, upto in parts), default=0))
 
 
-def _is_merged(run: Run) -> bool:
-    return (run.path / MERGED).exists()
+def _groups(runs: Sequence[_Weighed], fresh: bool, limit: int) -> list[list[Run]]:
+    """Neighbours that are to become one: ``fresh`` ones, or enough old ones that are small.
+
+    A part counts by the first record of its run. So a run does not join one from before a closing of its own days.
+    """
+    group: list[_Weighed] = []
+    groups = [group]
+    for one in runs:
+        skipped = fresh and one.merged
+        if skipped or (
+            group and (one.closed >= group[0].run.first or sum(each.size for each in group) + one.size > limit)
+        ):
+            group = []
+            groups.append(group)
+        if not skipped:
+            group.append(one)
+    least = 1 if fresh else FOLD_RUNS
+    return [[each.run for each in group] for group in groups if len(group) >= least]
 
 
-def _merge(layout: Layout, runs: list[Run]) -> None:
+def _counting(context: Context, run: Run, kind: str) -> dict[str, tuple[Path, int]]:
+    """The run's parts of a class that no closing has taken in, by day, with the record up to which it was closed."""
+    closed = context.archive.chains[kind].links.upto
+    return {
+        day: (path, closed.get(day, 0)) for day, path in run.parts(kind).items() if run.first > closed.get(day, 0)
+    }  # fmt: skip
+
+
+def _merge(context: Context, runs: Sequence[Run]) -> None:
     if len(runs) == 1:
         (runs[0].path / MERGED).touch()
         return
+    layout = context.layout
     with Spill(layout) as spill, new_run(layout, runs[0].first, runs[-1].last) as folder:
         db = parquet.connect(spill)
         for kind, order in SORTED.items():
-            for day, parts in open_parts(runs, kind).items():
-                source = parquet.table([path for _, path in parts])
+            days: dict[str, list[Path]] = {}
+            for run in runs:
+                for day, (path, _) in _counting(context, run, kind).items():
+                    days.setdefault(day, []).append(path)
+            for day, paths in sorted(days.items()):
+                context.tell({"merging": len(runs), "day": day})
+                source = parquet.table(paths)
                 parquet.write(db, f"SELECT * FROM {source} ORDER BY {order}", folder / f"{kind}.{day}.parquet")
         (folder / MERGED).touch()
         db.close()

@@ -67,6 +67,11 @@ class Layout:
         return self.root / "states.snapshot"
 
     @property
+    def placed(self) -> Path:
+        """Names the files of a day that is being closed, until the chain knows them."""
+        return self.root / "placed.json"
+
+    @property
     def open(self) -> Path:
         return self.root / "open"
 

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.archive.chain import Chain
 from storage.archive.layout import EVENTS, FIXES, details_of
 from tests.tracker.archive_house import DAY, HOUR, ArchiveHouse
 from tests.tracker.helpers import LAT, LON, record
 from tracker import closing
+from tracker.archive_context import JobIncomplete
 from tracker.areas import AreaIndex
 from tracker.model import Doubt, Mark
 from tracker.pipeline import judge
@@ -163,6 +165,41 @@ def test_a_kill_between_entry_and_cleaning_up_counts_nothing_twice(house: Archiv
     assert house.do("merge") == {"runs": 2}
     assert house.parts() == [record(EIGHT + 1000)]
     assert house.close_days() == [f"{TODAY}.late-2026-12-01.parquet"]
+
+
+def test_a_day_whose_files_cannot_be_read_does_not_stop_the_others(house: ArchiveHouse) -> None:
+    house.put(record(EIGHT), record(EIGHT + DAY))
+    house.seal()
+    close_after(house, 9)
+    (house.archive.layout.folder(FIXES) / f"{TODAY}.parquet").write_bytes(b"nothing of ours")
+    house.put(record(EIGHT + 1000), record(EIGHT + DAY + 1000))
+    house.seal()
+    with pytest.raises(JobIncomplete, match=f"fixes of {TODAY}: "):
+        house.do("close")
+    assert house.parts() == [record(EIGHT + 1000)]
+    assert [entry.day for entry in house.archive.chains[FIXES].entries] == [TODAY, "2026-11-24", "2026-11-24"]
+
+
+def test_files_of_a_closing_that_was_killed_are_taken_back(
+    house: ArchiveHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put(record(EIGHT))
+    house.seal()
+    close_after(house, 8)
+    house.put(record(EIGHT + 1000))
+    house.seal()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            house.do("close")
+    assert close_after(house, 1) == [f"{TODAY}.late-2026-12-02.parquet"]
+    names = {path.name for path in house.archive.layout.folder(FIXES).iterdir()}
+    assert names == {"chain.jsonl", *house.archive.chains[FIXES].files()}
+    assert not house.archive.layout.placed.exists()
 
 
 def test_an_archive_that_lost_its_runs_gets_them_from_the_journal(house: ArchiveHouse) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from storage.archive.archive import Archive
-from storage.archive.layout import EVENTS, FIXES
+from storage.archive.layout import EVENTS, FIXES, MERGED
 from tests.tracker.archive_house import DAY, HOUR, ArchiveHouse
 from tests.tracker.helpers import record
 from tracker import sealing
+from tracker.archive_context import JobIncomplete
 from tracker.record import ENTITY, EVENT
 
 EIGHT = 1_795_392_000_000
 """2026-11-23 08:00 in Shanghai, when UTC's day begins."""
+TODAY = "2026-11-23"
 
 
 @pytest.fixture
@@ -100,8 +103,21 @@ def test_records_that_the_journal_no_longer_has_do_not_stop_it(house: ArchiveHou
     house.put(*fixes(EIGHT + DAY, 2))
     (house.data / "journal" / "2026-11-23.db").unlink()
     house.seal()
-    assert [(run.first, run.last) for run in house.archive.layout.runs()] == [(1, 4)]
+    assert [(run.first, run.last) for run in house.archive.layout.runs()] == [(3, 4)]
     assert house.parts() == fixes(EIGHT + DAY, 2)
+
+
+def test_runs_that_were_lost_after_the_journal_let_go_of_their_days_do_not_stop_it(house: ArchiveHouse) -> None:
+    house.put(*fixes(EIGHT, 2))
+    house.seal()
+    house.now = EIGHT + 9 * DAY
+    house.close_days()
+    house.put(*fixes(EIGHT + 2000, 1), *fixes(house.now, 1))
+    (house.data / "journal" / "2026-11-23.db").unlink()
+    shutil.rmtree(house.archive.layout.open)
+    house.archive.layout.open.mkdir()
+    assert house.seal() == {"runs": 1, "records": 4, "sealed": 4}
+    assert house.parts() == [*fixes(EIGHT + 2000, 1), *fixes(house.now, 1)]
 
 
 def test_runs_of_a_night_become_one(house: ArchiveHouse) -> None:
@@ -119,6 +135,65 @@ def test_runs_of_a_night_become_one(house: ArchiveHouse) -> None:
     house.seal()
     assert house.do("merge") == {"runs": 1}
     assert [(run.first, run.last) for run in house.archive.layout.runs()] == [(1, 6), (7, 7)]
+
+
+def test_a_run_that_has_been_merged_is_not_taken_in_by_others(house: ArchiveHouse) -> None:
+    for hour in range(3):
+        house.put(*fixes(EIGHT + hour * HOUR, 1))
+        house.seal()
+        house.do("merge")
+    for run in house.archive.layout.runs()[::2]:
+        (run.path / MERGED).unlink()  # a child was killed while it took a run away
+    whole = house.parts()
+    house.do("merge")
+    assert house.parts() == whole == [fix for hour in range(3) for fix in fixes(EIGHT + hour * HOUR, 1)]
+
+
+def test_what_is_left_of_many_nights_becomes_one(house: ArchiveHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "FOLD_RUNS", 4)
+    ahead = []
+    for night in range(12):
+        ahead.append(record(EIGHT + 100 * DAY + night))
+        house.put(*fixes(house.now, 1), ahead[-1])
+        house.seal()
+        house.do("merge")
+        house.close_days()
+        house.now += DAY
+        assert len(house.archive.layout.runs()) <= 12
+    # The days of a week are open, so are their runs. Those before, which hold nothing but days to come, are one.
+    assert len(house.archive.layout.runs()) < 8
+    assert sorted(house.parts("2027-01-01")) == ahead
+    assert len(house.archive.sources(FIXES, "2027-01-01", "2100-01-01")) < 8
+
+
+def test_a_late_part_of_a_closed_day_does_not_join_what_was_before_the_closing(
+    house: ArchiveHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "FOLD_RUNS", 2)
+    house.put(*fixes(EIGHT, 1), *fixes(EIGHT + 100 * DAY, 1))
+    house.seal()
+    house.now += 9 * DAY
+    house.close_days()
+    house.put(*fixes(EIGHT + 5000, 1))
+    house.seal()
+    for count in (2, 0):
+        assert house.do("merge") == {"runs": count}
+        assert house.parts() == [*fixes(EIGHT + 5000, 1), *fixes(EIGHT + 100 * DAY, 1)]
+    house.close_days()
+    assert house.do("merge") == {"runs": 2}
+    assert house.parts() == fixes(EIGHT + 100 * DAY, 1)
+
+
+def test_a_part_that_cannot_be_read_does_not_stop_the_others(house: ArchiveHouse) -> None:
+    for hour in range(5):
+        house.put(*fixes(EIGHT + hour * HOUR, 1))
+        house.seal()
+    runs = house.archive.layout.runs()
+    (runs[2].path / MERGED).touch()
+    (runs[0].path / f"fixes.{TODAY}.parquet").write_bytes(b"nothing of ours")
+    with pytest.raises(JobIncomplete, match="1-2: "):
+        house.do("merge")
+    assert [(run.first, run.last) for run in house.archive.layout.runs()] == [(1, 1), (2, 2), (3, 3), (4, 5)]
 
 
 def test_what_a_killed_child_left_does_not_count(house: ArchiveHouse) -> None:
