@@ -145,7 +145,7 @@ def test_no_room_says_how_much_is_needed(made: Made, new: Path, monkeypatch: pyt
 
 
 def test_killed_at_any_line_it_is_run_again(made: Made, new: Path, long_run: bool) -> None:
-    line, step, states = 0, 1 if long_run else 11, set()
+    line, step, states = 0, 3 if long_run else 11, set()
     modules = [restore, backup_files]
     while not killed_at(line, modules, lambda: restore.restore(made.path, new)):
         line += step
@@ -175,7 +175,7 @@ def test_killed_at_any_line_of_a_folder_each(made: Made, new: Path, long_run: bo
         os.close(prepare(new, ZONE.key))
         check(made.path, new)
         shutil.rmtree(new)
-        line += 1 if long_run else 13
+        line += 3 if long_run else 13
 
 
 def test_what_is_there_already_is_not_copied_again(
