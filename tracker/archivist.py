@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from storage.archive.archive import Archive
 from storage.archive.layout import SNAPSHOTS, shifted
+from storage.archive.snapshots import ENDING
 from tracker.archive_context import AFTER_MIDNIGHT, Result
 
 HOUR = 3_600_000
@@ -106,7 +107,6 @@ class Archivist:
         self._loop = LoopingCall(self.tick)
         self._loop.clock = reactor
         self._sealed_hour = 0
-        self._night_tried = 0
         self._log = Logger(namespace="gridbeat.archivist")
         self.running: Task | None = None
         self.outcomes: dict[str, Outcome] = {}
@@ -121,7 +121,8 @@ class Archivist:
         if self._loop.running:
             self._loop.stop()
         self._stopped = Deferred()
-        self._queue.clear()
+        while self._queue:
+            self._queue.popleft().done.errback(JobFailed("the server was stopped"))
         if self._child is None:
             self._stopped.callback(None)
         else:
@@ -143,17 +144,19 @@ class Archivist:
         now = self._wall()
         # Abreast with UTC's hours, in zones whose hours begin at other times too: only the days are the city's.
         hour = (now - GRACE) // HOUR
-        if hour <= self._sealed_hour or not self._may_write():
+        # Another hour, and not a later one: a clock that was ahead for a moment must not stop everything until then.
+        if hour == self._sealed_hour or not self._may_write():
             return
         self._sealed_hour = hour
-        day = self._archive.days.day_of(now - AFTER_MIDNIGHT)
-        for job in self._nightly if self._closed_until() < shifted(day, -1) else self._hourly:
+        again = [job for job in self._nightly if job in self.outcomes and self.outcomes[job].failure]
+        for job in self._nightly if self._is_night(now) else dict.fromkeys([*self._hourly, *again]):
             self._begin(job)
 
-    def _closed_until(self) -> str:
-        """The newest day of which there is a snapshot: each night ends with one."""
-        self._archive.chains[SNAPSHOTS].refresh()
-        return max((entry.day for entry in self._archive.chains[SNAPSHOTS].entries), default="")
+    def _is_night(self, now: int) -> bool:
+        """Whether the day that ended last has no snapshot: each night makes one."""
+        chain = self._archive.chains[SNAPSHOTS]
+        chain.refresh()
+        return f"{shifted(self._archive.days.day_of(now - AFTER_MIDNIGHT), -1)}{ENDING}" not in chain.files()
 
     def _begin(self, job: str) -> None:
         if any(task.job == job for task in self._queue):
@@ -193,7 +196,10 @@ class Archivist:
         self._child = _Child(json.dumps(request).encode(), task, self._ended)
         environment = {**os.environ, "PYTHONPATH": _PROJECT}
         command = [sys.executable, "-P", "-m", "tracker.archiving"]
-        self._reactor.spawnProcess(self._child, sys.executable, command, env=environment, path=_PROJECT)
+        try:
+            self._reactor.spawnProcess(self._child, sys.executable, command, env=environment, path=_PROJECT)
+        except OSError as error:  # no memory, no handles, no process more
+            self._ended(task, None, f"no process can be started: {error}")
 
     def _ended(self, task: Task, result: Result | None, failure: str) -> None:
         self._child = self.running = None

@@ -12,7 +12,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from storage.archive.archive import Archive
+from storage.archive.chain import SealedFile
 from storage.archive.layout import SNAPSHOTS
+from storage.archive.snapshots import ENDING
 from tests.tracker.archive_house import HOUR, ZONE
 from tracker.archivist import LINE_LIMIT, Archivist, JobFailed
 
@@ -27,8 +29,11 @@ class Processes(Clock):
         self.children: list[Any] = []
         self.requests: list[Any] = []
         self.signals: list[str] = []
+        self.exhausted = False
 
     def spawnProcess(self, child: Any, *_: object, **__: object) -> None:
+        if self.exhausted:
+            raise OSError(11, "Resource temporarily unavailable")
         self.children.append(child)
         child.transport = self
         child.connectionMade()
@@ -73,7 +78,9 @@ class Desk:
         )  # fmt: skip
 
     def snapshot_of(self, day: str) -> None:
-        self.archive.chains[SNAPSHOTS].append("day", day, self.now)
+        self.archive.chains[SNAPSHOTS].append(
+            "day", day, self.now, files=[SealedFile(f"{day}{ENDING}", 0, 0, "0" * 64)]
+        )
 
 
 @pytest.fixture
@@ -122,6 +129,59 @@ def test_an_hour_is_sealed_when_it_is_over_and_a_night_once_a_day(desk: Desk) ->
     desk.processes.say(done={})
     desk.processes.end()
     assert desk.processes.jobs == ["seal"] * 4 + ["close"]
+
+
+def test_a_clock_that_was_ahead_for_a_moment_stops_nothing(desk: Desk) -> None:
+    desk.snapshot_of("2026-11-22")
+    desk.snapshot_of("2030-01-01")  # made at that moment
+    desk.now += 1000 * 24 * HOUR
+    desk.archivist.tick()
+    for _ in range(3):
+        desk.processes.say(done={})
+        desk.processes.end()
+    desk.now = EIGHT
+    desk.archivist.tick()
+    assert desk.processes.jobs == ["seal", "close", "snapshot", "seal"]
+    desk.processes.say(done={})
+    desk.processes.end()
+    desk.now += 24 * HOUR
+    desk.archivist.tick()
+    for _ in range(3):
+        desk.processes.say(done={})
+        desk.processes.end()
+    assert desk.processes.jobs[4:] == ["seal", "close", "snapshot"]
+
+
+def test_what_failed_at_night_is_tried_again_with_the_next_hour(desk: Desk) -> None:
+    desk.archivist.tick()
+    desk.processes.say(done={})
+    desk.processes.end()
+    desk.processes.end(1)
+    desk.processes.say(done={})
+    desk.processes.end()
+    desk.snapshot_of("2026-11-22")
+    assert [job for job, _ in desk.archivist.problems] == ["close"]
+    desk.now += HOUR + 60_000
+    desk.archivist.tick()
+    for _ in range(2):
+        desk.processes.say(done={})
+        desk.processes.end()
+    assert desk.processes.jobs == ["seal", "close", "snapshot", "seal", "close"]
+    assert desk.archivist.problems == []
+
+
+def test_a_process_that_cannot_be_started_is_a_job_that_failed(desk: Desk) -> None:
+    failures: list[Any] = []
+    desk.processes.exhausted = True
+    desk.archivist.ask("close").addErrback(failures.append)
+    assert failures[0].check(JobFailed)
+    assert desk.archivist.running is None
+    assert desk.archivist.problems == [
+        ("close", "no process can be started: [Errno 11] Resource temporarily unavailable")
+    ]
+    desk.processes.exhausted = False
+    desk.archivist.ask("close")
+    assert desk.processes.jobs == ["close"]
 
 
 def test_nothing_is_written_to_a_disk_without_room(desk: Desk) -> None:
@@ -213,6 +273,7 @@ def test_stopping_ends_what_runs_and_takes_nothing_more(desk: Desk) -> None:
     failures: list[Any] = []
     desk.archivist.start()
     desk.archivist.ask("close").addErrback(failures.append)
+    desk.archivist.ask("verify").addErrback(failures.append)
     stopped = desk.archivist.stop()
     assert desk.processes.signals == ["TERM"]
     assert not stopped.called
@@ -220,4 +281,4 @@ def test_stopping_ends_what_runs_and_takes_nothing_more(desk: Desk) -> None:
     assert stopped.called
     desk.archivist.ask("seal").addErrback(failures.append)
     assert desk.processes.jobs == ["close"]
-    assert [failure.type for failure in failures] == [JobFailed, JobFailed]
+    assert [failure.type for failure in failures] == [JobFailed] * 3
