@@ -48,6 +48,7 @@ from tracker.archivist import HOUR, Archivist
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.exporting import Exports
 from tracker.http import PhoneReports
 from tracker.intake import Intake
 from tracker.links import Links
@@ -145,8 +146,13 @@ class Gridbeat(Service):
         rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
         self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
                                self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
+
+        self.exports = Exports(data, intake, self.archivist, self.space, reactor, self.threads,
+                               lambda: secrets.token_hex(16))  # fmt: skip
+
         def forgotten(unit, devices):
             feed.forget(unit)
+            self.exports.forget(unit)
             for device in devices:
                 coordinates.forget(device)
 
@@ -158,7 +164,7 @@ class Gridbeat(Service):
         services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals)  # fmt: skip
+                            self.embedded is not None, self.removals, self.exports)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -212,6 +218,7 @@ class Gridbeat(Service):
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.archivist.start()
         self.removals.start()
+        self.exports.start()
         self.steward.start()
         self.heads.start()
         self.feed_sockets.start()
@@ -284,6 +291,7 @@ class Gridbeat(Service):
         self.links.stop()
         self.space.stop()
         self.removals.stop()
+        self.exports.stop()
         self.steward.stop()
         self.heads.stop()
         await self.archivist.stop()

@@ -8,6 +8,7 @@ is.
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,11 +81,11 @@ def drop_exports(data: Path, unit: str) -> int:
     return len(theirs)
 
 
-def tidy(data: Path, now: int, *, busy: str = "") -> None:
-    """Delete what is too old or too much, and what nobody goes on with: all that have no file but the one that is
+def tidy(data: Path, now: int, *, busy: Container[str] = ()) -> None:
+    """Delete what is too old or too much, and what nobody goes on with: all that have no file but those that are
     being made."""
     for kept, one in enumerate(exports(data), 1):
-        if one.ticket != busy and (not one.bytes or not one.made <= now < one.expires or kept > MOST):
+        if one.ticket not in busy and (not one.bytes or not one.made <= now < one.expires or kept > MOST):
             drop(data, one.ticket)
     known = {one.ticket for one in exports(data)}
     for path in (data / FOLDER).glob("*"):

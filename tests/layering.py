@@ -40,12 +40,26 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "archiving",
             "archivist",
             "backups",
+            "exporting",
             "removals",
             "steward",
             "verifying",
         }
     ),
-    "webmap": frozenset({"api", "storage_api", "track_api", "importer", "routes", "sessions", "services", "tiles"}),
+    "webmap": frozenset(
+        {
+            "api",
+            "storage_api",
+            "track_api",
+            "importer",
+            "person_api",
+            "person_tool",
+            "routes",
+            "sessions",
+            "services",
+            "tiles",
+        }
+    ),
 }
 """Those that one package has besides: what waits for others, and so has a loop, a Deferred or a clock of its own."""
 

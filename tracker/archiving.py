@@ -19,6 +19,7 @@ from typing import Any
 from storage.archive.archive import Archive
 from storage.journal_files import JournalFiles
 from tracker.archive_context import Context, Job, Result
+from tracker.archive_export import export_person
 from tracker.archive_removal import remove_person
 from tracker.archive_tidy import close_photos, tidy
 from tracker.checkpoint import snapshot, states
@@ -34,6 +35,7 @@ JOBS: Mapping[str, Job] = {
     "states": states,
     "close_photos": close_photos,
     "tidy": tidy,
+    "export_person": export_person,
     "remove_person": remove_person,
     "verify": verify,
 }

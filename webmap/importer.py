@@ -15,12 +15,13 @@ import io
 import ipaddress
 import json
 import os
+import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from storage import config
 from storage.toml import ConfigError
@@ -52,6 +53,13 @@ class Api:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON. Raises :class:`Failed`, and :class:`Refused` for an answer that is an error."""
+        return self._open(method, path, body, json.load)
+
+    def fetch(self, path: str, out: BinaryIO) -> None:
+        """Write what is answered into a file. Raises as :meth:`ask`."""
+        self._open("GET", path, None, lambda answer: shutil.copyfileobj(answer, out))
+
+    def _open(self, method: str, path: str, body: Any, read: Callable[[Any], Any]) -> Any:
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("content-type", "application/json")
@@ -59,7 +67,7 @@ class Api:
             request.add_header("authorization", f"Bearer {self._session}")
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                return json.load(answer)
+                return read(answer)
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(error, self.url) from None
@@ -302,9 +310,9 @@ def main(words: Sequence[str] | None = None) -> int:
     tokens = Tokens(given.out, sys.stdout)
     try:
         files = _read(given.files)
-        settings = _settings(given.config)
-        api = Api(given.url or _url(settings.console))
-        _log_in(api, given, settings)
+        settings = settings_of(given.config)
+        api = Api(given.url or url_of(settings.console))
+        log_in(api, given, settings)
         complete = Import(api, files, sys.stderr, tokens).run()
     except TableError as error:
         shown = error.problems[:PROBLEMS_SHOWN]
@@ -355,7 +363,8 @@ def _read(paths: Sequence[Path]) -> list[Table | Layer]:
     return files
 
 
-def _settings(path: Path | None) -> config.Settings:
+def settings_of(path: Path | None) -> config.Settings:
+    """The settings that the command line or the environment names. Raises :class:`Failed`."""
     named = path or os.environ.get("GRIDBEAT_CONFIG")
     try:
         return config.read(Path(named), PORTS) if named else config.defaults(PORTS)
@@ -363,14 +372,15 @@ def _settings(path: Path | None) -> config.Settings:
         raise Failed(f"the settings cannot be used:\n{error}") from None
 
 
-def _url(console: config.Listener) -> str:
+def url_of(console: config.Listener) -> str:
+    """Where this machine reaches the console."""
     address = ipaddress.ip_address(console.bind)
     if address.is_unspecified:
         address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
     return f"http://{address if address.version == 4 else f'[{address}]'}:{console.port}"
 
 
-def _log_in(api: Api, given: argparse.Namespace, settings: config.Settings) -> None:
+def log_in(api: Api, given: argparse.Namespace, settings: config.Settings) -> None:
     """With what was given; else with the note of the first start; else with what somebody types."""
     note = settings.data / "first-login.txt"
     try:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
+from twisted.protocols.basic import FileSender
+
+from tracker.exporting import NoRoom
 from tracker.model import UnitId
 from tracker.removals import Removal
 from webmap.routes import ApiError, Route, answer, body_of, missing
@@ -21,6 +25,38 @@ def add_persons(route: Route, services: Services) -> None:
         if unit not in roster.units:
             raise missing("unit", "人员或车辆")
         return UnitId(unit)
+
+    @route("POST", "/api/v1/units/<string:unit>/export")
+    async def export(request: Any, unit: str) -> bytes:
+        identity = known(unit)
+        body_of(request)
+        try:
+            await services.exports.ask(identity)
+        except NoRoom:
+            text = "the disk is filling up: exports must wait until there is room"
+            raise ApiError(507, "disk_low", text, "磁盘空间不足，暂不能导出") from None
+        return answer(request, await export_view(services, identity), 202)
+
+    @route("GET", "/api/v1/units/<string:unit>/export")
+    async def export_state(request: Any, unit: str) -> bytes:
+        return answer(request, await export_view(services, known(unit)))
+
+    @route("GET", "/api/v1/units/<string:unit>/export/file")
+    async def export_file(request: Any, unit: str) -> bytes:
+        found = await services.exports.open(known(unit))
+        if found is None:
+            raise missing("export; ask for one first", "导出文件，请先导出")
+        export, file = found
+        with file:
+            request.setHeader("content-type", "application/zip")
+            request.setHeader("content-length", str(export.bytes))
+            request.setHeader("content-disposition", f"attachment; filename*=UTF-8''{quote(unit, safe='')}.zip")
+            request.setHeader("cache-control", "no-store")
+            request.setHeader("x-content-type-options", "nosniff")
+            # A part at a time, as fast as it is read at the other end; who goes away in the middle wants no more.
+            sent = FileSender().beginFileTransfer(file, request)
+            await sent.addErrback(lambda failure: request.unregisterProducer())
+        return b""
 
     @route("GET", "/api/v1/units/<string:unit>/removal")
     def removal(request: Any, unit: str) -> bytes:
@@ -41,6 +77,19 @@ def add_persons(route: Route, services: Services) -> None:
             raise ApiError(422, "no_reason", text, f"未删除任何数据：请在 reason 中写明原因，最多 {REASON_LIMIT} 字")
         asked = await services.removals.ask(identity, reason.strip())
         return answer(request, removal_view(services, asked), 202)
+
+
+async def export_view(services: Services, unit: UnitId) -> dict[str, Any]:
+    """The newest export of a unit, or the one that is being made."""
+    making, newest = services.exports.making(unit), await services.exports.newest(unit)
+    if making is not None and making.done and not making.problem:
+        making, newest = None, await services.exports.newest(unit)  # it was finished while we looked
+    state = "none" if newest is None else "ready"
+    if making is not None:
+        state = "failed" if making.done else "running" if making.progress else "waiting"
+    progress = {} if making is None else {key: making.progress.get(key) for key in ("day", "done", "of")}
+    file = None if newest is None else {"made": newest.made, "expires": newest.expires, "bytes": newest.bytes}
+    return {"state": state, "progress": progress, "problem": (making and making.problem) or None, "file": file}
 
 
 def nothing_yet(services: Services, unit: UnitId) -> dict[str, Any]:

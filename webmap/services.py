@@ -16,6 +16,7 @@ from storage.tile_files import TileFile
 from tracker.applier import Applier
 from tracker.archivist import Archivist
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.exporting import Exports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
@@ -69,3 +70,4 @@ class Services:
     embedded: bool
     """Whether Redis is ours, and its files are on the data folder's disk."""
     removals: Removals
+    exports: Exports
