@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
@@ -91,7 +92,7 @@ def write(folder: Path, units: int, hourly: int, begin: int, end: int, roster: b
         gathered: list[tuple[Any, ...]] = []
         for at, made in reports(units, hourly, begin, end):
             gathered += made
-            if len(gathered) >= GROUP:
+            if len(gathered) >= GROUP or at + HOUR // hourly >= end:
                 now, count = at, count + len(gathered)
                 await put(gathered, False)
                 gathered = []
@@ -131,23 +132,31 @@ class Bare(Server):
                     raise
                 time.sleep(0.05)
 
-    def until(self, settled: Any) -> float:
-        """Seconds until the server's health says so."""
-        began = time.monotonic()
-        while not settled(self.ask("GET", "/healthz")):
-            if time.monotonic() - began > PATIENCE:
-                raise RuntimeError("live state does not come back")
-            time.sleep(0.05)
-        return time.monotonic() - began
+    def until_stored(self, units: int) -> int:
+        """Wait until live state has every record and every unit; the last record's number. It asks Redis, because a
+        health page looks at all units."""
+        last: int = self.ask("GET", "/healthz")["journal"]["last"]
+        deadline = time.monotonic() + PATIENCE
+        with closing(redis_of(self.folder)) as redis:
+            while True:
+                try:
+                    if int(redis.hget(keys.HEAD, "last") or 0) >= last and redis.hlen(keys.LIVE) == units:
+                        return last
+                except RedisError:
+                    pass  # it is being started
+                if time.monotonic() > deadline:
+                    raise RuntimeError("live state does not come back")
+                time.sleep(0.05)
 
 
-def is_stored(health: Any) -> bool:
-    return bool(health["live"]["stored"] >= health["journal"]["last"] and not health["problems"])
+def redis_of(folder: Path) -> Any:
+    return Redis(unix_socket_path=str(folder / "redis" / "valkey.sock"), protocol=2)
 
 
-def job(folder: Path, name: str, **arguments: Any) -> Any:
-    """A job of the archivist's child: its answer, with the seconds of CPU and the memory that it took."""
-    request = {"job": name, "data": str(folder), "zone": ZONE, "now": wall(), "arguments": arguments}
+def job(folder: Path, name: str, ahead: int = 0, **arguments: Any) -> Any:
+    """A job of the archivist's child, ``ahead`` ms from now: its answer, with the seconds of CPU and the memory that it
+    took."""
+    request = {"job": name, "data": str(folder), "zone": ZONE, "now": wall() + ahead, "arguments": arguments}
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "tracker.archiving"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -164,12 +173,17 @@ def job(folder: Path, name: str, **arguments: Any) -> Any:
     return {**done, "cpu_s": round(used.ru_utime + used.ru_stime, 2), "peak_mb": used.ru_maxrss // 1024}
 
 
-def caught_up(folder: Path, name: str) -> Any:
+def seal(folder: Path) -> None:
+    """As the hours have done it: no server that starts has anything to seal."""
+    job(folder, "seal", upto=1 << 60, before=wall())
+
+
+def caught_up(folder: Path, units: int, name: str) -> Any:
     """Let a server take the journal in, and have a job done beside it."""
     with Bare(folder) as server:
-        server.until(is_stored)
-        last = server.ask("GET", "/healthz")["journal"]["last"]
-        return job(folder, name, upto=last, redis=f"unix://{folder.resolve()}/redis/valkey.sock")
+        last = server.until_stored(units)
+        # Tomorrow's, for that of the night before is there.
+        return job(folder, name, DAY, upto=last, redis=f"unix://{folder.resolve()}/redis/valkey.sock")
 
 
 def rebuilt(folder: Path, units: int) -> tuple[float, float, float, float]:
@@ -178,13 +192,12 @@ def rebuilt(folder: Path, units: int) -> tuple[float, float, float, float]:
     shutil.rmtree(folder / "redis", ignore_errors=True)
     began = time.monotonic()
     with Bare(folder) as server:
-        server.until(is_stored)
+        server.until_stored(units)
         state = time.monotonic() - began
-        with closing(Redis(unix_socket_path=str(folder / "redis" / "valkey.sock"), protocol=2)) as redis:
+        with closing(redis_of(folder)) as redis:
             while redis.hlen(keys.HOLES):
                 time.sleep(0.05)
             tracks = time.monotonic() - began
-            assert redis.hlen(keys.LIVE) == units
         return state, tracks, cost_of(server.pid).cpu, cost_of(server.valkey).cpu
 
 
@@ -216,20 +229,24 @@ def measure(root: Path, units: int, days: int, hourly: int) -> None:
     end = wall() - 10_000
     stretches = [(end - days * DAY, end - DAY), (end - DAY, end - HOUR), (end - HOUR, end)]
     counts = [written(folder, units, hourly, *stretches[0], True)]
-    told = [caught_up(folder, "snapshot")]
+    seal(folder)
+    job(folder, "snapshot", upto=0, redis="unix:///nowhere")  # so that no server thinks that a night has been missed
+    told = [caught_up(folder, units, "snapshot")]
     counts.append(written(folder, units, hourly, *stretches[1], False))
-    told.append(caught_up(folder, "states"))
+    seal(folder)
+    told.append(caught_up(folder, units, "states"))
     counts.append(written(folder, units, hourly, *stretches[2], False))
+    seal(folder)
     print(f"{units:,} units, {sum(counts):,} reports; {counts[1] + counts[2]:,} of the last day, {counts[2]:,} of the "
           f"last hour")  # fmt: skip
     for name, each in zip(("snapshot", "states"), told, strict=True):
         print(f"{name}: {each['bytes']:,} bytes, {each['cpu_s']} s of CPU, {each['peak_mb']} MB at its peak")
     print("from                 | live state s | tracks full s | server CPU s | Valkey CPU s")
     archive = folder / "archive"
-    lost = {"hour's states": None, "day's snapshot": archive / "states.snapshot", "journal alone": archive}
+    lost = {"hour's states": "", "day's snapshot": "states.snapshot", "journal alone": "snapshots/*.snapshot"}
     for name, without in lost.items():
-        if without is not None:
-            without.rename(root / f"without-{without.name}")
+        for path in archive.glob(without) if without else ():
+            path.unlink()
         state, tracks, cpu, valkey = rebuilt(folder, units)
         print(f"{name:<20} | {state:12.1f} | {tracks:13.1f} | {cpu:12.1f} | {valkey:12.1f}", flush=True)
 

@@ -24,7 +24,7 @@ from tracker.ledger import Ledger
 from tracker.pipeline import STATE_FIELDS, STATE_FORMAT, UnitState
 from tracker.roster import Change
 
-READ_RECORDS = 20_000
+READ_RECORDS = 5000
 
 _packer = msgpack.Packer(use_bin_type=True, autoreset=True)
 
