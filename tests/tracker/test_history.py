@@ -66,6 +66,6 @@ def test_history_is_the_same_whatever_became_of_its_records(tmp_path: Path, seed
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", range(100, 120))
 def test_history_is_the_same_in_many_lives(tmp_path: Path, seed: int) -> None:
-    walk(tmp_path, seed, 12)
+    walk(tmp_path, seed, 8)
