@@ -14,7 +14,7 @@ from tracker.commands_model import Command
 from tracker.commands_writer import AT_ONCE
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
-from tracker.model import DeviceId
+from tracker.model import Device, DeviceId, UnitId
 from tracker.record import EVENT
 from tracker.roster import Refusal
 
@@ -53,6 +53,7 @@ class Desk:
         return asked.result
 
     def begin(self, device: DeviceId = D1, kind: str = "text", s: int = 3600) -> Deferred[Command]:
+        self.house.intake.roster.devices.setdefault(device, Device(device, "handheld", device, UnitId("p1")))
         return Deferred.fromCoroutine(self.links.ask(device, kind, {}, s))
 
     def session(self, device: DeviceId = D1, **options: Any) -> FakeSession:
