@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -73,15 +74,16 @@ def close(context: Context, arguments: Arguments) -> Result:
     today = archive.days.day_of(context.now)
     closed: list[str] = []
     failures: list[str] = []
-    for kind in (FIXES, EVENTS):
-        work = _Closing(context, kind, today)
-        for day, parts in open_parts(layout.runs(), kind).items():
-            if archive.days.span(day)[1] + OPEN_DAYS * DAY_MS > context.now:
-                break
-            try:
-                closed += work.close(day, parts)
-            except duckdb.Error as error:
-                failures.append(f"{kind} of {day}: {error}")
+    with Spill(layout) as spill, closing(parquet.connect(spill)) as db:
+        for kind in (FIXES, EVENTS):
+            work = _Closing(context, kind, today, spill, db)
+            for day, parts in open_parts(layout.runs(), kind).items():
+                if archive.days.span(day)[1] + OPEN_DAYS * DAY_MS > context.now:
+                    break
+                try:
+                    closed += work.close(day, parts)
+                except duckdb.Error as error:
+                    failures.append(f"{kind} of {day}: {error}")
     drop_empty(layout)
     if failures:
         raise JobIncomplete(failures)
@@ -92,8 +94,10 @@ class _Closing:
     """Closes the days of one class. What the chain says is looked up once: there may be thousands of days, when a clock
     has told any time."""
 
-    def __init__(self, context: Context, kind: str, today: str) -> None:
+    def __init__(self, context: Context, kind: str, today: str, spill: Path, db: duckdb.DuckDBPyConnection) -> None:
         self._context = context
+        self._spill = spill
+        self._db = db
         self._kind = kind
         self._today = today
         self._chain = context.archive.chains[kind]
@@ -114,7 +118,7 @@ class _Closing:
         if not paths or name in self._chain.files():
             return []  # a second supplement on one day waits for the next
         self._context.tell({"closing": day, "class": self._kind})
-        names = _write(self._context, self._kind, paths, self._earlier.get(day, ()), name)
+        names = self._write(paths, self._earlier.get(day, ()), name)
         if names:
             files = [_sealed(self._folder / one, rows) for one, rows in names]
             kind: Kind = "supplement" if late else "day"
@@ -122,6 +126,25 @@ class _Closing:
         self._context.layout.placed.unlink(missing_ok=True)
         _drop(paths)
         return [name] if names else []
+
+    def _write(self, parts: Sequence[Path], earlier: Sequence[Path], name: str) -> list[tuple[str, int]]:
+        """The files of a day, on disk under their names; with their rows. Nothing if there is nothing new in the
+        parts."""
+        if self._kind == FIXES:
+            written = _write_fixes(self._context, self._db, parts, earlier, self._spill / name)
+        else:
+            query = f"SELECT * FROM {parquet.table(parts)} ORDER BY {SORTED[self._kind]}"
+            written = [(name, parquet.write(self._db, query, self._spill / name))]
+        names = [one for one, _ in written]
+        if not written[-1][1]:
+            return []
+        for one in names:
+            sync_file(self._spill / one)
+        write_whole(self._context.layout.placed, json.dumps({"class": self._kind, "names": names}).encode())
+        for one in names:
+            (self._spill / one).replace(self._folder / one)
+        sync_names(self._folder)
+        return written
 
 
 def _drop(paths: Iterable[Path]) -> None:
@@ -156,30 +179,6 @@ def _sealed(path: Path, rows: int) -> SealedFile:
         while block := file.read(1 << 20):
             digest.update(block)
     return SealedFile(path.name, path.stat().st_size, rows, digest.hexdigest())
-
-
-def _write(
-    context: Context, kind: str, parts: Sequence[Path], earlier: Sequence[Path], name: str
-) -> list[tuple[str, int]]:  # fmt: skip
-    """The files of a day, on disk under their names; with their rows. Nothing if there is nothing new in the parts."""
-    folder = context.layout.folder(kind)
-    with Spill(context.layout) as spill:
-        db = parquet.connect(spill)
-        if kind == FIXES:
-            written = _write_fixes(context, db, parts, earlier, spill / name)
-        else:
-            query = f"SELECT * FROM {parquet.table(parts)} ORDER BY {SORTED[kind]}"
-            written = [(name, parquet.write(db, query, spill / name))]
-        db.close()
-        if not written[-1][1]:
-            return []
-        for one, _ in written:
-            sync_file(spill / one)
-        write_whole(context.layout.placed, json.dumps({"class": kind, "names": [one for one, _ in written]}).encode())
-        for one, _ in written:
-            (spill / one).replace(folder / one)
-    sync_names(folder)
-    return written
 
 
 def _write_fixes(

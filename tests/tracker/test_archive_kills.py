@@ -152,7 +152,7 @@ class City:
 
     def settle(self) -> None:
         """A night after whatever happened, two hours later: everything is sealed, and nothing is left lying about."""
-        self.house.now += 2 * HOUR
+        self.house.now = max(self.house.now, *(batch.received for batch in self.house.bench.heard), 0) + 2 * HOUR
         for job in NIGHT:
             self.do(job)
             self.check()
