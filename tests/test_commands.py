@@ -15,6 +15,7 @@ import pytest
 
 from tests.tree import ROOT
 
+TWO = ("-n", "2", "--dist", "loadfile")
 PYTHON = shlex.quote(sys.executable)
 NOTER = f"""#!/bin/sh
 # Questions go to a real interpreter; all else is noted as JSON: its arguments, its folder, and what it was told.
@@ -246,12 +247,12 @@ def test_test_takes_a_browser_that_works_not_the_stub(clone: Clone, bare: Path) 
 
     # A few tests that were asked for by name are run without.
     assert clone.call("test", "tests/storage").returncode == 0
-    assert clone.noted[-1]["words"] == ["-m", "pytest", "tests/storage"]
+    assert clone.noted[-1]["words"] == ["-m", "pytest", *TWO, "tests/storage"]
 
     write_command(bare / "google-chrome", "#!/bin/sh\necho Google Chrome 131.0.6778.85\n")
     answer = clone.call("test", "--long", "-k", "a b")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
-    assert clone.noted[-1]["words"] == ["-m", "pytest", "--long", "-k", "a b"]
+    assert clone.noted[-1]["words"] == ["-m", "pytest", *TWO, "--long", "-k", "a b"]
     found = shutil.which("chromium", path=str(clone.noted[-1]["PATH"]))
     assert found is not None
     assert Path(found).resolve() == bare / "google-chrome"

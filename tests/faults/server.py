@@ -30,6 +30,10 @@ PATIENCE = 60.0
 """Seconds until what should have happened is called missing; nothing is measured with it."""
 READY = "Gridbeat is running"
 
+# Workers beside each other choose from ranges of their own: a port that is free now is taken a second later.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+_PORTS = range(10_000 + 5_500 * _WORKER, 10_000 + 5_500 * (_WORKER + 1))
+
 # Of its own: tests seed the other one, and two runs at the same time would choose the same ports.
 _random = random.SystemRandom()
 
@@ -38,7 +42,7 @@ def free_port() -> int:
     """A port that nobody has, for TCP and UDP, below those that the kernel gives to clients: a device that
     reconnects while the server is down could be given the server's own port, and would talk to itself."""
     while True:
-        port = _random.randrange(10_000, 32_000)
+        port = _random.choice(_PORTS)
         with closing(socket.socket()) as tcp, closing(socket.socket(type=socket.SOCK_DGRAM)) as udp, suppress(OSError):
             tcp.bind(("127.0.0.1", port))
             udp.bind(("127.0.0.1", port))
