@@ -109,7 +109,7 @@ def _photos(services: Services) -> Iterator[Problem]:
             f"theirs while they can. At night the oldest days go, but for the last {RECENT}. Raise photos_mb in "
             "[archive], or have fewer photos taken.",
             f"照片存储已满：{kept[0]} 个文件，{kept[1]}。不再接收新照片，由终端尽量保留。"
-            f"每晚删除最早的日期，但最近 {RECENT} 天除外。请调大 [archive] 的 photos_mb，或减少拍照。",
+            f"每晚删除最早日期的照片，但最近 {RECENT} 天除外。请调大 [archive] 的 photos_mb，或减少拍照。",
         )
 
 

@@ -22,7 +22,8 @@ SIZES = {FIXES: 58 * MEGABYTE, EVENTS: 310 * KILO, PHOTOS: 8 * MEGABYTE, SNAPSHO
 AGE = 212
 VERIFY_MS = 2000
 SOUND = {
-    "sound": True, "text": "As it was sealed: 1,284 files, 15,212,004,112 bytes, 866 entries.",
+    "sound": True, "files": 1284, "bytes": 15_212_004_112, "entries": 866,
+    "text": "As it was sealed: 1,284 files, 15,212,004,112 bytes, 866 entries.",
     "zh": "与封存时一致：1,284 个文件、15,212,004,112 字节、866 条记录。", "findings": [],
     "changes": [{"text": "photos: deleted by 10 entries: 412 files (beyond the room of its class)",
                  "zh": "photos：10 条记录删除了 412 个文件（超出该类配额）"}],

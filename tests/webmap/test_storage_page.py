@@ -119,7 +119,7 @@ def test_the_days_by_keyboard(storage: Open) -> None:
     page.key("ArrowDown")
     page.key("Enter")
     page.wait("document.querySelectorAll('#days details')[1].open")
-    assert "not sealed yet" in page.run(words("#days li:nth-child(2) .day-parts"))
+    assert "not closed yet" in page.run(words("#days li:nth-child(2) .day-parts"))
     assert page.run(
         "[...document.querySelectorAll('#days .state')].map(one => one.dataset.state).join(' ')"
     ).startswith("open " * 8 + "closed closed")

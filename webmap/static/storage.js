@@ -133,6 +133,7 @@ function classRow(one) {
     bar.setAttribute("aria-valuemin", "0");
     bar.setAttribute("aria-valuemax", "100");
     bar.setAttribute("aria-valuenow", String(Math.round(100 * part)));
+    bar.setAttribute("aria-valuetext", size(one.used_bytes)); // "0" shows nothing at all
     bar.setAttribute("aria-label", t("bar_label", { name: t(`part_${one.class}`), used: size(one.used_bytes), budget: size(one.budget_bytes) }));
     node.dataset.alarm = one.alarm ? (one.full_in_days !== null && one.full_in_days <= 1 ? "full" : "soon") : "none";
     node.insertBefore(bar, node.lastChild);

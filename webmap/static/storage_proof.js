@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { copyText, element, pushButton, text } from "./dom.js";
 import { language, t } from "./i18n.js";
-import { count } from "./sizes.js";
+import { count, size } from "./sizes.js";
 import { ageOf, span } from "./time.js";
 
 const SHOWN = 20;
@@ -33,6 +33,7 @@ export class Proof {
     const { state, progress, last } = told.verify;
     this.#busy = state !== "idle";
     $("verify").disabled = this.#busy;
+    $("verify").title = t("verify_key");
     text($("verify"), t(state === "running" ? "verifying" : state === "waiting" ? "verify_waiting" : "verify"));
     $("verify-progress").hidden = state !== "running";
     $("verify-progress").firstElementChild.style.width = `${progress.percent ?? 0}%`;
@@ -54,10 +55,12 @@ export class Proof {
 
   #verdict(last, now) {
     const words = (one) => (language() === "zh" ? one.zh : one.text);
+    const sound = (one) => t("verify_sound", { files: count(one.files), size: size(one.bytes), entries: count(one.entries) });
     const { verdict } = last;
     $("verdict").dataset.sound = verdict ? String(verdict.sound) : "unknown";
     const when = t("verify_at", { age: ageOf(last.at, now), span: span(last.took_ms) });
-    const nodes = [element("p", "verdict-word", verdict ? words(verdict) : t("verify_failed", { text: last.failure })), element("p", "note", when)];
+    const nodes = [element("p", "verdict-word", !verdict ? t("verify_failed", { text: last.failure }) : verdict.sound && verdict.entries ? sound(verdict) : words(verdict)), element("p", "note", when)];
+    if (verdict?.sound && verdict.entries) nodes.push(element("p", "note", t("verify_heads")));
     if (verdict?.findings.length) {
       const list = element("ul", "findings");
       for (const finding of verdict.findings.slice(0, SHOWN)) {
