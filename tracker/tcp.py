@@ -69,7 +69,12 @@ def write_now(transport: Any, data: bytes) -> None:
         if sent == len(data):
             return
         if type(sent) is int:
-            data = data[sent:]
+            # As its write() does, but without a copy: a thousand viewers that do not read wait for the same bytes.
+            transport._tempDataBuffer.append(memoryview(data)[sent:])  # type: ignore[arg-type]
+            transport._tempDataLen += len(data) - sent
+            transport._maybePauseProducer()
+            transport.startWriting()
+            return
     transport.write(data)
 
 

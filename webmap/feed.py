@@ -73,6 +73,8 @@ class Feed:
         """The units changed by the last sequence numbers, the newest last."""
         self._changes = Changes([], [], [])
         """Those of the newest."""
+        self._named = (-1, b"")
+        """The roster's message, made once for a version."""
         self._everybody = (-1, Everybody({}))
         """All rows as they were at a sequence number."""
         self._delta = ""
@@ -83,15 +85,6 @@ class Feed:
     def update(self, units: Iterable[str]) -> None:
         """These units have changed."""
         self._dirty.update(units)
-
-    def forget(self, unit: str) -> None:
-        """Show a unit to nobody any more; that it is gone is said by the roster."""
-        self._rows.pop(unit, None)
-        self._dirty.discard(unit)
-        # Whoever lacks the newest changes has them compared with every row: those changes hold it still.
-        self.seq += 1
-        self._changes = Changes([], [], [])
-        self._recent.clear()
 
     def forget(self, unit: str) -> None:
         """Show a unit to nobody any more; that it is gone is said by the roster."""
@@ -209,7 +202,9 @@ class Feed:
         version, text = self._roster()
         if viewer.roster != version:
             viewer.roster = version
-            viewer.send(b'{"op":"roster","units":' + text.encode() + b"}")
+            if self._named[0] != version:
+                self._named = (version, b'{"op":"roster","units":' + text.encode() + b"}")
+            viewer.send(self._named[1])
 
     def _send_frame(self, viewer: Viewer, now: int, behind: int) -> None:
         whole = viewer.whole

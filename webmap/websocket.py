@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import socket
 import struct
+import termios
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from autobahn.twisted.resource import WebSocketResource
@@ -23,11 +28,28 @@ MESSAGE_LIMIT = 4096
 FLUSH_SECONDS = 0.1
 """A browser draws 5,000 units in 15 ms: more often would be seen by nobody and felt by the map."""
 FRAMES_A_SECOND = 400
-"""To all viewers together: up to 60 hear ten times a second, 200 twice. What they cost has a bound."""
+"""To all viewers who read: up to 60 hear ten times a second, 200 twice. What they cost has a bound."""
+KERNEL_BUFFER = 256 * 1024
+"""Bytes that the kernel may keep for a viewer: a large frame takes its 4 MB otherwise, for each that does not read.
+Enough for a fifth of a second of a line of 10 Mbit/s."""
+UNREAD = 128 * 1024
+"""Bytes that may be on their way to a viewer when the next frame goes out: a kernel is slow to say what has arrived."""
+SELDOM = 20
+"""After so many frames that could not go out, every tenth time it is looked whether the next one can."""
+FRAMED = 4
+"""Messages that are kept as they go over the wire: those that come next are the same ones."""
 SESSION_SECONDS = 5.0
 """Between two looks at whether a viewer's session has run out: that takes as long as telling it what has changed."""
 SESSION_ENDED = 4401
 TRY_LATER = 4013
+
+
+def _unread(link: Any) -> int:
+    """Bytes that have not arrived at the other end; 0 for what is no socket."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(link.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 @implementer(IPushProducer)
@@ -36,6 +58,9 @@ class FeedSocket(WebSocketServerProtocol):
 
     viewer: Viewer | None = None
     session: str | None = None
+    _misses = _wait = 0
+    held = False
+    """The transport has too much that the kernel does not take."""
     answered = 0.0
     """When it was last told at once what it had begun to look at."""
 
@@ -51,10 +76,13 @@ class FeedSocket(WebSocketServerProtocol):
             self.sendClose(TRY_LATER, "too many viewers")
             return
         # Under the site's bounds is the socket itself.
-        self.link = getattr(self.transport, "transport", self.transport)
+        link: Any = getattr(self.transport, "transport", self.transport)
+        self.link = link
         # A browser that does not read pauses us. twisted.web's channel has registered itself there before.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
+        with suppress(AttributeError, OSError):  # what is no socket keeps nothing
+            link.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         self.viewer = Viewer(self._send)
         factory.sockets.add(self)
         factory.feed.join(self.viewer, factory.wall())
@@ -77,11 +105,29 @@ class FeedSocket(WebSocketServerProtocol):
             # Not the library's way, which takes 60 to 80 us for each viewer, most of it for what is the same for all.
             write_now(self.link, self.factory.frame(message))
 
+    def ready(self) -> bool:
+        """Whether all that was sent has arrived. Who has too much before it is not told the next frame: what changes
+        until then comes in one, and neither the kernel nor we keep more for one who reads slowly or not at all."""
+        if self.viewer is None:
+            return False
+        if self._wait > 0:
+            self._wait -= 1
+            return False
+        unread = _unread(self.link)
+        self.viewer.paused = self.held or unread > UNREAD
+        # Whoever does not read is asked less and less often, at last once in so many frames.
+        self._misses = min(self._misses + 1, SELDOM) if self.viewer.paused else 0
+        self._wait = self._misses // 2
+        return unread == 0 and not self.held
+
     def pauseProducing(self) -> None:
+        self.held = True
         if self.viewer is not None:
             self.viewer.paused = True
 
     def resumeProducing(self) -> None:
+        self.held = False
+        self._wait = 0
         if self.viewer is not None:
             self.viewer.paused = False
 
@@ -114,6 +160,8 @@ class FeedSockets(WebSocketServerFactory):
         self.name_of = name_of
         self.wall = wall
         self.sockets: set[FeedSocket] = set()
+        self._readers = 0
+        """Those to whom all before the last frame had arrived: the others slow nobody."""
         self._behind = behind
         self._origins = origins
         # webStatus: a page of the library's own for whoever comes without a socket, with an open redirect in it.
@@ -122,7 +170,7 @@ class FeedSockets(WebSocketServerFactory):
             closeHandshakeTimeout=2, autoPingInterval=30, autoPingTimeout=20, tcpNoDelay=True, failByDrop=True,
             webStatus=False,
         )  # fmt: skip
-        self._framed = (b"", b"")
+        self._framed: deque[tuple[bytes, bytes]] = deque(maxlen=FRAMED)
         self._flushed = self._looked = 0.0
         self._now: Callable[[], float] = reactor.seconds
         self._ticker = LoopingCall(self._tick)
@@ -137,8 +185,8 @@ class FeedSockets(WebSocketServerFactory):
     def stop(self) -> None:
         if self._ticker.running:
             self._ticker.stop()
-        for socket in list(self.sockets):
-            socket.sendClose(1001, "the server stops")
+        for each in list(self.sockets):
+            each.sendClose(1001, "the server stops")
 
     def as_resource(self) -> WebSocketResource:
         """To be put under ``/feed``."""
@@ -157,37 +205,40 @@ class FeedSockets(WebSocketServerFactory):
                 return value
         return None
 
-    def answer(self, socket: FeedSocket) -> None:
+    def answer(self, viewer: FeedSocket) -> None:
         """Tells a viewer at once what it looks at now, if it does not ask too often; else with the next frame."""
         now = self._now()
-        if socket.viewer is not None and now - socket.answered >= FLUSH_SECONDS:
-            socket.answered = now
-            self.feed.answer(socket.viewer, self.wall(), self._behind())
+        if viewer.viewer is not None and now - viewer.answered >= FLUSH_SECONDS:
+            viewer.answered = now
+            self.feed.answer(viewer.viewer, self.wall(), self._behind())
 
     def frame(self, message: bytes) -> bytes:
         """A text message as it goes over the wire (RFC 6455, 5.2), made once for viewers who get the same."""
-        if self._framed[0] is not message:
-            size = len(message)
-            if size < 126:
-                head = struct.pack(">BB", 0x81, size)
-            elif size < 1 << 16:
-                head = struct.pack(">BBH", 0x81, 126, size)
-            else:
-                head = struct.pack(">BBQ", 0x81, 127, size)
-            self._framed = (message, head + message)
-        return self._framed[1]
+        for given, framed in self._framed:
+            if given is message:
+                return framed
+        size = len(message)
+        if size < 126:
+            head = struct.pack(">BB", 0x81, size)
+        elif size < 1 << 16:
+            head = struct.pack(">BBH", 0x81, 126, size)
+        else:
+            head = struct.pack(">BBQ", 0x81, 127, size)
+        self._framed.append((message, head + message))
+        return self._framed[-1][1]
 
     def _end_sessions(self) -> None:
-        for socket in list(self.sockets):
-            if socket.session is None or self.name_of(socket.session) is None:
-                socket.sendClose(SESSION_ENDED, "the session has ended")
+        for each in list(self.sockets):
+            if each.session is None or self.name_of(each.session) is None:
+                each.sendClose(SESSION_ENDED, "the session has ended")
 
     def _tick(self) -> None:
         now = self._now()
         # Half a tick is what the clock may be early.
-        if now - self._flushed < len(self.sockets) / FRAMES_A_SECOND - FLUSH_SECONDS / 2:
+        if now - self._flushed < self._readers / FRAMES_A_SECOND - FLUSH_SECONDS / 2:
             return
         self._flushed = now
+        self._readers = sum(each.ready() for each in self.sockets)
         try:
             self.feed.flush(self.wall(), self._behind())
             if now - self._looked >= SESSION_SECONDS:

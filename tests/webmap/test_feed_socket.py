@@ -8,6 +8,8 @@ as much arrives as hypothesis likes before the link is cut.
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from twisted.python.failure import Failure
 from tests.webmap.test_feed import UNITS, boxes, inside, places
 from webmap.changes import Brief
 from webmap.feed import RECENT, Feed
-from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, FeedSockets
+from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, UNREAD, FeedSockets, _unread
 
 HANDSHAKE = (
     b"GET /feed HTTP/1.1\r\nHost: console\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -312,3 +314,66 @@ def test_a_session_that_has_ended_ends_the_socket_and_is_not_asked_for_in_each_f
         clock.advance(FLUSH_SECONDS)
         sockets._tick()
     assert b"the session has ended" in transport.value()  # type: ignore[no-untyped-call]
+
+
+def test_who_has_not_read_the_last_frame_waits_for_the_next_and_slows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred viewers of whom one reads: that one hears as often as if it were alone, the others nothing."""
+    clock, places, unread = Clock(), {"u": 1.0}, {}
+    feed = Feed("i", lambda unit: (places[unit], 1.0, (0, 0), [unit, places[unit], 1.0, 0, 0, 0, 1]), lambda: (1, "{}"),
+                lambda now: {})  # fmt: skip
+    sockets = FeedSockets(feed, lambda session: session, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
+    monkeypatch.setattr("webmap.websocket._unread", lambda link: unread.get(link, 0))
+
+    def come() -> tuple[Any, StringTransport]:
+        socket: Any = sockets.buildProtocol(None)
+        transport = StringTransport()
+        transport.registerProducer(object(), True)
+        socket.makeConnection(transport)
+        socket.dataReceived(HANDSHAKE)
+        socket.dataReceived(masked('{"op":"watch","box":[-90,-180,90,180]}'))
+        return socket, transport
+
+    def frames(transport: StringTransport) -> int:
+        return transport.value().count(b'"units":[["u"')
+
+    come_in = [come() for _ in range(100)]
+    for _, transport in come_in[1:]:
+        unread[transport] = UNREAD + 1
+    ticks = 30
+
+    def run() -> None:
+        for n in range(ticks):
+            places["u"] = float(n % 80)
+            feed.update(["u"])
+            clock.advance(FLUSH_SECONDS)
+            sockets._tick()
+
+    run()
+    assert frames(come_in[0][1]) == ticks
+    assert all(frames(transport) == 0 for _, transport in come_in[1:])
+    unread.update(dict.fromkeys(unread, UNREAD))
+    run()
+    assert frames(come_in[0][1]) == 2 * ticks, "who is slow to tell costs no turn either"
+    unread.clear()
+    for _ in range(20):
+        run()
+    assert all(frames(transport) > 0 for _, transport in come_in)
+    for call in clock.getDelayedCalls():
+        call.cancel()
+
+
+def test_what_a_peer_has_not_read_is_known() -> None:
+    """Over real sockets: all that fits the other end has arrived; what does not is counted."""
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()) as ours:
+        theirs = door.accept()[0]
+        assert _unread(ours) == 0
+        ours.setblocking(False)
+        sent = 0
+        with suppress(BlockingIOError):
+            while True:
+                sent += ours.send(bytes(65536))
+        assert 0 < _unread(ours) < sent
+        while _unread(ours):
+            theirs.recv(1 << 20)
+        theirs.close()
+    assert _unread(StringTransport()) == 0
