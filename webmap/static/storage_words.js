@@ -83,7 +83,7 @@ learn({
   work_running: ["正在{job}，已 {span}", "{job}: running for {span}"],
   work_last: ["{age} · 用时 {span}", "{age} · took {span}"],
   work_failed: ["{age} 失败：{text}", "failed {age}: {text}"],
-  work_none: ["尚未运行", "not run yet"],
+  work_none: ["启动后尚未运行", "not since the start"],
   job_seal: ["封存上一小时", "Seal the hour"],
   job_merge: ["合并整日数据", "Put the hours together"],
   job_close: ["按日归档", "Close days"],
