@@ -26,6 +26,7 @@ from twisted.web.server import Site
 
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
+from tests.webmap.double_person import Persons
 from tests.webmap.double_storage import Storage
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 
@@ -85,6 +86,13 @@ class Double:
         self.cut = self.silent = self.frozen = False
         self.devices = Devices(self.roster(), now_ms())
         self.storage = Storage(now_ms())
+        self.persons = Persons(self.take_off)
+
+    def take_off(self, unit: str) -> None:
+        """A unit is nobody any more."""
+        del self.town.walkers[unit]
+        for viewer in list(self.viewers):
+            viewer.tell({"op": "roster", "units": self.roster()})
 
     def greet(self, viewer: Feed) -> None:
         city = self.town.city
@@ -143,6 +151,8 @@ class Double:
         elif verb == "mend":
             self.cut = self.silent = False
             self.behind = 0
+        elif verb == "persons":
+            self.persons.fails = given["fails"]
         elif verb == "storage":
             self.storage.switch(**given)
         elif verb in ("freeze", "silence", "behind"):
@@ -235,6 +245,12 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         query = request.uri.decode().partition("?")[2]
         if parts[0] == "storage":
             return answer(request, double.storage.answer(parts[1:], query, request.method == b"POST", now_ms()))
+        if parts[0] == "units" and parts[2:3] in (["export"], ["removal"]):
+            asked = json.loads(body) if body else None
+            code, value = double.persons.answer(request.method.decode(), parts[1], parts[2:], asked, now_ms())
+            if code == 200 and isinstance(value, bytes):
+                return content(request, value, "application/zip")
+            return answer(request, value, code)
         found = double.devices.answer(request.method.decode(), parts, query, json.loads(body) if body else None)
         if isinstance(found, bytes):
             return content(request, found, "image/png")
@@ -249,7 +265,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         double.switch(verb, json.loads(request.content.read() or b"{}"))
         return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq,
                                 "devices": list(double.devices.devices.values()),
-                                "commands": list(double.devices.commands.values())})  # fmt: skip
+                                "commands": list(double.devices.commands.values()),
+                                "removals": double.persons.asked})  # fmt: skip
 
     return app
 

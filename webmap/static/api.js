@@ -41,6 +41,11 @@ export function toLogin() {
 const id = encodeURIComponent;
 
 export const api = {
+  export: (unit) => call("GET", `/api/v1/units/${id(unit)}/export`),
+  makeExport: (unit) => call("POST", `/api/v1/units/${id(unit)}/export`, {}),
+  exportFile: (unit) => `/api/v1/units/${id(unit)}/export/file`,
+  removal: (unit) => call("GET", `/api/v1/units/${id(unit)}/removal`),
+  remove: (unit, confirm, reason) => call("POST", `/api/v1/units/${id(unit)}/removal`, { confirm, reason }),
   grids: () => call("GET", "/api/v1/grids"),
   basemap: () => call("GET", "/api/v1/basemap"),
   units: () => call("GET", "/api/v1/units"),

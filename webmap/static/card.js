@@ -5,6 +5,7 @@ import { element, icon, text } from "./dom.js";
 import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
+import { PersonSheet } from "./person.js";
 import { isSos, ONLINE_FIX } from "./state.js";
 import { ageOf, headingWord, speedWord } from "./time.js";
 import { Warnings } from "./warnings.js";
@@ -17,6 +18,7 @@ export class Card {
     Object.assign(this, { view, clock, grids, trails, onTrail, onFollow, onClose, onCopy });
     this.box = document.getElementById("card");
     this.warnings = new Warnings();
+    this.person = new PersonSheet({ onRemoved: (id) => this.view.selected === id && this.view.select(null) });
     this.commands = new Commands({ clock, grids, onDetail: (detail) => this.warnings.learn(detail.warnings) });
   }
 
@@ -75,7 +77,11 @@ export class Card {
     this.#parts.follow = button("follow", "F", "follow", this.onFollow);
     this.#parts.trail = button("trail", "T", "trail", this.onTrail);
     buttons.append(this.#parts.follow, this.#parts.trail);
-    this.box.replaceChildren(head, now, this.warnings.box, facts, buttons, this.commands.box);
+    const data = element("button", "card-data");
+    data.type = "button";
+    data.append(icon("storage"), element("span", "", t("person_open")));
+    data.addEventListener("click", () => this.view.unit && this.person.open(this.view.unit));
+    this.box.replaceChildren(head, now, this.warnings.box, facts, buttons, this.commands.box, data);
     this.warnings.show();
     this.commands.build();
   }
