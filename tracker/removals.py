@@ -156,9 +156,9 @@ class Removals:
         return next((one for one in reversed(self.all.values()) if one.digest == digest), None)
 
     @property
-    def problems(self) -> list[Removal]:
-        """Those that wait for something."""
-        return [one for one in self.all.values() if one.problem]
+    def waiting(self) -> list[Removal]:
+        """Those that cannot go on now."""
+        return [one for one in self.all.values() if one.unit and one.problem]
 
     def holdings(self, unit: UnitId) -> Holdings:
         """What would go. Looks at the folder of exports."""
