@@ -39,7 +39,8 @@ class JobIncomplete(Exception):
 
     def __init__(self, failures: Sequence[str]) -> None:
         more = len(failures) - 3
-        super().__init__("; ".join([*failures[:3], *([f"and {more} more"] if more > 0 else [])]))
+        told = [failure.partition("\n")[0][:300] for failure in failures[:3]]
+        super().__init__("; ".join([*told, *([f"and {more} more"] if more > 0 else [])]))
 
 
 Job = Callable[[Context, Arguments], Result]

@@ -37,6 +37,8 @@ OPEN_DAYS = 7
 CHUNK_ROWS = 400_000
 """Rows of the units that are worked on at a time: some 200 MB."""
 DAY_MS = 86_400_000
+MOST_NAMES = 1000
+"""Files that the answer names."""
 
 _IDENTITY = "device, fix_time, latitude, longitude, status, alarm"
 _ORDER = f"unit, fix_time, {_IDENTITY.replace('device, fix_time', 'device')}"
@@ -87,7 +89,7 @@ def close(context: Context, arguments: Arguments) -> Result:
     drop_empty(layout)
     if failures:
         raise JobIncomplete(failures)
-    return {"closed": closed, "open_since": shifted(today, -OPEN_DAYS)}
+    return {"days": len(closed), "closed": closed[:MOST_NAMES], "open_since": shifted(today, -OPEN_DAYS)}
 
 
 class _Closing:
