@@ -104,6 +104,8 @@ class HandheldSocket(WebSocketServerProtocol):
         pass
 
     def _send(self, messages: list[bytes]) -> None:
+        if self.state != self.STATE_OPEN:
+            return  # what was stored after the goodbye: the device hears nothing of it and sends it again
         for message in messages:
             self.sendMessage(message, isBinary=True)
 

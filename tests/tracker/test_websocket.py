@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -132,6 +133,27 @@ def test_a_refusal_is_told_before_the_close(place: Place) -> None:
             assert [type(e) for e in await place.talk(socket, client, 1)] == [Rejected]
             await until(lambda: socket.closed)
             assert socket.closed == (True, 1000)
+
+    run(work())
+
+
+def test_what_is_stored_after_the_goodbye_is_not_acknowledged_any_more(place: Place) -> None:
+    async def work() -> None:
+        async with place.listening():
+            socket, client = await place.connect(), place.client()
+            await place.talk(socket, client, 1)
+            client.add_position(NOON, LAT, LON)
+            for message in client.messages_to_send(NOON):
+                socket.sendMessage(message, isBinary=True)
+            (link,) = place.sockets.links
+            await until(lambda: link.session is not None and link.session._stored)
+            with capturedLogs() as told:
+                link._close()
+                place.house.settle()
+            assert len(place.house.records) == 1
+            assert [event for event in told if "log_failure" in event] == []
+            await until(lambda: socket.closed)
+            assert socket.received == []
 
     run(work())
 
