@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,8 @@ class Removals:
                 await self._in_thread(lambda: self._write_note(removal.ticket, note))
                 await self._intake.keep([("removal", removal.ticket, removal.fields())])
             except BaseException as error:
-                await self._in_thread(lambda: note_path(self._data, removal.ticket).unlink(missing_ok=True))
+                with suppress(OSError):  # the next start throws it away
+                    await self._in_thread(lambda: note_path(self._data, removal.ticket).unlink(missing_ok=True))
                 if isinstance(error, OSError):
                     raise StoreFailed(str(error)) from None
                 raise
