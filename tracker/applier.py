@@ -32,6 +32,8 @@ STEP_RECORDS = 500
 """Records applied at a time: about 4 ms of work, so that nothing else waits longer."""
 QUEUE_RECORDS = 50_000
 """Records kept in memory while the store is slow or away; the rest is in the journal anyway."""
+FILL_BEHIND = 20_000
+"""Records that the map may be behind while tracks are filled: where everybody is comes before where he was."""
 IDLE_CHECK = 2.0
 """Seconds without a report after which the store is asked whether it still has everything."""
 GATHER = 0.02
@@ -351,7 +353,7 @@ class Applier:
         while True:
             worked = False
             try:
-                if not self.problem:
+                if not self.problem and self._journal.last - self.applied <= FILL_BEHIND:
                     for first, last in await self._store.holes():
                         worked = await self._fill_part(first, last) or worked
             except Unavailable:

@@ -197,6 +197,30 @@ def test_only_days_that_tracks_are_kept_of_are_read_for_them(
     run(work())
 
 
+def test_where_everybody_is_comes_before_where_he_was(bench: KeptBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.applier.FILL_BEHIND", 600)
+    behind: list[int] = []
+
+    async def work() -> None:
+        bench.commit(1500)
+        bench.keep()
+        bench.commit(5000)
+        fill = bench.memory.fill
+
+        async def noted(journal: str, update: Update) -> bool:
+            behind.append(bench.journal.last - bench.applier.applied)
+            return await fill(journal, update)
+
+        bench.memory.fill = noted  # type: ignore[method-assign]
+        async with bench.running():
+            await bench.check()
+        # One part may be under way while more comes.
+        assert behind
+        assert max(behind) <= 600
+
+    run(work())
+
+
 def test_numbers_that_no_file_has_are_passed_over(house: House) -> None:
     """All of the journal is gone but for what others know of it."""
     hands: Any = house.hands
