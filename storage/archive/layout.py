@@ -39,12 +39,10 @@ class Run:
     def parts(self, kind: str, first_day: str = "0000-00-00", last_day: str = "9999-99-99") -> dict[str, Path]:
         """The parts of a class by city day, of the days from one to another. Empty for a run that was taken away
         meanwhile."""
-        found = {}
-        for name in _names(self.path):
-            match = _PART.fullmatch(name)
-            if match and match[1] == kind and first_day <= match[2] <= last_day:
-                found[match[2]] = self.path / name
-        return found
+        # Compared first: a clock that told any time has made thousands of days, and a question wants one or two.
+        low, high = f"{kind}.{first_day}", f"{kind}.{last_day}.~"
+        names = (name for name in _names(self.path) if low <= name < high)
+        return {match[2]: self.path / match[0] for match in map(_PART.fullmatch, sorted(names)) if match}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Layout:
     def runs(self) -> list[Run]:
         """All runs that count, oldest first."""
         found = []
-        for name in _names(self.open):
+        for name in sorted(_names(self.open)):
             match = _RUN.fullmatch(name)
             if match:
                 found.append(Run(int(match[1]), int(match[2]), self.open / name))
@@ -102,12 +100,14 @@ class Layout:
         """Folders in ``open`` that do not count: merged runs, and what a killed child had not finished. What somebody
         else put there is not ours to take away."""
         counting = {run.path.name for run in self.runs()}
-        return [self.open / name for name in _names(self.open) if name not in counting and _OURS.fullmatch(name)]
+        return [
+            self.open / name for name in sorted(_names(self.open)) if name not in counting and _OURS.fullmatch(name)
+        ]
 
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
+        return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
 
