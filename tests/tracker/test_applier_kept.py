@@ -205,7 +205,8 @@ def test_where_everybody_is_comes_before_where_he_was(bench: KeptBench, monkeypa
     async def work() -> None:
         bench.commit(1500)
         bench.keep()
-        bench.commit(5000)
+        for _ in range(10):
+            bench.commit(500)
         fill, apply = bench.memory.fill, bench.memory.apply
 
         async def slow(journal: str, update: Update) -> int:
