@@ -32,7 +32,7 @@ def test_stamps_are_what_the_canvas_draws(page: Page) -> None:
         "  picture.begin(wide, high); ctx.clearRect(0, 0, wide, high);"
         "  for (let n = 0; n < 90; n += 1) {"
         "   const state = n % 5, kind = n % 3 ? 'person' : 'vehicle', dot = n % 4 === 0, alpha = n % 2 ? 1 : 0.7;"
-        "   const { image } = sprites.get(state, kind, dot, false);"
+        "   const { image } = sprites.get(state, kind, dot ? 1 + n % 2 : 0, false);"
         "   const [x, y] = [(n * 37) % (wide + 20) - 10, (n * 23) % (high + 20) - 10];"
         "   ctx.globalAlpha = alpha;"
         "   ctx.drawImage(image, Math.round(x - image.width / 2), Math.round(y - image.height / 2));"
@@ -58,7 +58,7 @@ def test_a_beak_turns_with_the_course(page: Page) -> None:
     reach = page.run(
         "(() => { const { sprites } = gridbeat.unitsLayer;"
         " const reach = (course) => {"
-        "  const s = sprites.stamp(0, 'person', false, false, course, 1), m = Math.floor(s.height / 2);"
+        "  const s = sprites.stamp(0, 'person', 0, false, course, 1), m = Math.floor(s.height / 2);"
         "  const solid = (x, y) => s.pixels[y * s.width + x] >>> 24 === 255;"
         "  const steps = (dx, dy) => { let n = 0; while (solid(m + n * dx, m + n * dy)) n += 1; return n; };"
         "  return [steps(0, -1), steps(1, 0), steps(0, 1), steps(-1, 0)]; };"

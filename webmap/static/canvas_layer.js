@@ -32,6 +32,10 @@ export const CanvasLayer = L.Layer.extend({
     this.redraw();
   },
 
+  getPane() {
+    return this._map.getPane(this.paneName);
+  },
+
   onRemove() {
     cancelAnimationFrame(this.frame);
     this.frame = 0;

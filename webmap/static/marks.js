@@ -16,7 +16,9 @@ const WHEELS = "M-4.4 3.4a1.5 1.5 0 1 1 3 0a1.5 1.5 0 1 1 -3 0ZM2.4 3.4a1.5 1.5 
 const OFF_SHIFT = 4;
 const SVG = "http://www.w3.org/2000/svg";
 
-export const RADIUS = { person: 7, vehicle: 12 };
+export const [SIGN, DOT, FINE] = [0, 1, 2]; // how large
+const RADII = { person: [7, 3.6, 2.6], vehicle: [12, 6, 4] };
+export const RADIUS = { person: RADII.person[SIGN], vehicle: RADII.vehicle[SIGN] };
 const TURNS = 32; // directions in which a beak is drawn beforehand
 const WALL = 1.7; // a command hall looks from ten metres
 
@@ -46,6 +48,10 @@ export function markElement(state, kind) {
   return svg;
 }
 
+function keyOf(state, kind, size, sos) {
+  return ((state * 2 + (kind === "vehicle" ? 1 : 0)) * 3 + size) * 2 + (sos ? 1 : 0);
+}
+
 /** Drawn once per state, kind, heading yes or no, theme and density; units are then copies of pictures. */
 export class Sprites {
   #made = new Map();
@@ -64,26 +70,25 @@ export class Sprites {
   }
 
   /** {image, size}: a square picture, size in CSS pixels, its middle on the unit's place. */
-  get(state, kind, dot, sos) {
-    const key = state * 8 + (kind === "vehicle" ? 4 : 0) + (dot ? 2 : 0) + (sos ? 1 : 0);
+  get(state, kind, size, sos) {
+    const key = keyOf(state, kind, size, sos);
     let sprite = this.#made.get(key);
     if (!sprite) {
-      sprite = this.#draw(state, kind, dot, sos);
+      sprite = this.#draw(state, kind, size, sos);
       this.#made.set(key, sprite);
     }
     return sprite;
   }
 
   /** The same as pixels (stamps.js), with the beak for a course in degrees, or without one for null. */
-  stamp(state, kind, dot, sos, course, alpha) {
+  stamp(state, kind, size, sos, course, alpha) {
     const turn = course === null ? TURNS : Math.round((course * TURNS) / 360) % TURNS;
-    const key = ((state * 2 + (kind === "vehicle" ? 1 : 0)) * 2 + (dot ? 1 : 0)) * 2 + (sos ? 1 : 0);
-    const stamps = (this.#stamps[key] ??= []);
-    return (stamps[turn] ??= this.#stamp(state, kind, dot, sos, turn, alpha));
+    const stamps = (this.#stamps[keyOf(state, kind, size, sos)] ??= []);
+    return (stamps[turn] ??= this.#stamp(state, kind, size, sos, turn, alpha));
   }
 
-  #stamp(state, kind, dot, sos, turn, alpha) {
-    const sign = this.get(state, kind, dot, sos);
+  #stamp(state, kind, size, sos, turn, alpha) {
+    const sign = this.get(state, kind, size, sos);
     if (turn === TURNS) return stampOf(sign.image, alpha);
     const beak = this.beak(state, kind, sos);
     const whole = this.#picture(Math.max(sign.size, beak.size) / this.#scale, (ctx) => {
@@ -116,9 +121,10 @@ export class Sprites {
     return sprite;
   }
 
-  #draw(state, kind, dot, sos) {
+  #draw(state, kind, size, sos) {
     const colors = this.#colors;
-    const r = dot ? (kind === "vehicle" ? 6 : 3.6) : RADIUS[kind];
+    const dot = size !== SIGN;
+    const r = RADII[kind][size];
     const color = sos ? colors.sos : colors.states[state];
     const hollow = state === OFF_SHIFT && !sos;
     return this.#picture(2 * (r * 1.3 + (dot ? 1.5 : 5)), (ctx) => {
@@ -130,7 +136,7 @@ export class Sprites {
         ctx.shadowOffsetY = this.#ratio;
       }
       ctx.strokeStyle = colors.mark;
-      ctx.lineWidth = dot ? 1.6 : 4;
+      ctx.lineWidth = size === FINE ? 1 : dot ? 1.6 : 4;
       ctx.stroke(shape);
       ctx.shadowColor = "transparent";
       ctx.fillStyle = hollow ? colors.mark : color;

@@ -5,9 +5,12 @@ import { CanvasLayer } from "./canvas_layer.js";
 import { language } from "./i18n.js";
 import { haloText, Places } from "./labels.js";
 
+const BELOW_UNITS = 330;
+const ABOVE_DOTS = 440;
+
 export const NamesLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-names", 330, true);
+    CanvasLayer.prototype.initialize.call(this, "gb-names", BELOW_UNITS, true);
     this.model = model; // {grids layer, basemap, theme}
     this.words = [];
     this.edition = ""; // changes when names may have come to lie elsewhere
@@ -43,6 +46,13 @@ export const NamesLayer = CanvasLayer.extend({
     if (!this.view || this.view.zoom !== view.zoom) return [];
     const [dx, dy] = [this.view.left - view.left, this.view.top - view.top];
     return this.words.map(({ key, box }) => ({ key, box: [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy] }));
+  },
+
+  /** Above the units while they are thousands of dots: between them no name could be read, and no dot is one's own. */
+  raise(above) {
+    const { style } = this.getPane();
+    const order = String(above ? ABOVE_DOTS : BELOW_UNITS);
+    if (style.zIndex !== order) style.zIndex = order;
   },
 
   /** Names on which something lies now. */

@@ -4,9 +4,9 @@
 import { CanvasLayer } from "./canvas_layer.js";
 import { drawGroup, findGroups, middle, radiusOf } from "./clusters.js";
 import { FONT, haloText, Places, plain } from "./labels.js";
-import { RADIUS, signScale, Sprites } from "./marks.js";
+import { DOT, FINE, RADIUS, SIGN, signScale, Sprites } from "./marks.js";
 import { Picture } from "./stamps.js";
-import { GLIDE_MS, isSos, OFF_SHIFT, OFFLINE, ONLINE_FIX, shown, STALE } from "./state.js";
+import { GLIDE_MS, isSos, OFF_SHIFT, OFFLINE, ONLINE_FIX, ONLINE_NO_FIX, shown, STALE } from "./state.js";
 import { ageOf } from "./time.js";
 
 export const DOTS_ABOVE = 1200;
@@ -15,6 +15,11 @@ const TOP = 100; // from this rank on a unit is somebody's concern, and named
 const HIT_CELL = 40;
 const HIT_REACH = 16; // a finger's and a trembling hand's allowance around the sign
 const ALPHA = [1, 1, 0.92, 0.85, 0.7];
+// Who needs a look lies above who is well, and a small sign above a large one, which can still be seen around it.
+const ABOVE = [];
+[OFF_SHIFT, ONLINE_FIX, OFFLINE, ONLINE_NO_FIX, STALE].forEach((state, rank) => (ABOVE[state] = rank));
+const CROWD_CELL = 12;
+const CROWD = 2.2; // dots for each square of so many pixels that has one: more, and they are drawn smaller
 const MOVING = 0.3; // m/s; below that a heading is chance
 const REGROUP_MS = 1000; // groups that came and went with every step could not be read
 
@@ -28,6 +33,7 @@ export const UnitsLayer = CanvasLayer.extend({
     this.drawn = []; // what has a sign of its own
     this.groups = []; // {x, y, r, items}: what shares one
     this.seen = []; // all in sight
+    this.crowd = { zoom: 0, all: 0, fine: false };
     this.grouped = { at: -Infinity, zoom: 0, scale: 1, of: new Map() };
   },
 
@@ -38,6 +44,7 @@ export const UnitsLayer = CanvasLayer.extend({
     const { seen, moving } = this.gather(view, model.still() ? Infinity : time);
     this.seen = seen;
     const dots = seen.length > DOTS_ABOVE;
+    model.names.raise(dots);
     this.detail = dots ? "dots" : seen.length < LABELS_BELOW ? "labels" : "signs";
     if (dots) [this.drawn, this.groups] = [seen, []];
     else this.group(seen, view, time);
@@ -94,7 +101,7 @@ export const UnitsLayer = CanvasLayer.extend({
       const y = at.y * view.scale - view.top;
       if (x < -20 || y < -20 || x > view.width + 20 || y > view.height + 20) continue;
       moving ||= at.moving;
-      const rank = (OFF_SHIFT - unit.state) + (unit.kind === "vehicle" ? 10 : 0) + (isSos(unit) ? 200 : 0) +
+      const rank = 2 * ABOVE[unit.state] + (unit.kind === "vehicle" ? 0 : 1) + (isSos(unit) ? 200 : 0) +
         (unit.id === looks.selected ? 1000 : unit.id === looks.hovered ? 500 : 0);
       const item = { unit, x, y, rank };
       if (rank > TOP) top.push(item);
@@ -119,18 +126,31 @@ export const UnitsLayer = CanvasLayer.extend({
       ctx.drawImage(beak.image, -beak.size / 2, -beak.size / 2, beak.size, beak.size);
       ctx.restore();
     }
-    const sprite = this.sprites.get(unit.state, unit.kind, false, sos);
+    const sprite = this.sprites.get(unit.state, unit.kind, SIGN, sos);
     ctx.drawImage(sprite.image, x - sprite.size / 2, y - sprite.size / 2, sprite.size, sprite.size);
+  },
+
+  /** Whether dots would hide one another; asked anew when the view has changed much, not when somebody moves. */
+  fine(view) {
+    const { crowd, drawn } = this;
+    if (crowd.zoom !== view.zoom || Math.abs(drawn.length - crowd.all) > 0.3 * crowd.all) {
+      const squares = new Set();
+      for (const { x, y } of drawn) squares.add(Math.floor(x / CROWD_CELL) * 65536 + Math.floor(y / CROWD_CELL));
+      this.crowd = { zoom: view.zoom, all: drawn.length, fine: drawn.length > CROWD * squares.size };
+    }
+    return this.crowd.fine;
   },
 
   /** Many are laid on whole pixels. */
   stamps(ctx, view, dots) {
     const { picture, sprites } = this;
     picture.begin(this.back.width, this.back.height);
+    const size = dots ? (this.fine(view) ? FINE : DOT) : SIGN;
     for (const { unit, x, y } of this.drawn) {
       const sos = isSos(unit);
-      const dot = dots && !sos;
-      const stamp = sprites.stamp(unit.state, unit.kind, dot, sos, dot ? null : courseOf(unit), sos ? 1 : ALPHA[unit.state]);
+      const mine = sos ? SIGN : size;
+      const course = mine === SIGN ? courseOf(unit) : null;
+      const stamp = sprites.stamp(unit.state, unit.kind, mine, sos, course, sos ? 1 : ALPHA[unit.state]);
       picture.lay(stamp, x * view.ratio, y * view.ratio);
     }
     picture.put(ctx);
@@ -144,7 +164,7 @@ export const UnitsLayer = CanvasLayer.extend({
     const places = new Places();
     const below = new Places(); // the names on the ground
     const covered = new Set();
-    if (this.detail === "labels") for (const { key, box } of ground.boxes(view)) below.put(...box, key);
+    if (this.detail !== "signs") for (const { key, box } of ground.boxes(view)) below.put(...box, key);
     for (const { x, y, r } of this.groups) {
       places.put(x - r, y - r, x + r, y + r, true);
       below.all(x - r, y - r, x + r, y + r, covered);
