@@ -19,7 +19,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -268,13 +268,10 @@ class Removals:
         await self._leave_live(removal, upto)
         if self._rewrite is not None:
             await self._rewrite()
-        removal.step, removal.done = "done", self._intake.wall()
-        try:
-            await self._intake.keep([("removal", removal.ticket, removal.fields())])
-        except BaseException:
-            removal.done = None
-            raise
+        ended = replace(removal, step="done", done=self._intake.wall())
+        await self._intake.keep([("removal", removal.ticket, ended.fields())])
         await self._in_thread(lambda: note_path(self._data, removal.ticket).unlink(missing_ok=True))
+        removal.step, removal.done = ended.step, ended.done
         self._intake.roster.leaving.discard(removal.unit)
         removal.unit, removal.problem = _NOBODY, ""
         self._notes.pop(removal.ticket)
