@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -61,7 +64,12 @@ def test_an_export_is_made_and_offered(sheet: Open) -> None:
     page.wait(f"{SHEET}.textContent.includes('2 of 3 days')")
     page.wait(f"{SHEET}.querySelector('a') !== null")
     assert page.run(f"{SHEET}.querySelector('a').getAttribute('href')") == f"/api/v1/units/{UNIT}/export/file"
-    assert "Download (4.2 MB)" in words(page)
+    assert "Download (4 MB)" in words(page)
+    made = page.run(f"fetch('/api/v1/units/{UNIT}/export').then(answer => answer.json()).then(told => told.file.made)")
+    told = re.search(r"Made (\S+ \S+),", words(page))
+    assert told, "in the city's time, wherever the browser is"
+    shown = datetime.strptime(told[1], "%Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert abs(shown.timestamp() - made / 1000) < 600
     assert page.run(f"{SHEET}.querySelector('progress')") is None
 
 

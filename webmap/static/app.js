@@ -51,6 +51,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
   hello: (message) => {
     clock.heard(message.now);
     chrome.city(message.city?.name, message.city?.zone);
+    card.person.zone = message.city?.zone;
   },
   roster: (message) => {
     units.roster(message.units ?? {});

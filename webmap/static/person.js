@@ -5,10 +5,12 @@ import { element, icon, pushButton, text } from "./dom.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./person_words.js";
+import { moment, size } from "./sizes.js";
 
 const PAUSE_MS = 1000;
 
 export class PersonSheet {
+  zone = undefined; // the city's, once it is known
   #unit = null; // {id, name}
   #export = null;
   #removal = null;
@@ -137,11 +139,11 @@ export class PersonSheet {
     const row = element("div", "person-row");
     const nodes = [element("h3", "", t("person_export")), element("p", "person-note", t("person_export_text")), row];
     if (made?.file) {
-      const get = element("a", "button strong", t("person_export_get", { size: sizeOf(made.file.bytes) }));
+      const get = element("a", "button strong", t("person_export_get", { size: size(made.file.bytes) }));
       get.href = api.exportFile(this.#unit.id);
       get.download = `${this.#unit.id}.zip`;
       row.append(get);
-      nodes.push(element("p", "person-note", t("person_export_until", { made: when(made.file.made), until: when(made.file.expires) })));
+      nodes.push(element("p", "person-note", t("person_export_until", { made: moment(made.file.made, this.zone), until: moment(made.file.expires, this.zone) })));
     }
     row.append(make);
     if (made !== null && busy) {
@@ -205,7 +207,7 @@ export class PersonSheet {
       return [element("h3", "", t("person_remove")), told];
     }
     if (state === "done") {
-      text(told, t("person_removed_text", { ticket, when: when(before) }));
+      text(told, t("person_removed_text", { ticket, when: moment(before, this.zone) }));
       return [element("h3", "person-done", t("person_removed")), told];
     }
     text(told, t(`person_step_${step}`, { day: day ?? "" }));
@@ -222,12 +224,4 @@ function field(form, id, words, most) {
   label.append(input);
   form.append(label);
   return input;
-}
-
-function sizeOf(bytes) {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-}
-
-function when(ms) {
-  return new Date(ms).toLocaleString(language() === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
