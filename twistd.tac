@@ -141,6 +141,7 @@ class Gridbeat(Service):
             "seal": lambda: {"upto": journal.last, "before": wall() // HOUR * HOUR},
             "snapshot": lambda: {"upto": journal.last, "redis": self.client.url},
             "states": lambda: {"redis": self.client.url},
+            "close": lambda: self.steward.arguments(),
             "tidy": lambda: self.steward.arguments(),
         }, may_write=lambda: self.space.level < Level.CRITICAL, after_night=self.send_heads)  # fmt: skip
         rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None

@@ -68,7 +68,11 @@ DETAILS_DELTAS = ("moment", "device_time", "server_time")
 
 def close(context: Context, arguments: Arguments) -> Result:
     """Close every city day that has been over for long enough; supplements for those that were closed before. Raises
-    :class:`JobIncomplete` when that failed for some of them, with files that cannot be read."""
+    :class:`JobIncomplete` when that failed for some of them, with files that cannot be read.
+
+    With ``limits``, as the job ``tidy`` takes them, days past their keep are left to that: a device whose clock tells
+    any time would make thousands of files a night, to be deleted the same night.
+    """
     archive, layout = context.archive, context.layout
     tidy(layout)
     archive.refresh()
@@ -79,9 +83,13 @@ def close(context: Context, arguments: Arguments) -> Result:
     with Spill(layout) as spill, closing(parquet.connect(spill)) as db:
         for kind in (FIXES, EVENTS):
             work = _Closing(context, kind, today, spill, db)
+            limits = arguments.get("limits", {})
+            oldest = shifted(today, -limits[kind][0]) if kind in limits else ""
             for day, parts in open_parts(layout.runs(), kind).items():
                 if archive.days.span(day)[1] + OPEN_DAYS * DAY_MS > context.now:
                     break
+                if day < oldest:
+                    continue
                 try:
                     closed += work.close(day, parts)
                 except duckdb.Error as error:

@@ -214,6 +214,17 @@ def test_an_archive_that_lost_its_runs_gets_them_from_the_journal(house: Archive
     assert sorted(house.parts()) == sorted([record(EIGHT + 1000), record(house.now)])
 
 
+def test_days_past_their_keep_are_left_to_tidying(house: ArchiveHouse) -> None:
+    house.put(record(EIGHT - 40 * DAY), record(EIGHT - 20 * DAY))
+    house.seal()
+    limits = {FIXES: [30, 0], EVENTS: [30, 0], "photos": [30, 0], "snapshots": [30, 0]}
+    assert house.do("close", limits=limits)["closed"] == ["2026-11-03.parquet"]
+    assert len(house.parts()) == 1
+    house.do("tidy", limits=limits)
+    assert house.parts() == []
+    assert [entry.day for entry in house.archive.chains[FIXES].entries] == ["2026-11-03"]
+
+
 def test_events_are_closed_in_their_order(house: ArchiveHouse) -> None:
     house.put((ENTITY, EIGHT, "unit", "p1", {"name": "a"}))
     house.seal()
