@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgpack
+import numpy as np
 
 from storage.archive.archive import Archive, Source
 from storage.archive.layout import FIXES, details_of
@@ -119,18 +120,19 @@ class ArchiveTracks:
 
     def _closed(self, found: DayPoints, unit: str, source: Source, start: int, end: int, lost: Lost) -> None:
         details = source.path.with_name(details_of(source.path.name))
-        for main, more in lost.pair(source.path, details, (unit, start, end)):
-            raw = more.pop("raw").tolist()
-            located = more.pop("located")
-            rest = {name: values[located] for name, values in more.items()}
-            flags = main.pop("flags")
-            columns: Columns = {**main, **rest, "marks": flags & 0xFF}
-            records = records_of_columns(unit, columns)
+        for columns in lost.pair(source.path, details, (unit, start, end)):
+            raw = columns.pop("raw")
+            located = columns.pop("located")
+            if not located.all():
+                columns = {name: values[located] for name, values in columns.items()}
+            flags = columns.pop("flags")
+            records = records_of_columns(unit, {**columns, "marks": flags & 0xFF})
             if records and (source.kind != "day" or found.records):
                 found.final = False
             found.records += records
             found.doubts += (flags >> 8).tolist()
-            found.others += [_unpacked(one) for one in raw if one is not None]
+            if np.ma.count(raw):
+                found.others += [_unpacked(one) for one in raw.tolist() if one is not None]
 
 
 class Lost:
@@ -162,15 +164,21 @@ class Lost:
             except Damaged as damaged:
                 self.damaged(damaged.path)
 
-    def pair(self, main: Path, details: Path, parameters: Sequence[Any]) -> Iterable[tuple[Columns, Columns]]:
-        """The rows of a closed day's two files; nothing if one of them cannot be read."""
-        if len(self.sound({"main": Rows("", [main]), "details": Rows("", [details])})) < 2:
+    def pair(self, main: Path, details: Path, parameters: Sequence[Any]) -> Iterable[Columns]:
+        """The rows of a closed day's two files, side by side; nothing if one of them cannot be read."""
+        rows = {"main": Rows(_MAIN, [main], parameters), "details": Rows(_DETAILS, [details], parameters)}
+        if len(self.sound(rows)) < 2:
             return
-        for rows in self.asked(_MAIN, [main], parameters):
-            for more in self.asked(_DETAILS, [details], parameters):
-                if int(more["located"].sum()) != len(rows["fix_time"]):
-                    raise Gone(details)  # one of them has been replaced since the other was opened
-                yield rows, more
+        try:
+            found = self._reader.ask("FROM main POSITIONAL JOIN details", rows)
+        except Damaged as damaged:
+            self.damaged(damaged.path)
+            self.sound(rows)
+            return
+        located = found["located"]
+        if np.ma.count(located) < len(located) or np.ma.count(found["fix_time"]) != located.sum():
+            raise Gone(details)  # one of them has been replaced since the other was opened
+        yield found
 
     def sound(self, rows: Mapping[str, Rows]) -> dict[str, Rows]:
         """The same of the files that can be read, as far as is known; without those of which none can."""
@@ -196,12 +204,11 @@ def records_of_columns(unit: str, columns: Columns) -> list[ReportRecord]:
     """A unit's reports from a part's columns, in their order. A row with ``raw`` is that."""
     count = len(columns["fix_time"])
     lists = {name: values.tolist() for name, values in columns.items()}
-    items, latitudes, raw = lists["items"], lists["original_latitude"], lists.get("raw")
-    originals: Iterable[Any] = repeat(None, count)
-    if any(latitude is not None for latitude in latitudes):
-        pairs = zip(latitudes, lists["original_longitude"], strict=True)
+    items, originals, raw = lists["items"], cast(Iterable[Any], repeat(None, count)), lists.get("raw")
+    if np.ma.count(columns["original_latitude"]):
+        pairs = zip(lists["original_latitude"], lists["original_longitude"], strict=True)
         originals = [None if pair[0] is None else pair for pair in pairs]
-    if any(packed is not None for packed in items):
+    if np.ma.count(columns["items"]):
         items = [None if packed is None else _unpacked_items(packed) for packed in items]
     rows = zip(
         repeat(REPORT, count), lists["device"], repeat(unit, count), lists["duty"], lists["server_time"],
@@ -210,7 +217,7 @@ def records_of_columns(unit: str, columns: Columns) -> list[ReportRecord]:
         originals, strict=True,
     )  # fmt: skip
     records = list(map(ReportRecord._make, rows))
-    if raw is not None and any(one is not None for one in raw):
+    if raw is not None and np.ma.count(columns["raw"]):
         records = [record if one is None else _unpacked(one) for record, one in zip(records, raw, strict=True)]
     return records
 
