@@ -51,3 +51,14 @@ def as_future(deferred: Deferred[T]) -> asyncio.Future[T]:
     deferred.addCallbacks(succeed, fail)
     future.add_done_callback(cancel)
     return future
+
+
+def end_if_cancelled() -> None:
+    """Raise CancelledError if the task that runs has been cancelled. To be asked by every loop without an end.
+
+    Waiting with a limit may take a cancellation for its own end (``asyncio.wait_for`` does when what it waits for is
+    there at the same moment), and what is built on it then goes on as if nothing had been said.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

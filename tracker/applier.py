@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from storage.bridge import as_future
+from storage.bridge import as_future, end_if_cancelled
 from storage.client import AHEAD_SECONDS, HOT_SECONDS, Unavailable, refuses_writes
 from storage.journal import Journal
 from storage.journal_files import Batch
@@ -127,10 +127,12 @@ class Applier:
         """Keep the store in step, for ever."""
         pause = 0.1
         while True:
+            end_if_cancelled()
             try:
                 await self._resync()
                 self.problem, pause = "", 0.1
                 while True:
+                    end_if_cancelled()
                     await self._step()
             except OutOfStep:
                 self.problem = "the store lost data; writing it anew"
@@ -351,6 +353,7 @@ class Applier:
     async def fill(self) -> None:
         """Close the holes that a restore leaves, a little at a time, for ever."""
         while True:
+            end_if_cancelled()
             worked = False
             try:
                 if not self.problem and self._journal.last - self.applied <= FILL_BEHIND:

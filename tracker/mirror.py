@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import msgpack
 from twisted.logger import Logger
 
+from storage.bridge import end_if_cancelled
 from storage.client import Unavailable
 from tracker.model import Presence, UnitId
 from tracker.pipeline import UnitState
@@ -92,6 +93,7 @@ class Mirror:
         """Stay in step with the store, for ever."""
         pause = 0.2
         while True:
+            end_if_cancelled()
             try:
                 async for message in self._store.messages():
                     if message is None or not self._take(message):

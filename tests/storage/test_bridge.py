@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from storage import keys
-from storage.bridge import as_deferred, as_future
+from storage.bridge import as_deferred, as_future, end_if_cancelled
 from storage.client import Client, Unavailable
 from tests.storage.helpers import valkey
 
@@ -228,3 +229,27 @@ def test_a_server_that_is_away_is_unavailable_and_found_again(tmp_path: Path) ->
         with valkey(tmp_path):
             assert loop.run(_apply(client, 1, 1)) == [1, 1, []]  # type: ignore[arg-type]
         loop.run(client.close())
+
+
+def test_a_loop_ends_although_its_cancellation_was_taken_for_something_else() -> None:
+    async def work() -> None:
+        rounds = 0
+        waiting = asyncio.Event()
+
+        async def loop() -> None:
+            nonlocal rounds
+            while True:
+                end_if_cancelled()
+                rounds += 1
+                waiting.set()
+                with suppress(asyncio.CancelledError):  # what a library may do
+                    await asyncio.sleep(3600)
+
+        task = asyncio.ensure_future(loop())
+        await waiting.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert rounds == 1
+
+    asyncio.run(work())
