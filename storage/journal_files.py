@@ -197,20 +197,28 @@ class _reading:
             self._db = self._connect("mode=rw")  # and not rwc: a file deleted a moment ago must not come back empty
             return self._db
         # Even a reader makes an index of the log, for which there is no room. A file without a log is read as it lies
-        # there. One with a log is read with the index that its writer has, or if it has none with one in memory.
+        # there. One with a log is read with the index that its writer has, in whatever process that is, or if it has
+        # none with one in memory.
         log = self._path.with_name(self._path.name + "-wal")
         if not (log.exists() and log.stat().st_size):
             self._db = self._connect("mode=ro&immutable=1")
+        elif self._is_open:
+            self._db = self._connect("mode=rw")
         else:
-            self._db = self._connect("mode=rw", alone=not self._is_open)
+            try:
+                self._db = self._connect("mode=rw", alone=True)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                self._db = self._connect("mode=rw")
         return self._db
 
     def _connect(self, how: str, *, alone: bool = False) -> sqlite3.Connection:
         db = sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", isolation_level=None, uri=True)
         try:
+            db.execute(f"PRAGMA busy_timeout={0 if alone else 2000}")
             if alone:
                 db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("PRAGMA busy_timeout=2000")
             db.execute("PRAGMA query_only=1")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:

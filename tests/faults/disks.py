@@ -32,7 +32,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # A job of the archive outlives a server that was killed by a moment, and has files open.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
         image.unlink(missing_ok=True)
 
 

@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from storage import backup
 from storage.archive.archive import Archive
 from storage.archive.budgets import RECENT
 from storage.archive.chain import SealedFile
@@ -28,6 +31,7 @@ DISK = 128
 RESERVE = 16
 LOW, CRITICAL = RESERVE * MEGABYTE, 4 * MEGABYTE
 ZONE = "Asia/Shanghai"
+NOW = 1_795_400_000_000
 DEVICES = 50
 OLD, NEW = 40, 6
 """Closed days that may go, and such of the last month, a megabyte each."""
@@ -143,3 +147,22 @@ def test_history_fills_the_disk(disk: Server) -> None:
             deleted = {one["class"]: one["deleted"] for one in told["classes"]}
             assert deleted == {"fixes": {"disk": OLD}, "photos": {"disk": 1}, "events": {}, "snapshots": {}}
         truck.cut()
+
+
+def test_a_disk_that_is_filled_at_once(disk: Server, tmp_path: Path) -> None:
+    """No byte is left before anybody has looked, and others take what history gives: all of it goes that may, and a
+    backup is made all the same."""
+    server = disk
+    fleet = found_city(server.data, 20)
+    history(server)
+    (server.data / "archive" / "room").write_bytes(bytes(MEGABYTE))  # of the night before
+    server.start()
+    with Traffic(server, fleet, pace=0.25) as traffic:
+        traffic.flows(50)
+        with full(server.data):
+            until(lambda: len(days(server)) == NEW, "history goes")
+            until(lambda: "journal" in server.problems(), "the journal cannot write")
+            made = backup.make(server.data, tmp_path, settings=None, city="", zone=ZoneInfo(ZONE), keep_days=1, now=NOW)
+            assert made.about.last >= 50
+        before = traffic.acknowledged
+        until(lambda: traffic.acknowledged > before + 50, "reports are taken")

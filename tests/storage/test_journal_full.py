@@ -12,7 +12,7 @@ import pytest
 
 from storage import journal as module
 from storage.journal import Journal
-from storage.journal_files import day_files
+from storage.journal_files import JournalFiles, day_files, day_of
 from tests.storage.helpers import DAY, NOON, Bench, numbered
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -153,6 +153,22 @@ def test_a_full_disk_is_read_without_leaving_a_trace(tmp_path: Path, room: list[
     room[0] = 1 << 30
     assert again.write(("later",)) == 3
     again.close()
+
+
+def test_another_process_reads_what_the_server_has_open_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archivist's child, which has to make room then, and a backup."""
+    bench = Bench(tmp_path)
+    bench.write(("a",))
+    monkeypatch.setattr("storage.journal_files.free_bytes", lambda folder: 0)
+    assert (tmp_path / f"{day_of(NOON)}.db-wal").stat().st_size > 0
+    other = JournalFiles(tmp_path)
+    assert other.newest() == (bench.journal.id, 1)
+    assert [(file.first, file.last) for file in other.days()] == [(1, 1)]
+    monkeypatch.undo()
+    assert bench.write(("b",)) == 2, "and the server was not hindered"
+    bench.close()
 
 
 def test_the_journal_opens_on_a_full_disk(tmp_path: Path, room: list[int]) -> None:
