@@ -130,6 +130,11 @@ def remove(backup: Path) -> None:
 
 
 def _check(data: Path, target: Path) -> None:
+    if (data / RESTORING).exists():
+        raise BackupError(
+            f"A restore into {data} was broken off: run it again before you make a backup.",
+            f"恢复到 {data} 的过程曾中断：请先重新运行恢复，再做备份。",
+        )
     if not (data / "journal").is_dir() or not (data / "secret").exists():
         raise BackupError(
             f"There is nothing to back up: {data} holds no data. Are these the right settings (--config city.toml)?",
@@ -144,11 +149,6 @@ def _check(data: Path, target: Path) -> None:
         raise BackupError(
             f"{target} lies within the data folder: choose a folder elsewhere, best on another disk.",
             f"{target} 位于数据目录之内：请另选目录，最好在另一块磁盘上。",
-        )
-    if (data / RESTORING).exists():
-        raise BackupError(
-            f"A restore into {data} was broken off: run it again before you make a backup.",
-            f"恢复到 {data} 的过程曾中断：请先重新运行恢复，再做备份。",
         )
 
 

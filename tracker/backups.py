@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     except OSError as error:
         return _failed(f"{error.filename or given.command}: {error.strerror}. Nothing counts that is not whole.\n"
-                       "读写出错：未完成的内容不会生效。")  # fmt: skip
+                       f"{error.filename or given.command} 读写出错：未完成的内容不会生效。")  # fmt: skip
     except KeyboardInterrupt:
         return _failed(f"{given.command}: broken off 已中断")
     return 0
@@ -120,6 +120,11 @@ def _restore(source: Path, path: Path | None) -> None:
             "请指定设置文件：--config city.toml。若文件不存在，将使用备份中的设置文件。",
         )
     if path is not None and not path.exists():
+        if not path.parent.is_dir():
+            raise BackupError(
+                f"There is no folder {path.parent} for the settings: make it first.",
+                f"存放设置文件的目录 {path.parent} 不存在：请先创建。",
+            )
         if not about.settings:
             raise BackupError(
                 f"There is no settings file {path}, and none in the backup.", f"{path} 不存在，备份中也没有设置文件。"
@@ -129,8 +134,13 @@ def _restore(source: Path, path: Path | None) -> None:
         new.write_bytes((source / about.settings).read_bytes())
     elif path is not None and about.settings and path.read_bytes() != (source / about.settings).read_bytes():
         _say(f"{path} is not as in the backup and stays as it is 与备份中的设置不同，保留现有文件")
-    settings = _read(new or path)
-    restored = restore.restore(source, settings.data, _say)
+    try:
+        settings = _read(new or path)
+        restored = restore.restore(source, settings.data, _say)
+    except BaseException:
+        if new is not None:
+            new.unlink(missing_ok=True)
+        raise
     if new is not None and path is not None:
         new.rename(path)
         if os.geteuid() == 0:

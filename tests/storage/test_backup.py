@@ -229,6 +229,9 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(data: Path, usb: Path, t
     with pytest.raises(BackupError, match="A restore into"):
         back_up(data, usb)
     (data / "restoring").rmdir()
+    (tmp_path / "empty" / "restoring").mkdir(parents=True)
+    with pytest.raises(BackupError, match="A restore into"):
+        back_up(tmp_path / "empty", usb)
     (data / "format").write_text(str(FORMAT + 1))
     with pytest.raises(FolderError, match="newer version"):
         back_up(data, usb)

@@ -123,7 +123,9 @@ def test_a_restore_that_fails_leaves_no_settings(
     there.parent.mkdir()
     assert main(["restore", str(path), "--config", str(there)]) == 1
     assert "data/account.json" in said(capsys)
-    assert not there.exists()
+    assert list(there.parent.glob("city*")) == []
+    assert main(["restore", str(path), "--config", str(tmp_path / "nowhere" / "city.toml")]) == 1
+    assert "nowhere 不存在" in said(capsys)
     shutil.rmtree(path)
     assert main(["restore", str(path), "--config", str(there)]) == 1
     assert "不是备份" in said(capsys)
