@@ -146,6 +146,7 @@ def measure(case: Case, seconds: float, realtime: str, profile: str) -> Found:
             ticks = page.run("(recording = false, ticks)")
             if profile:  # not while the figures are taken: it has a price
                 for name, act in (("rest", time.sleep), ("drag", partial(drag, page))):
+                    time.sleep(SETTLE_S)
                     page.send("Profiler.enable")
                     page.send("Profiler.start")
                     act(seconds)

@@ -4,7 +4,24 @@
 const { L } = window;
 // Share of the view's size on each side: what is drawn with each update is kept smaller.
 const PADDING = { still: 0.25, live: 0.15 };
+const EARLY = 0.6; // share of the margin that a drag may use up before it is drawn anew
 const CLICKS_THROUGH = "none";
+
+let turns = [];
+
+/** One layer a frame, so that a drag is not held up by all of them at once. */
+function inTurn(layer) {
+  if (turns.includes(layer)) return;
+  turns.push(layer);
+  if (turns.length === 1) requestAnimationFrame(nextTurn);
+}
+
+function nextTurn(time) {
+  const [layer, ...others] = turns;
+  turns = others;
+  if (layer._map && !layer.frame) layer.draw(time);
+  if (turns.length) requestAnimationFrame(nextTurn);
+}
 
 export const CanvasLayer = L.Layer.extend({
   /** `still`: it is drawn anew when the view or the ground changes, not with the units. */
@@ -95,7 +112,9 @@ export const CanvasLayer = L.Layer.extend({
     const corner = this._map.getPixelBounds().min;
     const view = this.view;
     if (view.zoom !== this._map.getZoom()) return;
-    if (Math.abs(corner.x - view.left - view.padX) > view.padX || Math.abs(corner.y - view.top - view.padY) > view.padY) this.redraw();
+    const gone = Math.max(Math.abs(corner.x - view.left - view.padX) / view.padX, Math.abs(corner.y - view.top - view.padY) / view.padY);
+    if (gone > 1) this.redraw();
+    else if (gone > EARLY) inTurn(this);
   },
 
   onZoom() {

@@ -31,6 +31,7 @@ export class MapView {
     map.on("move", () => this.#ahead());
     map.on("dragstart", () => {
       this.#touched = true;
+      this.view.hover(null);
       this.view.follow(false);
     });
     map.on("mousemove", (event) => this.#pointer(event.containerPoint));

@@ -22,18 +22,22 @@ export function stampOf(image, alpha = 1) {
   return { width, height, pixels, from, to };
 }
 
-/** A picture in memory on which stamps are laid, the later over the earlier. */
+/** A picture in memory on which stamps are laid, the later over the earlier. Only the rows in use are emptied and put. */
 export class Picture {
   #image = null;
   #pixels = null;
+  #first = 0;
+  #last = 0;
 
   /** An empty picture of that many pixels of the screen. */
   begin(width, height) {
-    if (this.#image?.width === width && this.#image.height === height) this.#pixels.fill(0);
-    else {
+    if (this.#image?.width === width && this.#image.height === height) {
+      this.#pixels.fill(0, this.#first * width, this.#last * width);
+    } else {
       this.#image = new ImageData(width, height);
       this.#pixels = new Uint32Array(this.#image.data.buffer);
     }
+    [this.#first, this.#last] = [height, 0];
   }
 
   /** Lays a stamp with its middle at a point; what lies beyond the edges is cut off. */
@@ -43,8 +47,11 @@ export class Picture {
     const source = stamp.pixels;
     const left = Math.round(x - stamp.width / 2);
     const top = Math.round(y - stamp.height / 2);
+    const first = Math.max(0, -top);
     const last = Math.min(stamp.height, height - top);
-    for (let row = Math.max(0, -top); row < last; row += 1) {
+    if (top + first < this.#first) this.#first = top + first;
+    if (top + last > this.#last) this.#last = top + last;
+    for (let row = first; row < last; row += 1) {
       const start = Math.max(stamp.from[row], -left);
       const end = Math.min(stamp.to[row], width - left);
       let at = row * stamp.width + start;
@@ -58,9 +65,11 @@ export class Picture {
     }
   }
 
-  /** Puts the picture on a canvas of its size, in place of all that was there. */
+  /** Puts the picture on an empty canvas of its size. */
   put(ctx) {
-    ctx.putImageData(this.#image, 0, 0);
+    const { width } = this.#image;
+    if (this.#last > this.#first) ctx.putImageData(this.#image, 0, 0, 0, this.#first, width, this.#last - this.#first);
+    else this.#first = this.#last = 0;
   }
 }
 

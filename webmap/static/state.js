@@ -144,7 +144,7 @@ export class Units {
 
   #place(unit, lat, lon, time, clock) {
     if (unit.lat === lat && unit.lon === lon) return;
-    const [x, y] = plane.place(lat, lon);
+    const { x, y } = plane.put(lat, lon, moved);
     const jump = !unit.near || Math.abs(x - unit.x) + Math.abs(y - unit.y) > 2e-5; // some 600 m: no glide over the city
     const glides = !jump && this.all.size <= GLIDE_UNITS;
     if (glides) {
@@ -174,6 +174,7 @@ export class Units {
   }
 }
 
+const moved = { x: 0, y: 0 };
 const place = { x: 0, y: 0, moving: false };
 
 /** Where a unit is drawn at `clock` (ms of performance.now). The returned object is reused by the next call. */

@@ -164,6 +164,10 @@ export const UnitsLayer = CanvasLayer.extend({
     const places = new Places();
     const below = new Places(); // the names on the ground
     const covered = new Set();
+    if (drawn.length + this.groups.length === 0) {
+      ground.cover(covered);
+      return;
+    }
     if (this.detail !== "signs") for (const { key, box } of ground.boxes(view)) below.put(...box, key);
     for (const { x, y, r } of this.groups) {
       places.put(x - r, y - r, x + r, y + r, true);
