@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from webmap.importer import Api, Failed, log_in, settings_of, url_of
 
@@ -26,7 +28,9 @@ def main(words: Sequence[str] | None = None) -> int:
         api = Api(given.url or url_of(settings.console))
         log_in(api, given, settings)
         path = f"/api/v1/units/{quote(given.id, safe='')}"
-        return _export(api, path, given) if given.what == "export" else _remove(api, path, given)
+        if given.what == "export":
+            return _export(api, path, given)
+        return _remove(api, path, given, ZoneInfo(settings.city.zone))
     except (Failed, OSError) as failed:
         print(f"person: {failed}.", file=sys.stderr)
         return 1
@@ -51,7 +55,10 @@ def _export(api: Api, path: str, given: argparse.Namespace) -> int:
         half.rename(out)
     finally:
         half.unlink(missing_ok=True)
-    print(f"{out}: {out.stat().st_size:,} bytes. It holds somebody's movements: keep it accordingly.")
+    print(
+        f"{out}: {out.stat().st_size:,} bytes. It holds somebody's movements: keep it accordingly.\n"
+        "导出完成。其中含个人轨迹，请妥善保管。"
+    )
     return 0
 
 
@@ -60,24 +67,31 @@ def _export_step(found: Any) -> str:
     return f"{progress['day']}  {progress['done']} of {progress['of']} days" if progress.get("day") else found["state"]
 
 
-def _remove(api: Api, path: str, given: argparse.Namespace) -> int:
+def _remove(api: Api, path: str, given: argparse.Namespace, zone: ZoneInfo) -> int:
     found = api.ask("GET", f"{path}/removal")
     if found["state"] == "none":
         unit, holds = api.ask("GET", path), found["holds"]
         print(
-            f"{unit['name']} ({given.id}) and all that is kept of it will be removed: {holds['devices']} devices, "
-            f"every position and command, {holds['photos']} photos, {holds['exports']} exports. Its devices are "
-            "strangers from then on.\nThis cannot be undone. Make an export first if somebody is to have a copy."
+            f"{unit['name']} ({given.id}) and all that is kept of it will be removed: {holds['devices']} device(s), "
+            f"every position and command, {holds['photos']} photo(s), {holds['exports']} export(s). Its devices are "
+            "strangers from then on.\nThis cannot be undone. Make an export first if somebody is to have a copy.\n"
+            f"将删除{unit['name']}（{given.id}）的全部数据：{holds['devices']} 台设备、全部位置与指令、"
+            f"{holds['photos']} 张照片、{holds['exports']} 个导出。无法撤销；如需留存，请先导出。"
         )
-        reason = given.reason or _asked("Why (this is kept; it must not name the person): ")
-        confirm = given.confirm or _asked(f"Type {given.id} to remove it for good: ")
+        reason = given.reason or _asked(
+            "Why (this is kept; it must not name the person) 原因（会保留，不得出现姓名、编号）: "
+        )
+        confirm = given.confirm or _asked(f"Type {given.id} to remove it for good 输入 {given.id} 以确认永久删除: ")
         found = api.ask("POST", f"{path}/removal", {"confirm": confirm, "reason": reason})
     found = _watched(api, f"{path}/removal", ("running",), lambda now: f"{now['step']} {now['day'] or ''}")
     if found["state"] != "done":
         raise Failed(f"it is not done: {found['problem']}")
     went = ", ".join(f"{count:,} {WENT.get(name, name)}" for name, count in found["counts"].items() if count)
-    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(found["done"] / 1000))
-    print(f"Removed (ticket {found['ticket']}): {went}.\nBackups made before {at} may still hold the data.")
+    at = datetime.fromtimestamp(found["done"] / 1000, zone).strftime("%Y-%m-%d %H:%M")
+    print(
+        f"Removed (ticket {found['ticket']}): {went}.\nBackups made before {at} may still hold the data.\n"
+        f"已删除（凭据号 {found['ticket']}）。{at} 之前的备份可能仍含有这些数据。"
+    )
     return 0
 
 
