@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# Where people were is nobody else's business on this machine: all that we and our children make is for our user alone.
+os.umask(0o077)
 
 # redis-py needs asyncio's loop. With twistd's --reactor=asyncio it is there already.
 if "twisted.internet.reactor" not in sys.modules:

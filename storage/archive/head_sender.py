@@ -11,6 +11,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,8 @@ class HeadSender:
             raise NotDelivered(f"the disk of {path} is not mounted")
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
+            with suppress(OSError):
+                os.fchmod(handle, 0o644)  # it is for others to read; a USB disk may know no modes
             size = os.fstat(handle).st_size
             # A disk that was pulled out in the middle of a line: the next one is a line of its own.
             torn = size and os.pread(handle, 1, size - 1) != b"\n"

@@ -47,6 +47,10 @@ def test_two_servers_over_one_folder(server: Server, tmp_path: Path) -> None:
         assert "Traceback" not in second.output
     assert server.health()["status"] == "ok"
     assert server.valkey_pid() is not None
+    # All of it is of people: nobody else on the machine can read it.
+    made = [path for path in server.data.rglob("*") if path.is_file() or path.is_dir()]
+    assert len(made) > 10
+    assert [path for path in made if path.stat().st_mode & 0o77] == []
 
 
 # One loop opens all doors: a site, a session of its own, and a simple tracker stand for the others.
