@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-# Where people were is nobody else's business on this machine: all that we and our children make is for our user alone.
-os.umask(0o077)
 
 # redis-py needs asyncio's loop. With twistd's --reactor=asyncio it is there already.
 if "twisted.internet.reactor" not in sys.modules:
@@ -313,6 +311,8 @@ class Gridbeat(Service):
         return defer.Deferred.fromCoroutine(self.stop())
 
 
+# Where people were is nobody else's business on this machine: all that we and our children make is for our user alone.
+os.umask(0o077)
 try:
     given = os.environ.get("GRIDBEAT_CONFIG")
     settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
