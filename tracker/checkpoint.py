@@ -14,7 +14,8 @@ from typing import Any
 import msgpack
 
 from storage.archive import snapshots
-from storage.archive.layout import SNAPSHOTS, Layout, shifted
+from storage.archive.chain import Chain
+from storage.archive.layout import CLASSES, SNAPSHOTS, Layout, shifted
 from storage.archive.snapshots import ENTITY, EVENT, About, Snapshot
 from storage.client import Unavailable, stored_states
 from tracker import record
@@ -161,6 +162,9 @@ class Kept:
         self._told = told
         found = [each.about for each in (self.newest(""), _hourly(layout, "", told)) if each is not None]
         numbers = [run.last for run in layout.runs()]
+        if not numbers:
+            # A number that closed days have seen must not come again: what came late under it would not count.
+            numbers = [entry.upto for kind in CLASSES for entry in Chain(layout.chain(kind)).entries]
         numbers += [number for about in found for number in (about.last, about.states_last)]
         self.floor = (found[0].journal if found else "", max(numbers, default=0))
         """The journal's id, and the last of its records that was heard of."""

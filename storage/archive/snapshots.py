@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -79,6 +81,10 @@ class Snapshot:
                 yield word, (kind, identity, fields)
 
 
+LOOKED_AT = 8
+"""Snapshots whose record numbers decide which is the newest; of those before them their days do."""
+
+
 def read(path: Path) -> Snapshot:
     """Read what a file is and see that it is sound. Raises :class:`SnapshotNewer` and :class:`SnapshotDamaged`."""
     about = next(_unpacked(path))
@@ -96,10 +102,21 @@ def read(path: Path) -> Snapshot:
     return Snapshot(path, told)
 
 
+def _in_order(paths: list[Path]) -> list[Path]:
+    """From the newest on. By its day, one that was made while the clock was ahead would stay the newest for years:
+    up to which record each goes decides. One that does not say so keeps its place behind its neighbour."""
+    places, place = {}, math.inf
+    for path in paths[:LOOKED_AT]:
+        with suppress(SnapshotDamaged, OSError, LookupError, TypeError, ValueError):
+            place = float(next(_unpacked(path))["last"])
+        places[path] = place
+    return [*sorted(places, key=places.__getitem__, reverse=True), *paths[LOOKED_AT:]]
+
+
 def newest(folder: Path, damaged: Callable[[str], None], *, journal: str = "") -> Snapshot | None:
     """The newest sound snapshot in a folder, of this journal if one is named. ``damaged`` is told of each that had to
     be passed over, and why. Raises :class:`SnapshotNewer`."""
-    for path in sorted(folder.glob(f"????-??-??{ENDING}"), reverse=True):
+    for path in _in_order(sorted(folder.glob(f"????-??-??{ENDING}"), reverse=True)):
         try:
             found = read(path)
         except FileNotFoundError:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,14 @@ def test_the_newest_is_taken_whatever_else_lies_there(tmp_path: Path) -> None:
     found = newest(tmp_path, pytest.fail)
     assert found is not None
     assert found.about.day == "2026-12-01"
+
+
+def test_one_that_was_made_while_the_clock_was_ahead_is_not_the_newest_for_years(tmp_path: Path) -> None:
+    for day, last in (("2026-11-22", 5), ("2026-11-23", 9), ("2030-01-01", 7)):
+        write(tmp_path, replace(about(day), last=last), [], [])
+    found = newest(tmp_path, pytest.fail)
+    assert found is not None
+    assert found.about.day == "2026-11-23"
 
 
 def test_one_of_another_journal_is_not_ours(tmp_path: Path) -> None:
