@@ -15,7 +15,7 @@ import pytest
 
 from tests.tree import ROOT
 
-TWO = ("-n", "2", "--dist", "loadfile")
+TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 PYTHON = shlex.quote(sys.executable)
 NOTER = f"""#!/bin/sh
 # Questions go to a real interpreter; all else is noted as JSON: its arguments, its folder, and what it was told.
