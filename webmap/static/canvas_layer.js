@@ -114,7 +114,7 @@ export const CanvasLayer = L.Layer.extend({
     if (view.zoom !== this._map.getZoom()) return;
     const gone = Math.max(Math.abs(corner.x - view.left - view.padX) / view.padX, Math.abs(corner.y - view.top - view.padY) / view.padY);
     if (gone > 1) this.redraw();
-    else if (gone > EARLY) inTurn(this);
+    else if (this.still && gone > EARLY) inTurn(this);
   },
 
   onZoom() {

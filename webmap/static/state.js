@@ -21,7 +21,7 @@ function newUnit(id) {
     id, name: id, kind: "person", team: "", street: "", grid: null, protocol: "",
     state: OFF_SHIFT, lat: null, lon: null, x: 0, y: 0, fromX: 0, fromY: 0, movedAt: -Infinity, near: false,
     course: null, speed: null, fix: null, seen: null, accuracy: null, alarm: 0, battery: null, gridNow: null, cellNow: null,
-    flags: 0, trail: [],
+    flags: 0, trail: [], item: undefined,
   };
 }
 

@@ -103,7 +103,11 @@ export const UnitsLayer = CanvasLayer.extend({
       moving ||= at.moving;
       const rank = 2 * ABOVE[unit.state] + (unit.kind === "vehicle" ? 0 : 1) + (isSos(unit) ? 200 : 0) +
         (unit.id === looks.selected ? 1000 : unit.id === looks.hovered ? 500 : 0);
-      const item = { unit, x, y, rank };
+      // One for each unit and for good: thousands of new ones a second are work for the collector.
+      const item = (unit.item ??= { unit, x, y, rank });
+      item.x = x;
+      item.y = y;
+      item.rank = rank;
       if (rank > TOP) top.push(item);
       else if (below[rank]) below[rank].push(item);
       else below[rank] = [item];
