@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 import msgpack
 from twisted.application.service import Application, Service
-from twisted.internet import defer, reactor, task
+from twisted.internet import defer, reactor, task, threads
 from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.threadpool import ThreadPool
@@ -50,7 +50,7 @@ from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.exporting import Exports
 from tracker.http import PhoneReports
-from tracker.intake import Intake
+from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.mirror import Mirror
 from tracker.photos import Photos
@@ -64,11 +64,12 @@ from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
 from tracker.tracks import Tracks
 from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
+from webmap.accounts import Accounts
 from webmap.basemaps import choices
 from webmap.feed import Feed
 from webmap.service import make_console, make_field, make_phones
 from webmap.services import CityInfo, Services
-from webmap.sessions import Account, Sessions, secret_of
+from webmap.sessions import FirstAdmin, Sessions, secret_of
 from webmap.tiles import open_all
 from webmap.views import RosterText, feed_row
 from webmap.websocket import FeedSockets
@@ -102,6 +103,8 @@ class Gridbeat(Service):
             data / "journal", reactor, self.writer, wall, floor=kept.floor, make_room=self.space.make_room
         )
         self.intake = intake = Intake(journal, Tokens(secret), wall)
+        self.accounts = Accounts(intake.roster)
+        intake.roster.attach(self.accounts)
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
@@ -161,8 +164,8 @@ class Gridbeat(Service):
                                  self.threads, lambda: secrets.token_hex(8), forgotten,
                                  (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
         self.removals.begin(removed)
-        self.account, sessions = Account(data), Sessions(secret, wall)
-        services = Services(intake, links, applier, mirror, tracks, feed, self.account, sessions, city,
+        self.first, sessions = FirstAdmin(data), Sessions(secret, wall)
+        services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
                             self.embedded is not None, self.removals, self.exports)  # fmt: skip
@@ -224,11 +227,9 @@ class Gridbeat(Service):
         self.heads.start()
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
-        if self.town:
-            defer.Deferred.fromCoroutine(self.start_demo()).addErrback(
-                lambda failure: self.log.failure("the demo did not start", failure=failure)
-            )
-        self.tell()
+        defer.Deferred.fromCoroutine(self.begin()).addErrback(
+            lambda failure: self.log.failure("the start did not come to its end", failure=failure)
+        )
         # What was made until now stays for ever; looking through it again and again is time lost.
         gc.collect()
         gc.freeze()
@@ -260,6 +261,21 @@ class Gridbeat(Service):
     def send_heads(self):
         self.heads.send(wall()).addErrback(lambda failure: self.log.failure("the heads were not read", failure=failure))
 
+    async def begin(self):
+        """What a start writes: the first account, and the demo city."""
+        while not self.accounts.by_name:
+            made = await threads.deferToThreadPool(reactor, self.threads, self.first.make)
+            wanted = {"name": self.first.name, "role": "admin"}
+            try:
+                await self.intake.change(lambda: self.accounts.plan_new(wanted, made))  # noqa: B023 - it is called at once
+            except StoreFailed as failed:
+                self.log.error("the first account cannot be written: {reason}", reason=str(failed))
+                await task.deferLater(reactor, 5.0)
+        self.first.done()
+        self.tell()
+        if self.town:
+            await self.start_demo()
+
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
         self.simulator = demo.Simulator(self.town, issued, self.numbers, reactor)
@@ -275,9 +291,13 @@ class Gridbeat(Service):
         for label, name, scheme in rows:
             bind = self.doors[name].bind
             lines.append(f"  {label:<20} {scheme}://{bind or '0.0.0.0'}:{self.numbers[name]}")
-        password = self.account.first_password()
-        told = f"{password} (noted in {self.account.note}; delete that)" if password else "(as you know it)"
-        lines.append(f"  login 登录            {self.account.name} / {told}")
+        password = self.first.password()
+        if password:
+            lines.append(
+                f"  login 登录            {self.first.name} / {password} (noted in {self.first.note}; delete that)"
+            )
+        else:
+            lines.append("  login 登录            (as you know it)")
         print("\n".join([*lines, ""]), file=sys.__stdout__, flush=True)  # twistd turns sys.stdout into the log
 
     async def stop(self):

@@ -25,7 +25,7 @@ from storage.journal import Journal
 from storage.journal_files import Batch
 from tracker.model import UnitId
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
-from tracker.record import ENTITY, REPORT
+from tracker.record import ENTITY, PRIVATE, REPORT
 from tracker.store import LiveStore, Update
 
 STEP_RECORDS = 500
@@ -247,7 +247,8 @@ class Applier:
                                 tracks[key] = [bytes_]
                 elif record[0] == ENTITY:
                     _, _, kind, identity, fields = record
-                    update.entities.append((kind, identity, b"" if fields is None else self._packer.pack(fields)))
+                    if kind not in PRIVATE:
+                        update.entities.append((kind, identity, b"" if fields is None else self._packer.pack(fields)))
         update.tracks = {key: b"".join(parts) for key, parts in tracks.items()}
         states = self.pipeline.states
         self._put_states(update, [states[unit] for unit in changed if unit in states])  # type: ignore[index]

@@ -19,6 +19,10 @@ REPORT = 1
 ENTITY = 2
 EVENT = 3
 
+ACCOUNT = "account"
+PRIVATE = frozenset({ACCOUNT})
+"""Types of entities that other programs do not read in live state: they hold password hashes."""
+
 
 class ReportRecord(NamedTuple):
     """A report's record by name, for what is off the per-report path."""

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from protocols.report import CoordinateSystem
 from tracker.catalogue import ALIASES, CATALOGUE, address_of
@@ -25,7 +25,7 @@ PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "19
 COORDINATES = {"wgs84": CoordinateSystem.WGS84, "gcj02": CoordinateSystem.GCJ02, "bd09": CoordinateSystem.BD09}
 
 Change = tuple[str, str, dict[str, Any] | None]
-"""(type, id, fields), or fields None for a removal. Types: unit, device, duty, area."""
+"""(type, id, fields), or fields None for a removal. Types: unit, device, duty, area, and those of the registers."""
 
 
 class Refusal(Exception):
@@ -37,6 +37,22 @@ class Refusal(Exception):
         self.code = code
         self.zh = zh
         self.entry = 0
+
+
+class Register(Protocol):
+    """What else is known of the city, such as accounts or the rota: taken in, and built anew, with the roster."""
+
+    kinds: tuple[str, ...]
+    """Its types of change."""
+
+    def apply(self, change: Change) -> None:
+        """Take in a change that is in the journal."""
+
+    def changes(self) -> Iterable[Change]:
+        """The whole state as the changes that would build it."""
+
+    def remove(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more."""
 
 
 @dataclass(slots=True)
@@ -77,9 +93,15 @@ class Roster:
         """By protocol: external ids of devices whose wrong checksums are tolerated."""
         self.leaving: set[str] = set()
         """Ids of units whose data is being removed: nobody else is called so until all of it has gone."""
+        self._registers: dict[str, Register] = {}
         self.version = 0
         """Grows with every change; whoever caches something of the roster compares it."""
         self.areas_version = 0
+
+    def attach(self, register: Register) -> None:
+        """Take in a register's changes too; before the journal is replayed."""
+        for kind in register.kinds:
+            self._registers[kind] = register
 
     # -- looking
 
@@ -257,6 +279,10 @@ class Roster:
     def apply(self, change: Change) -> None:
         """Take in a change that is in the journal."""
         kind, identity, fields = change
+        register = self._registers.get(kind)
+        if register is not None:
+            register.apply(change)
+            return
         self.version += 1
         if kind == "unit":
             assert fields is not None
@@ -309,6 +335,8 @@ class Roster:
             carrier = self._carriers.pop(device.id, None)
             if carrier is not None:
                 carrier.duties = ()
+        for register in dict.fromkeys(self._registers.values()):
+            register.remove(unit)
 
     def _refresh(self, unit: UnitId) -> None:
         holder = self.units.get(unit)

@@ -17,11 +17,13 @@ from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
 from webmap import metrics
+from webmap.accounts import normal
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.health import health
 from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
+from webmap.rights import Action
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, told
 from webmap.services import Services
 from webmap.storage_api import add_storage
@@ -31,9 +33,9 @@ from webmap.views import areas_geojson, unit_view
 _log = Logger(namespace="gridbeat.api")
 
 
-def add_api(app: Klein, services: Services) -> None:
+def add_api(app: Klein, services: Services, gate: Gate) -> None:
     """Put the routes on the console's app."""
-    intake, roster, gate = services.intake, services.intake.roster, Gate(services)
+    intake, roster = services.intake, services.intake.roster
     route = make_route(app, gate)
     add_devices(route, services)
     add_commands(route, services)
@@ -50,6 +52,7 @@ def add_api(app: Klein, services: Services) -> None:
         if not await gate.verify(request, name, password):
             _log.info("login refused", address=request.getClientAddress().host)
             raise ApiError(401, "bad_login", "wrong name or password", "用户名或密码不正确")
+        name = normal(name)
         session = services.sessions.open(name)
         secure = "; Secure" if request.isSecure() else ""
         request.responseHeaders.addRawHeader(
@@ -59,19 +62,19 @@ def add_api(app: Klein, services: Services) -> None:
 
     app.route("/api/v1/login", methods=["POST"], endpoint="POST /api/v1/login")(told(login))
 
-    @route("POST", "/api/v1/logout")
+    @route("POST", "/api/v1/logout", Action.SELF)
     def logout(request: Any) -> bytes:
         request.responseHeaders.addRawHeader("set-cookie", f"{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
         return answer(request, {})
 
-    @route("GET", "/api/v1/units")
+    @route("GET", "/api/v1/units", Action.LIVE)
     def units(request: Any) -> bytes:
         return answer(
             request,
             {"units": [unit_view(intake, services.mirror, services.coordinates, unit) for unit in roster.units]},
         )
 
-    @route("POST", "/api/v1/units")
+    @route("POST", "/api/v1/units", Action.PEOPLE_CHANGE)
     async def add_units(request: Any) -> bytes:
         given = body_of(request)
         wanted = given if isinstance(given, list) else given.get("units", [given]) if isinstance(given, dict) else None
@@ -94,15 +97,15 @@ def add_api(app: Klein, services: Services) -> None:
             raise missing("unit", "人员或车辆")
         return UnitId(unit)
 
-    @route("GET", "/api/v1/units/<string:unit>")
+    @route("GET", "/api/v1/units/<string:unit>", Action.LIVE)
     def unit(request: Any, unit: str) -> bytes:
         return answer(request, unit_view(intake, services.mirror, services.coordinates, known_unit(unit)))
 
-    @route("GET", "/api/v1/grids")
+    @route("GET", "/api/v1/grids", Action.GRIDS)
     def grids(request: Any) -> bytes:
         return answer(request, areas_geojson(roster))
 
-    @route("POST", "/api/v1/grids")
+    @route("POST", "/api/v1/grids", Action.GRIDS_CHANGE)
     async def add_grids(request: Any) -> bytes:
         document = body_of(request)
         try:
@@ -113,11 +116,11 @@ def add_api(app: Klein, services: Services) -> None:
         levels = [area.level for area in areas]
         return answer(request, {"grids": levels.count("grid"), "cells": levels.count("cell")}, 201)
 
-    @route("GET", "/api/v1/basemap")
+    @route("GET", "/api/v1/basemap", Action.SELF)
     def basemap(request: Any) -> bytes:
         return answer(request, services.city.basemap)
 
-    @route("GET", "/api/v1/counters")
+    @route("GET", "/api/v1/counters", Action.HEALTH)
     def counters(request: Any) -> bytes:
         pipeline = services.applier.pipeline
         doubts = {(doubt.name or "").lower(): number for doubt, number in pipeline.doubted.items()}
@@ -127,16 +130,16 @@ def add_api(app: Klein, services: Services) -> None:
             {"protocols": intake.counters.view(), "kept_aside": doubts, "unknown_devices": len(intake.unknown)},
         )
 
-    @route("GET", "/api/v1/openapi.json")
+    @route("GET", "/api/v1/openapi.json", Action.SELF)
     def openapi(request: Any) -> bytes:
         return answer(request, resources.files("webmap").joinpath("openapi.json").read_bytes())
 
-    @route("GET", "/healthz")
+    @route("GET", "/healthz", Action.HEALTH)
     def healthz(request: Any) -> bytes:
         view = health(services)
         return answer(request, view, 200 if view["status"] == "ok" else 503)
 
-    @route("GET", "/metrics")
+    @route("GET", "/metrics", Action.HEALTH)
     def numbers(request: Any) -> bytes:
         body = metrics.render(services)
         request.setHeader("content-type", metrics.CONTENT_TYPE)

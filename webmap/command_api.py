@@ -11,6 +11,7 @@ from tracker.commands_model import Command, State
 from tracker.media import JPEG, Photo, type_of
 from tracker.model import DeviceId
 from tracker.roster import Refusal
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, missing
 from webmap.services import Services
 
@@ -67,7 +68,7 @@ def add_commands(route: Route, services: Services) -> None:
             raise missing("command", "指令")
         return command
 
-    @route("POST", "/api/v1/devices/<string:device>/commands")
+    @route("POST", "/api/v1/devices/<string:device>/commands", Action.COMMAND)
     async def ask(request: Any, device: str) -> bytes:
         identity, given = known(device), body_of(request)
         if not isinstance(given, dict):
@@ -95,16 +96,16 @@ def add_commands(route: Route, services: Services) -> None:
             ) from None
         return answer(request, command_view(command), 202)
 
-    @route("GET", "/api/v1/devices/<string:device>/commands")
+    @route("GET", "/api/v1/devices/<string:device>/commands", Action.DEVICES)
     def listed(request: Any, device: str) -> bytes:
         commands = services.links.commands.of(known(device), limit_of(request))
         return answer(request, {"commands": [command_view(command) for command in commands]})
 
-    @route("GET", "/api/v1/commands/<string:command>")
+    @route("GET", "/api/v1/commands/<string:command>", Action.DEVICES)
     def state(request: Any, command: str) -> bytes:
         return answer(request, command_view(command_of(command)))
 
-    @route("DELETE", "/api/v1/commands/<string:command>")
+    @route("DELETE", "/api/v1/commands/<string:command>", Action.COMMAND)
     async def cancel(request: Any, command: str) -> bytes:
         command_of(command)
         try:
@@ -131,16 +132,16 @@ def add_commands(route: Route, services: Services) -> None:
             request.setHeader("content-disposition", f'attachment; filename="{photo.id}.bin"')
         return data
 
-    @route("GET", "/api/v1/devices/<string:device>/photos")
+    @route("GET", "/api/v1/devices/<string:device>/photos", Action.PHOTOS)
     def photos(request: Any, device: str) -> bytes:
         found = services.links.photos.index.of(known(device), limit_of(request))
         return answer(request, {"photos": [photo_view(photo) for photo in found]})
 
-    @route("GET", "/api/v1/photos/<string:photo>")
+    @route("GET", "/api/v1/photos/<string:photo>", Action.PHOTOS)
     async def photo_file(request: Any, photo: str) -> bytes:
         return await picture(request, photo)
 
-    @route("GET", "/api/v1/commands/<string:command>/photo/<string:number>")
+    @route("GET", "/api/v1/commands/<string:command>/photo/<string:number>", Action.PHOTOS)
     async def command_photo(request: Any, command: str, number: str) -> bytes:
         taken = (command_of(command).result or {}).get("photos", ())
         if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(taken)):

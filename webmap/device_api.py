@@ -8,6 +8,7 @@ from typing import Any
 from tracker.catalogue import CATALOGUE
 from tracker.model import Device, DeviceId
 from tracker.roster import Refusal
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, error_view
 from webmap.services import Services
 
@@ -26,7 +27,7 @@ def add_devices(route: Route, services: Services) -> None:
         view.pop("token_serial")
         return view
 
-    @route("GET", "/api/v1/devices")
+    @route("GET", "/api/v1/devices", Action.DEVICES)
     def devices(request: Any) -> bytes:
         unknown = [
             {"protocol": protocol, "external_id": external, "times": times, "last": last}
@@ -34,7 +35,7 @@ def add_devices(route: Route, services: Services) -> None:
         ]
         return answer(request, {"devices": [device_view(device) for device in roster.devices], "unknown": unknown})
 
-    @route("POST", "/api/v1/devices")
+    @route("POST", "/api/v1/devices", Action.DEVICES_CHANGE)
     async def add_device(request: Any) -> bytes:
         given = body_of(request)
         wanted = given if isinstance(given, list) else [given]
@@ -54,13 +55,13 @@ def add_devices(route: Route, services: Services) -> None:
         token = intake.tokens.token(device) if CATALOGUE[device.protocol].secret else None
         return device_view(device.id) | {"token": token}
 
-    @route("GET", "/api/v1/devices/<string:device>")
+    @route("GET", "/api/v1/devices/<string:device>", Action.DEVICES)
     def one(request: Any, device: str) -> bytes:
         if device not in roster.devices:
             raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
         return answer(request, device_view(DeviceId(device)))
 
-    @route("PATCH", "/api/v1/devices/<string:device>")
+    @route("PATCH", "/api/v1/devices/<string:device>", Action.DEVICES_CHANGE)
     async def amend(request: Any, device: str) -> bytes:
         given = body_of(request)
         if not isinstance(given, dict):
@@ -68,7 +69,7 @@ def add_devices(route: Route, services: Services) -> None:
         amended = await intake.change(lambda: roster.plan_amendment(DeviceId(device), given))
         return answer(request, device_view(amended.id))
 
-    @route("POST", "/api/v1/devices/<string:device>/token")
+    @route("POST", "/api/v1/devices/<string:device>/token", Action.DEVICES_CHANGE)
     async def renew(request: Any, device: str) -> bytes:
         renewed = await intake.change(lambda: roster.plan_token(DeviceId(device)))
         return answer(request, device_view(renewed.id) | {"token": intake.tokens.token(renewed)})

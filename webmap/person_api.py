@@ -10,6 +10,7 @@ from twisted.protocols.basic import FileSender
 from tracker.exporting import NoRoom
 from tracker.model import UnitId
 from tracker.removals import Removal
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, missing
 from webmap.services import Services
 
@@ -26,7 +27,7 @@ def add_persons(route: Route, services: Services) -> None:
             raise missing("unit", "人员或车辆")
         return UnitId(unit)
 
-    @route("POST", "/api/v1/units/<string:unit>/export")
+    @route("POST", "/api/v1/units/<string:unit>/export", Action.EXPORT)
     async def export(request: Any, unit: str) -> bytes:
         identity = known(unit)
         body_of(request)
@@ -37,11 +38,11 @@ def add_persons(route: Route, services: Services) -> None:
             raise ApiError(507, "disk_low", text, "磁盘空间不足，暂不能导出") from None
         return answer(request, await export_view(services, identity), 202)
 
-    @route("GET", "/api/v1/units/<string:unit>/export")
+    @route("GET", "/api/v1/units/<string:unit>/export", Action.EXPORT)
     async def export_state(request: Any, unit: str) -> bytes:
         return answer(request, await export_view(services, known(unit)))
 
-    @route("GET", "/api/v1/units/<string:unit>/export/file")
+    @route("GET", "/api/v1/units/<string:unit>/export/file", Action.EXPORT)
     async def export_file(request: Any, unit: str) -> bytes:
         found = await services.exports.open(known(unit))
         if found is None:
@@ -58,14 +59,14 @@ def add_persons(route: Route, services: Services) -> None:
             await sent.addErrback(lambda failure: request.unregisterProducer())
         return b""
 
-    @route("GET", "/api/v1/units/<string:unit>/removal")
+    @route("GET", "/api/v1/units/<string:unit>/removal", Action.REMOVE)
     def removal(request: Any, unit: str) -> bytes:
         found = services.removals.of(unit)
         if unit in roster.units or found is None:
             return answer(request, nothing_yet(services, known(unit)))
         return answer(request, removal_view(services, found))
 
-    @route("POST", "/api/v1/units/<string:unit>/removal")
+    @route("POST", "/api/v1/units/<string:unit>/removal", Action.REMOVE)
     async def remove(request: Any, unit: str) -> bytes:
         identity, given = known(unit), body_of(request)
         confirm, reason = (given.get(key) for key in ("confirm", "reason")) if isinstance(given, dict) else (None, None)

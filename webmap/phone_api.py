@@ -15,6 +15,7 @@ import segno
 from protocols.phone_setup import APPS, setup
 from tracker.catalogue import CATALOGUE
 from tracker.model import DeviceId
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, missing
 from webmap.services import Services
 
@@ -28,7 +29,7 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
     intake, roster = services.intake, services.intake.roster
     address = address or own_address
 
-    @route("GET", "/api/v1/phones")
+    @route("GET", "/api/v1/phones", Action.DEVICES)
     def phones(request: Any) -> bytes:
         (bind, port), mirror = services.phones(), services.mirror
         found = []
@@ -60,7 +61,7 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
         told = {"now": services.wall(), "zone": str(services.city.zone), "door": door, "apps": apps}
         return answer(request, {**told, "phones": found, "unknown": unknown})
 
-    @route("GET", "/api/v1/devices/<string:device>/setup")
+    @route("GET", "/api/v1/devices/<string:device>/setup", Action.DEVICES_CHANGE)
     def set_up(request: Any, device: str) -> bytes:
         held = roster.devices.get(DeviceId(device))
         if held is None:

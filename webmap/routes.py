@@ -21,15 +21,20 @@ from twisted.logger import Logger
 
 from tracker.intake import StoreFailed
 from tracker.roster import Refusal
+from webmap.rights import Action, Who
 from webmap.services import Services
+from webmap.sessions import NOBODY, matches
 
 COOKIE = "session"
+_STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404}
+"""Of refusals; 422 for all others."""
 
 _log = Logger(namespace="gridbeat.api")
 
 Handler = Callable[..., Any]
-Route = Callable[[str, str], Callable[[Handler], Handler]]
-"""``@route("GET", "/api/v1/…")`` puts a handler on the console's app, behind the login."""
+Route = Callable[[str, str, Action], Callable[[Handler], Handler]]
+"""``@route("GET", "/api/v1/…", Action.LIVE)`` puts a handler on the console's app, for those who may do that; whom they
+reach with it is the handler's business (:func:`who_of`)."""
 
 
 class ApiError(Exception):
@@ -80,8 +85,24 @@ class Gate:
         # argon2 takes 64 MB and 50 ms of a core each time: two at once leave the machine to the patrol.
         self._verifying = DeferredSemaphore(2)
 
-    async def name(self, request: Any) -> str | None:
-        """The account behind a request, or ``None``."""
+    async def who(self, request: Any) -> Who | None:
+        """Who is asking, or ``None``."""
+        return self._account(await self._name(request))
+
+    def signed_in(self, request: Any) -> Who | None:
+        """Who has signed in with the browser that asks, or ``None``; for pages."""
+        cookie = request.getCookie(COOKIE.encode())
+        return self.of_session(cookie.decode("latin-1")) if cookie else None
+
+    def of_session(self, session: str) -> Who | None:
+        """Whose session it is, as their account is now."""
+        return self._account(self._services.sessions.read(session))
+
+    def _account(self, name: str | None) -> Who | None:
+        account = None if name is None else self._services.accounts.get(name)
+        return None if account is None or account.disabled else account.who()
+
+    async def _name(self, request: Any) -> str | None:
         sessions = self._services.sessions
         header = header_of(request, b"authorization")
         scheme, _, value = header.partition(" ")
@@ -108,8 +129,9 @@ class Gate:
                 raise ApiError(
                     429, "too_many_tries", "too many wrong passwords; wait a minute", "密码错误次数过多，请一分钟后再试"
                 )
-            check = services.account.verify
-            good = bool(await deferToThreadPool(services.reactor, services.pool, check, name, password))
+            account = services.accounts.get(name)
+            stored = account.password if account is not None and not account.disabled else NOBODY
+            good = bool(await deferToThreadPool(services.reactor, services.pool, matches, stored, password))
             if good:
                 services.sessions.remember(name, password)
             else:
@@ -117,12 +139,23 @@ class Gate:
         return good
 
 
-def guarded(gate: Gate, handler: Callable[..., Any]) -> Callable[..., Deferred[bytes]]:
-    """The handler behind the login, its errors as answers."""
+def who_of(request: Any) -> Who:
+    """Who asks: for handlers of routes."""
+    who: Who = request.who
+    return who
+
+
+def guarded(gate: Gate, action: Action, handler: Callable[..., Any]) -> Callable[..., Deferred[bytes]]:
+    """The handler behind the login and the table of rights, its errors as answers."""
 
     async def run(request: Any, *args: Any, **kwargs: Any) -> bytes:
-        if await gate.name(request) is None:
+        who = await gate.who(request)
+        if who is None:
             raise ApiError(401, "login", "log in first: POST /api/v1/login", "请先登录")
+        if not who.may(action):
+            text = "your account has no right to do this: ask an admin"
+            raise ApiError(403, "no_right", text, "您的账号没有此项权限，请联系管理员")
+        request.who = who
         value = handler(request, *args, **kwargs)
         result: bytes = await value if isinstance(value, Coroutine | Deferred) else value
         return result
@@ -139,7 +172,7 @@ def told(handler: Callable[..., Coroutine[Any, Any, bytes]]) -> Callable[..., De
         except ApiError as error:
             return answer_error(request, error)
         except Refusal as refusal:
-            status = 409 if refusal.code == "exists" else 404 if refusal.code == "no_device" else 422
+            status = _STATUS.get(refusal.code, 422)
             return answer_error(request, ApiError(status, refusal.code, str(refusal), refusal.zh, refusal.entry))
         except StoreFailed as failed:
             text, zh = "nothing was changed", "未作任何更改"
@@ -202,9 +235,9 @@ def time_of(services: Services, request: Any, name: str, default: int) -> int:
 def make_route(app: Klein, gate: Gate) -> Route:
     """The decorator with which routes are put on the app."""
 
-    def route(method: str, path: str) -> Callable[[Handler], Handler]:
+    def route(method: str, path: str, action: Action) -> Callable[[Handler], Handler]:
         def put(handler: Handler) -> Handler:
-            app.route(path, methods=[method], endpoint=f"{method} {path}")(guarded(gate, handler))
+            app.route(path, methods=[method], endpoint=f"{method} {path}")(guarded(gate, action, handler))
             return handler
 
         return put

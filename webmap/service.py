@@ -16,6 +16,8 @@ from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+from webmap.rights import Action
+from webmap.routes import Gate
 from webmap.services import Services
 from webmap.tiles import Tiles
 from webmap.websocket import FeedSockets
@@ -27,6 +29,8 @@ _HEADERS = {
     "permissions-policy": "geolocation=(self), microphone=(self)",
 }
 COMPRESS_FROM = 1024
+PAGES = {"phones": Action.DEVICES, "storage": Action.STORAGE}
+"""Pages beside the map, each a file of its name, and what one must have a right to for seeing it."""
 
 
 def _protect(request: Any) -> None:
@@ -79,9 +83,10 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
     static = _static_files()
     revalidate = "no-cache"
 
+    gate = Gate(services)
+
     def known(request: Any) -> bool:
-        cookie = request.getCookie(b"session")
-        return cookie is not None and services.sessions.read(cookie.decode("latin-1")) is not None
+        return gate.signed_in(request) is not None
 
     @app.route("/")
     def console(request: Any) -> bytes:
@@ -90,19 +95,20 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
             return b""
         return html.send(request, revalidate, page.policy)
 
-    @app.route("/phones")
-    def phones(request: Any) -> bytes:
-        if not known(request):
-            request.redirect(b"/login?to=phones")
-            return b""
-        return static["phones.html"].send(request, revalidate)
+    def put_page(name: str, action: Action) -> None:
+        @app.route(f"/{name}", endpoint=name)
+        def page(request: Any) -> bytes:
+            who = gate.signed_in(request)
+            if who is None:
+                request.redirect(f"/login?to={name}".encode())
+                return b""
+            if not who.may(action):
+                request.redirect(b"/")
+                return b""
+            return static[f"{name}.html"].send(request, revalidate)
 
-    @app.route("/storage")
-    def storage(request: Any) -> bytes:
-        if not known(request):
-            request.redirect(b"/login?to=storage")
-            return b""
-        return static["storage.html"].send(request, revalidate)
+    for name, action in PAGES.items():
+        put_page(name, action)
 
     @app.route("/login")
     def login(request: Any) -> bytes:
@@ -137,7 +143,7 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
             return b""
         return await tiles.answer(request, number, zoom, x, y)
 
-    add_api(app, services)
+    add_api(app, services, gate)
     return BoundedSite(app.resource(), reactor, body_limit=UPLOAD_LIMIT)
 
 

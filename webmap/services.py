@@ -23,9 +23,10 @@ from tracker.mirror import Mirror
 from tracker.removals import Removals
 from tracker.steward import Steward
 from tracker.tracks import Tracks
+from webmap.accounts import Accounts
 from webmap.basemaps import Choice
 from webmap.feed import Feed
-from webmap.sessions import Account, Sessions
+from webmap.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Services:
     mirror: Mirror
     tracks: Tracks
     feed: Feed
-    account: Account
+    accounts: Accounts
     sessions: Sessions
     city: CityInfo
     reactor: Any

@@ -1,4 +1,4 @@
-"""Who may look: one account, made at first start, and sessions that are signed statements.
+"""Passwords, the account of the first start, and sessions that are signed statements.
 
 A session is ``name.expiry.signature``; it needs no store, so nobody is logged out by a restart or while Redis
 is away. Passwords are argon2id, checked in a thread, two at a time.
@@ -28,39 +28,57 @@ REMEMBERED_MS = 300_000
 50 ms of CPU a request."""
 
 
-class Account:
-    """The account in the data folder. The first start makes it with a random password and leaves that in
-    ``first-login.txt``, readable by the operator alone, until somebody deletes the file."""
+NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$0Jyb1h1kOPgVgfmRKtea/A$CxKFb0TmJBlGVvq/rH6fDSB8hZVMrvMCbFMEqWDZZHw"
+"""The hash of no password: looked at for names that do not exist, so that they take as long."""
+
+_hasher = PasswordHasher()
+
+
+def hashed(password: str) -> str:
+    """The argon2id hash of a password. For a thread: some 50 ms and 64 MB. Raises ``UnicodeEncodeError`` for halves of
+    characters."""
+    return _hasher.hash(password)
+
+
+def matches(stored: str, password: str) -> bool:
+    """Whether a password is the one of this hash; for a thread, as above."""
+    try:
+        return _hasher.verify(stored, password)
+    except (Argon2Error, InvalidHashError, UnicodeEncodeError):
+        # The last: JSON can spell half a character.
+        return False
+
+
+class FirstAdmin:
+    """The account of the first start. Its random password is left in ``first-login.txt`` of the data folder, readable
+    by the operator alone, until somebody deletes the file."""
+
+    name = "admin"
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "account.json"
         self.note = folder / "first-login.txt"
-        self._hasher = PasswordHasher()
-        if path.exists():
-            stored = json.loads(path.read_text())
-            self.name, self._hash = str(stored["name"]), str(stored["argon2id"])
-            return
-        self.name, password = "admin", "-".join(secrets.token_hex(2) for _ in range(4))
-        self._hash = self._hasher.hash(password)
+        self._former = folder / "account.json"
+
+    def make(self) -> str:
+        """The hash of a new password, which is in the note; or that of the account that there was before accounts were
+        kept in the journal. For a thread. To be called when there is no account."""
+        if self._former.exists():
+            return str(json.loads(self._former.read_text())["argon2id"])
+        password = "-".join(secrets.token_hex(2) for _ in range(4))
         # The note first: an account whose password nobody knows would lock everybody out.
         write_private(self.note, f"{self.name}\n{password}\n".encode())
-        write_private(path, json.dumps({"name": self.name, "argon2id": self._hash}).encode())
+        return hashed(password)
 
-    def first_password(self) -> str | None:
+    def done(self) -> None:
+        """The account is in the journal."""
+        self._former.unlink(missing_ok=True)
+
+    def password(self) -> str | None:
         """The password of the first start, while its note is there."""
         try:
             return self.note.read_text().split()[1]
         except (OSError, IndexError):
             return None
-
-    def verify(self, name: str, password: str) -> bool:
-        """For a thread: it takes some 50 ms, the same for a wrong name."""
-        try:
-            self._hasher.verify(self._hash, password)
-            return hmac.compare_digest(name.encode(), self.name.encode())
-        except (Argon2Error, InvalidHashError, UnicodeEncodeError):
-            # The last: JSON can spell half a character.
-            return False
 
 
 class Sessions:

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from tracker.archive_context import Result
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer
 from webmap.services import Services
 from webmap.storage_health import storage_problems
@@ -59,7 +60,7 @@ def add_storage(route: Route, services: Services) -> None:
             raise ApiError(503, "measuring", text, "正在统计磁盘，请稍后重试")
         return found
 
-    @route("GET", "/api/v1/storage")
+    @route("GET", "/api/v1/storage", Action.STORAGE)
     def storage(request: Any) -> bytes:
         now = services.wall()
         found = overview(
@@ -75,7 +76,7 @@ def add_storage(route: Route, services: Services) -> None:
         told = {"now": now, "zone": str(services.city.zone), "problems": storage_problems(services)}
         return answer(request, {**told, **found, "verify": verifying.view()})
 
-    @route("GET", "/api/v1/storage/days")
+    @route("GET", "/api/v1/storage/days", Action.STORAGE)
     def storage_days(request: Any) -> bytes:
         before = (request.args.get(b"before") or [b""])[0].decode("utf-8", "replace")
         if before and not _DAY.fullmatch(before):
@@ -84,12 +85,12 @@ def add_storage(route: Route, services: Services) -> None:
         shown, following = days(stock(), before or None, _limit(request))
         return answer(request, {"days": shown, "next": following})
 
-    @route("POST", "/api/v1/storage/verify")
+    @route("POST", "/api/v1/storage/verify", Action.VERIFY)
     def verify(request: Any) -> bytes:
         verifying.ask()
         return answer(request, verifying.view(), 202)
 
-    @route("GET", "/api/v1/storage/verify")
+    @route("GET", "/api/v1/storage/verify", Action.STORAGE)
     def verified(request: Any) -> bytes:
         return answer(request, verifying.view())
 

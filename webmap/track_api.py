@@ -18,6 +18,7 @@ from tracker import tracks
 from tracker.archive_tracks import TooMuch
 from tracker.model import UnitId
 from tracker.nearby import RADIUS_LIMIT, Circle, Visit
+from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, missing, time_of
 from webmap.services import Services
 
@@ -41,7 +42,7 @@ def add_tracks(route: Route, services: Services) -> None:
             raise ApiError(422, "bad_span", "from must not be after to", "开始时间不能晚于结束时间")
         return start, end
 
-    @route("GET", "/api/v1/units/<string:unit>/track")
+    @route("GET", "/api/v1/units/<string:unit>/track", Action.TRACK)
     async def track(request: Any, unit: str) -> bytes:
         if unit not in services.intake.roster.units:
             raise missing("unit", "人员或车辆")
@@ -62,7 +63,7 @@ def add_tracks(route: Route, services: Services) -> None:
         # In a thread: a day has 17,000 points.
         return answer(request, await deferToThreadPool(services.reactor, services.pool, render))
 
-    @route("GET", "/api/v1/nearby")
+    @route("GET", "/api/v1/nearby", Action.NEARBY)
     async def nearby(request: Any) -> bytes:
         latitude = _number(request, "lat", -90, 90)
         longitude = _number(request, "lon", -180, 180)

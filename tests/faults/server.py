@@ -146,6 +146,8 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
                 env={**os.environ, "GRIDBEAT_CONFIG": str(self.config)},
+                # A shell starts what runs in the background deaf to Ctrl-C, and that is inherited.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         return self._process
 
@@ -172,12 +174,15 @@ class Server:
         process, self._process = self._process, None
         assert process is not None
         process.send_signal(number)
-        return process.wait(PATIENCE)
+        return self._wait(process)
 
     def ended(self) -> int:
         """Wait until it has ended by itself; its status."""
         process, self._process = self._process, None
         assert process is not None
+        return self._wait(process)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
         try:
             return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

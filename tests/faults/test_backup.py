@@ -92,7 +92,7 @@ def test_what_was_acknowledged_before_is_there_on_another_machine(
     assert "lacks" not in answer
     assert list(usb.iterdir()) == [path], "what kills left is gone"
     names = verify(path)
-    assert {"city.toml", "data/secret", "data/account.json", "data/archive/about.json"} <= names
+    assert {"city.toml", "data/secret", "data/first-login.txt", "data/archive/about.json"} <= names
     assert not any(name.startswith(("data/redis", "data/log", "data/reserve")) for name in names)
     assert 0 < about.last < server.health()["journal"]["last"]
     units, session = server.api("/api/v1/units")["units"], server.session()

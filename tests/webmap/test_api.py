@@ -18,6 +18,7 @@ from openapi_spec_validator import validate
 from tests.server import ROOT, Answer, Server, until
 from tests.webmap.devices import Handheld, now_ms, phone_report
 from webmap.api import add_api
+from webmap.routes import Gate
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_text("utf-8"))
 PAGES = {
@@ -47,7 +48,8 @@ def routes() -> set[tuple[str, str]]:
     """Method and path of every route of the API, the path as the document writes it."""
     app = Klein()
     # Routes are made before anybody is asked for anything.
-    add_api(app, cast(Any, SimpleNamespace(intake=SimpleNamespace(roster=None))))
+    services = cast(Any, SimpleNamespace(intake=SimpleNamespace(roster=None)))
+    add_api(app, services, Gate(services))
     found = set()
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)

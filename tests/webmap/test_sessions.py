@@ -14,7 +14,7 @@ import pytest
 
 from tests.server import PATIENCE_S, Answer, Server, basic
 from tests.webmap.wire import handshake
-from webmap.sessions import SESSION_MS, TRIES, Account, Sessions, secret_of
+from webmap.sessions import NOBODY, SESSION_MS, TRIES, FirstAdmin, Sessions, hashed, matches, secret_of
 
 SECRET = bytes(range(32))
 NOON = 1_795_435_200_000
@@ -117,26 +117,34 @@ def test_a_checked_password_is_remembered_for_a_while(sessions: Sessions, watch:
     assert not sessions.checked("admin", "secret")
 
 
-# The account.
+# The first account.
 
 
-def test_the_first_start_makes_an_account(tmp_path: Path) -> None:
-    account = Account(tmp_path)
-    name, password = account.note.read_text().split()
-    assert (account.name, account.first_password()) == (name, password)
+def test_the_first_start_makes_a_password(tmp_path: Path) -> None:
+    first = FirstAdmin(tmp_path)
+    assert first.password() is None
+    stored = first.make()
+    name, password = first.note.read_text().split()
+    assert (first.name, first.password()) == (name, password)
     assert len(password) >= 16
-    for path in (account.note, tmp_path / "account.json"):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert password not in (tmp_path / "account.json").read_text()
-    assert account.verify(name, password)
-    assert not account.verify(name, password[:-1])
-    assert not account.verify("root", password)
-    assert not account.verify("\ud800", password)
-    assert not account.verify(name, "\ud800")
-    again = Account(tmp_path)
-    assert again.verify(name, password)
-    account.note.unlink()
-    assert Account(tmp_path).first_password() is None
+    assert stat.S_IMODE(first.note.stat().st_mode) == 0o600
+    assert password not in stored
+    assert matches(stored, password)
+    assert not matches(stored, password[:-1])
+    assert not matches(stored, "\ud800")
+    assert not matches(NOBODY, password)
+    first.note.unlink()
+    assert first.password() is None
+
+
+def test_the_account_of_an_older_version_keeps_its_password(tmp_path: Path) -> None:
+    former = tmp_path / "account.json"
+    former.write_text(json.dumps({"name": "admin", "argon2id": hashed("as before")}))
+    first = FirstAdmin(tmp_path)
+    assert matches(first.make(), "as before")
+    assert not first.note.exists()
+    first.done()
+    assert not former.exists()
 
 
 def test_the_secret_of_a_folder_stays(tmp_path: Path) -> None:

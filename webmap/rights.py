@@ -1,0 +1,171 @@
+"""Who may do what to whom: one table of actions and roles, and what an account's labels leave of it.
+
+A right is (action × area). The table gives each role a :class:`Reach` for each action; the streets and teams of an
+account narrow it. What is out of reach does not exist for the asker: it is in no answer, no frame, no export and no
+error message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from tracker.model import Area, Unit, UnitId
+
+NOBODY = UnitId("")
+"""The unit of an account that is no person's."""
+
+
+class Role(StrEnum):
+    """What somebody is in the city's patrol."""
+
+    COLLECTOR = "collector"
+    CREW = "crew"
+    DISPATCHER = "dispatcher"
+    STREET = "street"
+    LEADER = "leader"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+class Reach(IntEnum):
+    """How far a right goes."""
+
+    NONE = 0
+    OWN = 1
+    """The unit that the account's person is, and what belongs to it."""
+    AREA = 2
+    """The streets and teams of the account; nothing for an account without any."""
+    CITY = 3
+    """Everything, or the streets and teams of the account if it has some."""
+
+
+class Action(StrEnum):
+    """What can be done; every route and every message of the feed names one."""
+
+    LIVE = "live"
+    """See where units are now, and their labels."""
+    TRACK = "track"
+    NEARBY = "nearby"
+    PHOTOS = "photos"
+    ATTENDANCE = "attendance"
+    EXPORT = "export"
+    REMOVE = "remove"
+    COMMAND = "command"
+    ROLL_CALL = "roll_call"
+    DUTY = "duty"
+    """Say that somebody comes on duty or goes off."""
+    ENROL = "enrol"
+    """Give a person a device for a shift."""
+    PEOPLE = "people"
+    PEOPLE_CHANGE = "people_change"
+    DEVICES = "devices"
+    DEVICES_CHANGE = "devices_change"
+    GRIDS = "grids"
+    GRIDS_CHANGE = "grids_change"
+    ROTA = "rota"
+    ROTA_CHANGE = "rota_change"
+    SEATS = "seats"
+    SEATS_CHANGE = "seats_change"
+    ACCOUNTS = "accounts"
+    ACCESS_LOG = "access_log"
+    STORAGE = "storage"
+    VERIFY = "verify"
+    HEALTH = "health"
+    SELF = "self"
+    """One's own profile; and what is the same for all, such as the base map and the API's document."""
+
+
+_NO, _OWN, _AREA, _CITY = Reach.NONE, Reach.OWN, Reach.AREA, Reach.CITY
+
+_ORDER = (Role.COLLECTOR, Role.CREW, Role.DISPATCHER, Role.STREET, Role.LEADER, Role.AUDITOR, Role.ADMIN)
+_ROWS: dict[Action, tuple[Reach, ...]] = {
+    # Action                collector crew   dispatcher street  leader  auditor admin
+    Action.LIVE:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.TRACK:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.NEARBY:          (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.PHOTOS:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.ATTENDANCE:      (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.EXPORT:          (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY),
+    Action.REMOVE:          (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY),
+    Action.COMMAND:         (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
+    Action.ROLL_CALL:       (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
+    Action.DUTY:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _NO,    _CITY),
+    Action.ENROL:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
+    Action.PEOPLE:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.PEOPLE_CHANGE:   (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
+    Action.DEVICES:         (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.DEVICES_CHANGE:  (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
+    Action.GRIDS:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.GRIDS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
+    Action.ROTA:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.ROTA_CHANGE:     (_NO,   _NO,   _NO,    _AREA,  _CITY,  _NO,    _CITY),
+    Action.SEATS:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
+    Action.SEATS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
+    Action.ACCOUNTS:        (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY),
+    Action.ACCESS_LOG:      (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY),
+    Action.STORAGE:         (_NO,   _NO,   _NO,    _NO,    _CITY,  _CITY,  _CITY),
+    Action.VERIFY:          (_NO,   _NO,   _NO,    _NO,    _NO,    _CITY,  _CITY),
+    Action.HEALTH:          (_NO,   _NO,   _CITY,  _CITY,  _CITY,  _CITY,  _CITY),
+    Action.SELF:            (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _OWN,   _OWN),
+}  # fmt: skip
+MATRIX: dict[Action, dict[Role, Reach]] = {action: dict(zip(_ORDER, row, strict=True)) for action, row in _ROWS.items()}
+"""The one place where it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which units and areas somebody reaches with one action. Equal scopes see the same."""
+
+    reach: Reach
+    unit: UnitId
+    streets: frozenset[str]
+    teams: frozenset[str]
+
+    @property
+    def everything(self) -> bool:
+        return self.reach is Reach.CITY and not self.streets and not self.teams
+
+    def covers(self, unit: Unit) -> bool:
+        """Whether a unit is within reach."""
+        if self.reach is Reach.OWN:
+            return bool(self.unit) and unit.id == self.unit
+        return self._reaches() and self._street(unit.street) and (not self.teams or unit.team in self.teams)
+
+    def covers_area(self, area: Area, own: str = "") -> bool:
+        """Whether a grid or cell is; ``own`` is the grid of the asker's unit. Teams have no areas of their own."""
+        if self.reach is Reach.OWN:
+            return bool(own) and own in (area.id, area.parent)
+        return self._reaches() and self._street(area.street)
+
+    def _reaches(self) -> bool:
+        return self.reach is Reach.CITY or (self.reach is Reach.AREA and bool(self.streets or self.teams))
+
+    def _street(self, street: str) -> bool:
+        return not self.streets or street in self.streets
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who is asking: an account as it is now, and the session that it asks through."""
+
+    name: str
+    role: Role
+    unit: UnitId = NOBODY
+    """The person that the account is of; empty for a seat's or a program's."""
+    streets: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
+    session: str = ""
+    """A digest that tells sessions apart; never what opens one."""
+
+    def may(self, action: Action) -> bool:
+        return MATRIX[action][self.role] is not Reach.NONE
+
+    def scope(self, action: Action) -> Scope:
+        """What the action reaches for this account."""
+        reach = MATRIX[action][self.role]
+        if reach is Reach.OWN:
+            return Scope(reach, self.unit, frozenset(), frozenset())
+        if reach is Reach.NONE:
+            return Scope(reach, NOBODY, frozenset(), frozenset())
+        return Scope(reach, NOBODY, self.streets, self.teams)
