@@ -64,6 +64,7 @@ from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
 from tracker.tracks import Tracks
 from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
+from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import choices
 from webmap.feed import Feed
@@ -168,7 +169,7 @@ class Gridbeat(Service):
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals, self.exports)  # fmt: skip
+                            self.embedded is not None, self.removals, self.exports, Access(intake))  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.

@@ -48,6 +48,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
     ),
     "webmap": frozenset(
         {
+            "access",
             "api",
             "storage_api",
             "track_api",

@@ -20,6 +20,9 @@ ENTITY = 2
 EVENT = 3
 
 ACCOUNT = "account"
+ACCESS = "access"
+"""Type of the events that say who looked at whom. No state follows from them, and they have a class of their own in the
+archive."""
 PRIVATE = frozenset({ACCOUNT})
 """Types of entities that other programs do not read in live state: they hold password hashes."""
 

@@ -26,7 +26,7 @@ from webmap.services import Services
 from webmap.sessions import NOBODY, matches
 
 COOKIE = "session"
-_STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404}
+_STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_record": 503}
 """Of refusals; 422 for all others."""
 
 _log = Logger(namespace="gridbeat.api")

@@ -23,6 +23,7 @@ from tracker.mirror import Mirror
 from tracker.removals import Removals
 from tracker.steward import Steward
 from tracker.tracks import Tracks
+from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import Choice
 from webmap.feed import Feed
@@ -72,3 +73,4 @@ class Services:
     """Whether Redis is ours, and its files are on the data folder's disk."""
     removals: Removals
     exports: Exports
+    access: Access
