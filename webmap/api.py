@@ -21,6 +21,7 @@ from webmap.accounts import normal
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.health import health
+from webmap.me_api import add_me
 from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
 from webmap.rights import Action
@@ -37,6 +38,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     """Put the routes on the console's app."""
     intake, roster = services.intake, services.intake.roster
     route = make_route(app, gate)
+    add_me(route, services)
     add_devices(route, services)
     add_commands(route, services)
     add_phones(route, services)

@@ -16,6 +16,7 @@ from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+from webmap.pages import PAGES
 from webmap.rights import Action
 from webmap.routes import Gate
 from webmap.services import Services
@@ -29,8 +30,6 @@ _HEADERS = {
     "permissions-policy": "geolocation=(self), microphone=(self)",
 }
 COMPRESS_FROM = 1024
-PAGES = {"phones": Action.DEVICES, "storage": Action.STORAGE}
-"""Pages beside the map, each a file of its name, and what one must have a right to for seeing it."""
 
 
 def _protect(request: Any) -> None:

@@ -28,12 +28,22 @@ from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
 from tests.webmap.double_storage import Storage
+from webmap.me_api import rights_of
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+from webmap.pages import PAGES, open_to
+from webmap.rights import Role, Who
 
 reactor: Any = running_reactor  # its interface is the union of many
 
 NAME, PASSWORD, SESSION = "demo", "demo-password", "of-the-double"
 TICK = 1.0
+
+
+def me() -> dict[str, Any]:
+    """Who is signed in: an admin, who may do everything."""
+    who = Who(NAME, Role.ADMIN)
+    about = {"name": NAME, "role": "admin", "unit": None, "streets": [], "teams": [], "totp": False}
+    return {**about, "rights": rights_of(who), "pages": open_to(who)}
 
 
 def now_ms() -> int:
@@ -187,19 +197,16 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return b""
         return content(request, page.html, "text/html; charset=utf-8")
 
-    @app.route("/phones")
-    def phones(request: Any) -> bytes:
-        if guest(request):
-            request.redirect(b"/login?to=phones")
-            return b""
-        return content(request, (STATIC / "phones.html").read_bytes(), "text/html; charset=utf-8")
+    def put_page(name: str) -> None:
+        @app.route(f"/{name}", endpoint=name)
+        def page(request: Any) -> bytes:
+            if guest(request):
+                request.redirect(f"/login?to={name}".encode())
+                return b""
+            return content(request, (STATIC / f"{name}.html").read_bytes(), "text/html; charset=utf-8")
 
-    @app.route("/storage")
-    def storage(request: Any) -> bytes:
-        if guest(request):
-            request.redirect(b"/login?to=storage")
-            return b""
-        return content(request, (STATIC / "storage.html").read_bytes(), "text/html; charset=utf-8")
+    for name in PAGES:
+        put_page(name)
 
     @app.route("/login")
     def login_page(request: Any) -> bytes:
@@ -239,6 +246,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         parts = name.split("/")
         if parts == ["grids"]:
             return answer(request, double.town.geojson())
+        if parts == ["me"]:
+            return answer(request, me())
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
         body = request.content.read()

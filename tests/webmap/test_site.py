@@ -28,7 +28,7 @@ from tests.webmap.devices import Handheld, Vehicle, now_ms, phone_report
 from tests.webmap.test_api import DOCUMENT, PAGES, check
 from tests.webmap.wire import handshake, raw, rest
 from tracker.site import IDLE_SECONDS, REQUEST_SECONDS, BoundedSite
-from webmap import service
+from webmap.pages import PAGES as PAPERS
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 OPEN_PAGES = {"/login", "/favicon.ico"}
@@ -105,7 +105,7 @@ def test_files_are_compressed_and_asked_for_again_only_when_changed(server: Serv
 def test_the_pages_of_the_site_are_those_that_are_known_here(server: Server) -> None:
     """A new page must be thought about: this list and the document are all that there is."""
     source = (ROOT / "webmap" / "service.py").read_text("utf-8")
-    papers = {f"/{name}" for name in service.PAGES}
+    papers = {f"/{name}" for name in PAPERS}
     assert set(re.findall(r'@app\.route\("([^"]+)"', source)) | papers == PAGES
 
 

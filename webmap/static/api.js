@@ -33,14 +33,16 @@ async function call(method, path, body) {
   return value;
 }
 
-export function toLogin() {
+/** To the sign-in page; and back to this one after it, unless somebody is leaving. */
+export function toLogin(back = true) {
   const page = location.pathname.slice(1);
-  location.assign(["phones", "storage"].includes(page) ? `/login?to=${page}${location.hash}` : "/login");
+  location.assign(back && page && page !== "login" ? `/login?to=${encodeURIComponent(page)}${location.hash}` : "/login");
 }
 
 const id = encodeURIComponent;
 
 export const api = {
+  me: () => call("GET", "/api/v1/me"),
   export: (unit) => call("GET", `/api/v1/units/${id(unit)}/export`),
   makeExport: (unit) => call("POST", `/api/v1/units/${id(unit)}/export`, {}),
   exportFile: (unit) => `/api/v1/units/${id(unit)}/export/file`,

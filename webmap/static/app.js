@@ -15,6 +15,7 @@ import { plain } from "./labels.js";
 import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
 import { NamesLayer } from "./names_layer.js";
+import { showNav } from "./nav.js";
 import { Pace } from "./pace.js";
 import { Preferences } from "./prefs.js";
 import { plane } from "./projection.js";
@@ -330,6 +331,7 @@ setInterval(() => {
   if (performance.now() - refreshed > AGES_MS) pace.later();
 }, 1000);
 
+showNav("map");
 chrome.filters();
 chrome.layers();
 feed.watch(mapView.box(), null);

@@ -69,9 +69,9 @@ $("login").addEventListener("submit", async (event) => {
   busy(true);
   problem = await enter(name, password);
   if (problem === null) {
-    // Back to the page that sent us here; only pages of ours are known by name.
-    const to = new URLSearchParams(location.search).get("to");
-    location.replace(["phones", "storage"].includes(to) ? `/${to}${location.hash}` : "/");
+    // Back to the page that sent us here. A name of small letters is a page of ours, never an address elsewhere.
+    const to = new URLSearchParams(location.search).get("to") ?? "";
+    location.replace(/^[a-z]+$/.test(to) ? `/${to}${location.hash}` : "/");
     return;
   }
   busy(false);

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { element, pushButton } from "./dom.js";
 import { language, onLanguage, setLanguage, t } from "./i18n.js";
 import { listenToKeys } from "./keyboard.js";
+import { showNav } from "./nav.js";
 import { plain } from "./labels.js";
 import "./phone_words.js";
 import { Address } from "./phone_address.js";
@@ -269,6 +270,7 @@ onLanguage(() => {
 });
 
 paintTheme();
+showNav("phones");
 setLanguage(prefs.get("language") ?? language());
 refresh().then(() => mouse && location.hash === "" && $("name").focus({ preventScroll: true }));
 setInterval(refresh, REFRESH_MS);

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { element, text } from "./dom.js";
 import { knows, language, onLanguage, setLanguage, t } from "./i18n.js";
 import { listenToKeys } from "./keyboard.js";
+import { showNav } from "./nav.js";
 import { Preferences } from "./prefs.js";
 import { count, daysAhead, size } from "./sizes.js";
 import { Days } from "./storage_days.js";
@@ -225,5 +226,6 @@ onLanguage(translate);
 window.addEventListener("focus", refresh);
 
 paintTheme();
+showNav("storage");
 setLanguage(prefs.get("language") ?? language());
 refresh();

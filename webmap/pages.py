@@ -1,0 +1,12 @@
+"""Pages beside the map: each is a file ``static/<name>.html`` at ``/<name>``, for those with a certain right."""
+
+from __future__ import annotations
+
+from webmap.rights import Action, Who
+
+PAGES = {"phones": Action.DEVICES, "storage": Action.STORAGE}
+
+
+def open_to(who: Who) -> list[str]:
+    """The pages that this account may open."""
+    return [name for name, action in PAGES.items() if who.may(action)]

@@ -1,0 +1,129 @@
+// The way between the pages: one list, of which each account is shown what it may open.
+//
+// A page calls showNav("its name") once; it is then the first thing in the page's head. me() answers who one is and
+// what one may do, asked once for the whole page.
+
+import { api, toLogin } from "./api.js";
+import { element } from "./dom.js";
+import { learn, onLanguage, t } from "./i18n.js";
+
+learn({
+  nav: ["菜单（M）", "Menu (M)"],
+  key_nav: ["菜单：其他页面", "Menu: other pages"],
+  nav_map: ["实时地图", "Live map"],
+  nav_roster: ["人员与设备", "People and devices"],
+  nav_grids: ["网格", "Grids"],
+  nav_rota: ["排班与考勤", "Rota and attendance"],
+  nav_phones: ["手机接入", "Phones"],
+  nav_storage: ["存储", "Storage"],
+  nav_access: ["查看记录", "Access log"],
+  nav_accounts: ["账号与权限", "Accounts and rights"],
+  nav_profile: ["我的账号", "My account"],
+  nav_out: ["退出登录", "Log out"],
+  role_collector: ["采集员", "Collector"],
+  role_crew: ["车组", "Vehicle crew"],
+  role_dispatcher: ["指挥席位", "Dispatcher"],
+  role_street: ["街道席位", "Street seat"],
+  role_leader: ["负责人", "Leader"],
+  role_auditor: ["审计员", "Auditor"],
+  role_admin: ["管理员", "Administrator"],
+});
+
+const ORDER = ["map", "roster", "grids", "rota", "phones", "storage", "access", "accounts", "profile"];
+const SVG = "http://www.w3.org/2000/svg";
+
+let asked = null;
+
+/** Who is signed in: {name, role, unit, streets, teams, rights, pages, totp}; asked once, again after a failure. */
+export function me() {
+  asked ??= api.me().catch((error) => {
+    asked = null;
+    throw error;
+  });
+  return asked;
+}
+
+/** Puts the menu of pages first into the page's head; `here` is the page's own name, "map" for the map. */
+export function showNav(here, head = document.querySelector(".bar, .top")) {
+  const place = element("div", "nav");
+  const button = element("button", "tool nav-button");
+  const menu = element("div", "nav-menu");
+  button.type = "button";
+  button.id = "nav";
+  button.append(bars());
+  menu.id = "nav-menu";
+  menu.hidden = true;
+  button.setAttribute("aria-controls", menu.id);
+  place.append(button, menu);
+  head.prepend(place);
+
+  const open = (on, back = false) => {
+    menu.hidden = !on;
+    button.setAttribute("aria-expanded", String(on));
+    if (on) menu.querySelector("a:not([aria-current]), button")?.focus();
+    else if (back) button.focus();
+  };
+  open(false);
+  button.addEventListener("click", () => open(menu.hidden));
+  document.addEventListener("pointerdown", (event) => menu.hidden || place.contains(event.target) || open(false));
+  place.addEventListener("focusout", (event) => event.relatedTarget && !place.contains(event.relatedTarget) && open(false));
+  // Before the page's own keys: an open menu keeps the arrows and Escape for itself.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (menu.hidden) {
+      const free = !event.target.matches?.("input, select, textarea") && !document.querySelector("dialog[open]");
+      if (event.key.toLowerCase() !== "m" || !free) return;
+      open(true);
+    } else if (event.key === "Escape" || event.key.toLowerCase() === "m") {
+      open(false, true);
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const rows = [...menu.querySelectorAll("a, button")];
+      const at = rows.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      rows.at(at % rows.length)?.focus();
+    } else return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
+  let who = null;
+  const translate = () => {
+    button.title = t("nav");
+    button.setAttribute("aria-label", t("nav"));
+    menu.replaceChildren(...(who ? rowsOf(who, here) : []));
+  };
+  onLanguage(translate);
+  translate();
+  me().then((told) => {
+    who = told;
+    translate();
+  }, () => {}); // the page itself says what is wrong with the server
+}
+
+function rowsOf(who, here) {
+  const head = element("p", "nav-who");
+  head.append(element("b", "", who.name), element("span", "", t(`role_${who.role}`)));
+  const shown = ORDER.filter((name) => name === "map" || who.pages.includes(name));
+  const links = shown.map((name) => {
+    const link = element("a", "nav-link", t(`nav_${name}`));
+    link.id = `nav-${name}`;
+    link.href = name === "map" ? "/" : `/${name}`;
+    if (name === here) link.setAttribute("aria-current", "page");
+    return link;
+  });
+  const out = element("button", "nav-link", t("nav_out"));
+  out.type = "button";
+  out.id = "nav-out";
+  out.addEventListener("click", () => api.logout().finally(() => toLogin(false)));
+  return [head, ...links, out];
+}
+
+function bars() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", "M4.5 7h15M4.5 12h15M4.5 17h15");
+  svg.append(path);
+  return svg;
+}
