@@ -43,7 +43,7 @@ from tracker.export_files import (
 )
 from tracker.person import FIRST_DAY, LAST_DAY, READ_RECORDS, Person, events, learned
 from tracker.pipeline import judge
-from tracker.record import ENTITY, EVENT, REPORT, ReportRecord
+from tracker.record import ASSIGNMENT, ENTITY, EVENT, REPORT, ReportRecord
 
 FREE = free_bytes
 """What is free on the disk of a folder; tests have disks of their own."""
@@ -207,7 +207,7 @@ class _Export:
                     }
                     yield text_of(told) + "\n"
 
-        self._text("history.jsonl", lines(ENTITY, ("unit", "device", "duty")))
+        self._text("history.jsonl", lines(ENTITY, ("unit", "device", "duty", ASSIGNMENT)))
         self._text("commands.jsonl", lines(EVENT, ("command",)))
 
     def _photo_files(self) -> None:

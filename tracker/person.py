@@ -18,7 +18,7 @@ from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, SNAPSHOTS
 from storage.archive.parquet import text
 from tracker.archive_context import Context
-from tracker.record import ENTITY, EVENT, REPORT
+from tracker.record import ASSIGNMENT, ENTITY, EVENT, REPORT
 from tracker.sealing import Spill
 
 READ_RECORDS = 20_000
@@ -66,7 +66,7 @@ class Person:
             return id in (self.commands if kind == "command" else self.photos if kind == "photo" else ())
         if kind == "device":
             return id in self.devices if fields is None else fields["unit"] == self.unit
-        return kind in ("unit", "duty") and id.partition(":")[0] == self.unit
+        return kind in ("unit", "duty", ASSIGNMENT) and id.partition(":")[0] == self.unit
 
     def has_record(self, record: Sequence[Any]) -> bool:
         """The same for a record of the journal."""

@@ -23,8 +23,11 @@ ACCOUNT = "account"
 ACCESS = "access"
 """Type of the events that say who looked at whom. No state follows from them, and they have a class of their own in the
 archive."""
-PRIVATE = frozenset({ACCOUNT})
-"""Types of entities that other programs do not read in live state: they hold password hashes."""
+SHIFT = "shift"
+ASSIGNMENT = "assignment"
+PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT})
+"""Types of entities that other programs do not read in live state: accounts hold password hashes, and the rota of a
+year is larger than all the rest."""
 
 
 class ReportRecord(NamedTuple):
