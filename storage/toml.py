@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Place = tuple[str, ...]
 """A section, or a section and a key, or deeper. Of sections written ``[[so]]`` the number, from "0", comes after the
 name: ("so", "1", "key")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file by its name and the line of everything in it; without a name, what is so without any file."""
+
+    name: str = ""
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def line(self, *place: str) -> int:
+        """The line of a place, or of what it is in, or the first."""
+        return self.lines.get(place) or self.lines.get(place[:-1]) or self.lines.get(place[:1]) or 1
+
+    def place(self, section: str, key: str, instead: str = "") -> str:
+        """``city.toml:12`` of a key; of the same key in the section ``instead`` where only that has it."""
+        if instead and (section, key) not in self.lines and (instead, key) in self.lines:
+            section = instead
+        return f"{self.name}:{self.line(section, key)}" if self.name else "settings"
 
 
 class ConfigError(Exception):
