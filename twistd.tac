@@ -57,6 +57,7 @@ from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
 from tracker.removals import Removals
+from tracker.rota import Rota
 from tracker.service import make_listeners
 from tracker.steward import Steward
 from tracker.store import RedisLiveStore
@@ -64,6 +65,8 @@ from tracker.tcp import LinkLimits
 from tracker.tokens import Tokens
 from tracker.tracks import Tracks
 from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
+from tracker.workdays import CalendarError, read_calendar
+from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import choices
@@ -86,7 +89,7 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, tiles, archive, kept):
+    def __init__(self, settings, tiles, archive, kept, calendar):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
@@ -106,6 +109,9 @@ class Gridbeat(Service):
         self.intake = intake = Intake(journal, Tokens(secret), wall)
         self.accounts = Accounts(intake.roster)
         intake.roster.attach(self.accounts)
+        zone = ZoneInfo(settings.city.zone)
+        self.rota = Rota(intake.roster, zone)
+        intake.roster.attach(self.rota)
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
@@ -169,7 +175,8 @@ class Gridbeat(Service):
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals, self.exports, Access(intake))  # fmt: skip
+                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota,
+                            WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -342,11 +349,13 @@ try:
     folder = upgrade.prepare(settings.data, settings.city.zone)
     archive = Archive(settings.data / "archive", settings.city.zone)
     kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
+    days = settings.working_time
+    calendar = read_calendar(days.country, days.weekdays, days.holidays)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
-except (upgrade.FolderError, ArchiveError) as error:
+except (upgrade.FolderError, ArchiveError, CalendarError) as error:
     sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, tiles, archive, kept).setServiceParent(application)
+Gridbeat(settings, tiles, archive, kept, calendar).setServiceParent(application)

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from storage.basemaps import SECTION_LIMIT, Basemap, read_basemap
+from storage.hours import Period, read_country, read_periods, read_weekdays
 from storage.toml import ConfigError, Place, parse
 
 Check = Callable[[Any], Any]
@@ -226,6 +227,16 @@ class ArchiveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """When the city works: hours of a day, days of the week, whose holidays, and a file of the city's own days."""
+
+    hours: tuple[Period, ...] = setting(((480, 720), (840, 1080)), read_periods)
+    weekdays: tuple[int, ...] = setting((1, 2, 3, 4, 5), read_weekdays)
+    country: str = setting("cn", read_country)
+    holidays: Path | None = setting(None, head_file)
+
+
+@dataclass(frozen=True, slots=True)
 class HeadWays:
     """Where the heads of the archive's chains go once a day: a file on another disk, an address, both, or nowhere."""
 
@@ -252,6 +263,7 @@ class Settings:
     limits: Limits = group(Limits)
     archive: ArchiveLimits = group(ArchiveLimits)
     heads: HeadWays = group(HeadWays)
+    working_time: Work = group(Work)
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""
@@ -284,10 +296,12 @@ def read(path: Path, trackers: Ports) -> Settings:
     reader.cross_check(settings)
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems)])
-    beside, heads = path.resolve().parent, settings.heads
+    beside, heads, work = path.resolve().parent, settings.heads, settings.working_time
     if heads.file is not None:
         heads = dataclasses.replace(heads, file=beside / heads.file)
-    return dataclasses.replace(settings, data=beside / settings.data, heads=heads)
+    if work.holidays is not None:
+        work = dataclasses.replace(work, holidays=beside / work.holidays)
+    return dataclasses.replace(settings, data=beside / settings.data, heads=heads, working_time=work)
 
 
 def known(trackers: Ports) -> dict[str, dict[str, str]]:

@@ -21,8 +21,10 @@ from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
 from tracker.removals import Removals
+from tracker.rota import Rota
 from tracker.steward import Steward
 from tracker.tracks import Tracks
+from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import Choice
@@ -74,3 +76,5 @@ class Services:
     removals: Removals
     exports: Exports
     access: Access
+    rota: Rota
+    working_time: WorkingTime
