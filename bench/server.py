@@ -35,10 +35,10 @@ class Cost:
 
 
 def cost_of(pid: int) -> Cost:
-    """What a process has cost so far, with children of it that have ended."""
+    """What a process has cost so far; without its children, which seal at their own time."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    # 11..14 counted from the state: utime, stime, and the same of children that were waited for; 21 is rss.
-    return Cost(sum(map(int, fields[11:15])) / TICK, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+    # 11 and 12 counted from the state: utime and stime; 21 is rss.
+    return Cost(sum(map(int, fields[11:13])) / TICK, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
 
 
 def stage(folder: Path, numbers: dict[str, int]) -> list[dict[str, str]]:
