@@ -221,6 +221,8 @@ class ArchiveLimits:
     fixes_mb: int = setting(0, whole(0, 1_000_000_000))
     events_days: int = setting(1825, whole(8, 36_500))
     events_mb: int = setting(0, whole(0, 1_000_000_000))
+    access_days: int = setting(1095, whole(8, 36_500))
+    access_mb: int = setting(0, whole(0, 1_000_000_000))
     photos_days: int = setting(365, whole(8, 36_500))
     photos_mb: int = setting(2048, whole(0, 1_000_000_000))
     snapshots_mb: int = setting(0, whole(0, 1_000_000_000))

@@ -1,8 +1,9 @@
 """Taking records out of the journal for good: each is written over, in its place and its length, by one that says
 nothing.
 
-Such a record is ``(TOMBSTONE, zeros)``. Its number stays used, so that nobody's count is disturbed, and it has as many
-bytes as the one before it, so that SQLite writes it into the very same place and moves nothing. The files are worked on
+Such a record is ``(TOMBSTONE, zeros)``, or one of the caller's that says less than before. Its number stays used, so
+that nobody's count is disturbed, and it has as many bytes as the one before it, so that SQLite writes it into the very
+same place and moves nothing. The files are worked on
 beside their writer, whose handle need not know of it: SQLite's own lock keeps the two apart, for some milliseconds at a
 time. What an older release has written may hold copies in pages that were left over, because it did not overwrite what
 it freed; such a file is made anew when something in it has to go.
@@ -31,8 +32,9 @@ ROWS = 200
 PATIENCE_S = 60.0
 """Until readers have let go of a file's log: each of them has it for seconds at the most."""
 
-Goes = Callable[[int, Record], bool]
-"""Whether a record, with its number, has to go. It may be asked again about what is gone already."""
+Goes = Callable[[int, Record], "bool | Record"]
+"""Whether a record, with its number, has to go; or what is to stand in its place, which must be as long when packed. It
+may be asked again about what is gone already."""
 
 
 class JournalBusy(Exception):
@@ -58,14 +60,19 @@ def scrub(
 
 def written_over(body: bytes, first: int, last: int, goes: Goes) -> tuple[bytes, int]:
     """A row's body with tombstones where records go, and how many that were."""
+    pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
     unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=len(body) + 1)
     unpacker.feed(body)
     count = unpacker.read_array_header()
     parts, gone, end = [body[: unpacker.tell()]], 0, unpacker.tell()
     for number in range(first, first + count):
         record, start, end = unpacker.unpack(), end, unpacker.tell()
-        if number <= last and record[0] != TOMBSTONE and goes(number, record):
-            parts.append(tombstone(end - start))
+        verdict = number <= last and record[0] != TOMBSTONE and goes(number, record)
+        if verdict:
+            new = tombstone(end - start) if verdict is True else pack(verdict)
+            if len(new) != end - start:
+                raise ValueError(f"{len(new)} bytes in the place of {end - start}")
+            parts.append(new)
             gone += 1
         else:
             parts.append(body[start:end])

@@ -7,13 +7,14 @@ cannot hold is kept whole in ``raw``, with nothing but unit, ``moment`` and serv
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgpack
 import numpy as np
 
-from tracker.record import ReportRecord
+from tracker.record import MASK, ReportRecord
 
 Values = Any
 """A numpy array."""
@@ -37,6 +38,12 @@ EVENT_TYPES: Mapping[str, str] = {
     "fields": "BLOB",
 }  # fmt: skip
 """The columns of a part of events, in order."""
+
+ACCESS_TYPES: Mapping[str, str] = {
+    "number": "BIGINT", "server_time": "BIGINT", "id": "VARCHAR", "who": "VARCHAR", "role": "VARCHAR",
+    "what": "VARCHAR", "unit": "VARCHAR", "reason": "VARCHAR", "address": "VARCHAR", "about": "VARCHAR",
+}  # fmt: skip
+"""The columns of a part of who looked at whom, in order; ``about`` is a JSON object."""
 
 _INTEGERS = {name: kind for name, kind in TYPES.items() if kind not in ("VARCHAR", "BLOB") and name != "moment"}
 _NULLABLE = frozenset(
@@ -130,6 +137,27 @@ def event_columns_of(numbers: Sequence[int], records: Sequence[Sequence[Any]]) -
         "id": np.array(ids, dtype=object),
         "fields": _objects([None if one is None else _pack(one) for one in fields]),
     }
+
+
+def access_columns_of(looks: Sequence[tuple[int, Sequence[Any]]]) -> dict[str, Values]:
+    """Records of who looked at whom, each with its journal number, as arrays by column."""
+    rows = [access_row(number, record) for number, record in looks]
+    integers = ("number", "server_time")
+    return {
+        name: np.array(values, dtype=np.int64 if name in integers else object)
+        for name, values in zip(ACCESS_TYPES, zip(*rows, strict=True), strict=True)
+    }
+
+
+def access_row(number: int, record: Sequence[Any]) -> tuple[Any, ...]:
+    """One of them, its values in the order of :data:`ACCESS_TYPES`."""
+    fields = record[4]
+    texts = {name: str(fields[name]) for name in ("who", "role", "what", "unit", "reason", "address")}
+    if texts["unit"] and not texts["unit"].strip(MASK):
+        # In the journal it had to be as long as what had been there.
+        return number, record[1], record[3], *{**texts, "unit": MASK, "reason": MASK}.values(), "{}"
+    about = json.dumps(fields["about"], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return number, record[1], record[3], *texts.values(), about
 
 
 def records_of(rows: Iterable[Mapping[str, Any]]) -> Iterable[ReportRecord]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from storage.archive import snapshots
-from storage.archive.layout import EVENTS, FIXES, SNAPSHOTS, shifted
+from storage.archive.layout import SEALED, SNAPSHOTS, shifted
 from storage.client import HOT_SECONDS
 from storage.journal_files import DayFile
 from tracker.archive_context import Context
@@ -58,7 +58,7 @@ def drop_days(context: Context, before: str, *, early: bool = False) -> int:
         return 0
     parts = [
         (source.day, source.first, source.last)
-        for kind in (FIXES, EVENTS)
+        for kind in SEALED
         for source in archive.sources(kind, "0000-00-00", "9999-99-99")
         if source.kind == "part"
     ]

@@ -29,7 +29,7 @@ import msgpack
 from storage.archive import parquet, snapshots
 from storage.archive.archive import sync_file, write_whole
 from storage.archive.chain import SealedFile
-from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS, day_in
+from storage.archive.layout import ACCESS, FIXES, PHOTOS, SEALED, SNAPSHOTS, day_in
 from storage.archive.parquet import text
 from storage.exports import drop_exports
 from storage.journal_files import sync_names
@@ -38,7 +38,7 @@ from storage.space import free_bytes
 from tracker import sealing
 from tracker.archive_context import Arguments, Context, Result
 from tracker.person import Person, learned, listed
-from tracker.record import ENTITY, EVENT
+from tracker.record import ENTITY, EVENT, MASK, is_access, masked
 
 NOTES = "removals"
 """In the data folder, the notes of removals that are not done yet: the only place that names who it is."""
@@ -89,13 +89,16 @@ def _remove(context: Context, note: Path, upto: int) -> Result:
     def of_day(day: str, count: int) -> None:
         context.tell({"step": "journal", "day": day})
 
-    counts["records"] += scrub(
-        context.journal.folder, upto, lambda number, record: person.has_record(record), person.marker, of_day
-    )
+    def goes(number: int, record: Sequence[Any]) -> bool | tuple[Any, ...]:
+        if not person.has_record(record):
+            return False
+        return masked(record) if is_access(record) else True
+
+    counts["records"] += scrub(context.journal.folder, upto, goes, person.marker, of_day)
     with sealing.Spill(context.layout) as spill, closing(parquet.connect(spill)) as db:
         work = _Work(context, person, spill, db, counts)
         _parts(work)
-        for kind in (FIXES, EVENTS):
+        for kind in SEALED:
             _days(work, kind)
         _snapshots(work)
     _photos(context, person, counts)
@@ -123,13 +126,15 @@ def note_path(data: Path, ticket: str) -> Path:
 def where(kind: str, person: Person) -> str:
     """Which rows of a file of this class are about the person, as a condition."""
     unit = text(person.unit)
-    if kind == FIXES:
+    if kind in (FIXES, ACCESS):
         return f"unit = {unit}"
     return (
         f"(what = {EVENT} AND (kind = 'command' AND id IN ({listed(person.commands)})"
-        f" OR kind = 'photo' AND id IN ({listed(person.photos)})))"
+        f" OR kind = 'photo' AND id IN ({listed(person.photos)})"
+        f" OR kind = 'roll_call' AND split_part(id, ':', 2) = {unit}))"
         f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty') AND split_part(id, ':', 1) = {unit}"
-        # Its fields are packed: a key and a value, one after the other.
+        # Fields are packed: a key and a value, one after the other.
+        f" OR kind = 'account' AND contains(hex(fields), {text(_carries(person.unit))})"
         f" OR kind = 'device' AND (id IN ({listed(person.devices)}) AND fields IS NULL"
         f" OR contains(hex(fields), {text(_carries(person.unit))}))))"
     )
@@ -144,7 +149,7 @@ def _carries(unit: str) -> str:
 
 def _parts(work: _Work) -> None:
     for run in work.context.layout.runs():
-        for kind in (FIXES, EVENTS):
+        for kind in SEALED:
             for day, path in run.parts(kind).items():
                 if _rewritten(work, kind, path) is not None:
                     _put(work.spill / path.name, path)
@@ -153,7 +158,7 @@ def _parts(work: _Work) -> None:
 
 def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
     """Whether there is anything about the person in a file: then its rows without that are in ``spill`` under its
-    name, so many."""
+    name, so many. Who looked at the person stays, when and at what; that it was the person, and why, goes."""
     condition, new = where(kind, work.person), work.spill / path.name
     found = work.db.execute(f"SELECT count(*) FROM {parquet.table([path])} WHERE {condition}").fetchone()
     assert found is not None
@@ -161,6 +166,12 @@ def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
         return None
     _need(work.context, path.stat().st_size)
     query = f"SELECT * FROM {parquet.table([path])} WHERE NOT coalesce({condition}, false)"
+    if kind == ACCESS:
+        masks = {"unit": MASK, "reason": MASK, "about": "{}"}
+        columns = ", ".join(
+            f"CASE WHEN {condition} THEN {text(mask)} ELSE {name} END AS {name}" for name, mask in masks.items()
+        )
+        query = f"SELECT * REPLACE ({columns}) FROM {parquet.table([path])}"
     rows = parquet.write(work.db, query, new)
     work.counts["rows"] += int(found[0])
     sync_file(new)
@@ -209,7 +220,7 @@ def _swap(context: Context, kind: str, day: str, staged: Sequence[SealedFile]) -
 
 def _finish(context: Context) -> None:
     """What was staged when somebody was killed: it counts if the chain says so, and else it is nothing."""
-    for kind in (FIXES, EVENTS, SNAPSHOTS):
+    for kind in (*SEALED, SNAPSHOTS):
         folder, known = context.layout.folder(kind), context.archive.chains[kind].files()
         for path in folder.glob(f"*{STAGED}"):
             name = path.name.removesuffix(STAGED)

@@ -78,7 +78,7 @@ def _back_up(target: Path, path: Path | None, prune: bool) -> None:
     began = time.monotonic()
     made = backup.make(
         settings.data, target, settings=path, city=settings.city.name, zone=ZoneInfo(settings.city.zone),
-        keep_days=min(kept.fixes_days, kept.events_days, kept.photos_days), now=now, tell=_say,
+        keep_days=min(kept.fixes_days, kept.events_days, kept.access_days, kept.photos_days), now=now, tell=_say,
     )  # fmt: skip
     for text in made.odd:
         _say(f"note 注意: {text}")

@@ -128,7 +128,7 @@ def _since(context: Context, first: int, upto: int) -> Iterator[tuple[str, Chang
     while batches := context.journal.read(first, READ_RECORDS, last=upto, rare=True):
         for batch in batches:
             for number, each in enumerate(batch.records, batch.first):
-                if start <= number <= upto and each[0] in words and each[2] != record.ACCESS:
+                if start <= number <= upto and each[0] in words and not record.is_access(each):
                     yield words[each[0]], (each[2], each[3], each[4])
         first = batches[-1].last + 1
         context.tell({"read": first - 1, "of": upto})

@@ -23,7 +23,7 @@ import numpy as np
 from storage.archive import parquet
 from storage.archive.archive import open_parts, sync_file, write_whole
 from storage.archive.chain import Kind, SealedFile
-from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, Run, details_of, shifted
+from storage.archive.layout import FIXES, MERGED, SEALED, Layout, Run, details_of, shifted
 from storage.journal_files import sync_names
 from tracker.archive_columns import records_of
 from tracker.archive_context import Arguments, Context, JobIncomplete, Result
@@ -81,7 +81,7 @@ def close(context: Context, arguments: Arguments) -> Result:
     closed: list[str] = []
     failures: list[str] = []
     with Spill(layout) as spill, closing(parquet.connect(spill)) as db:
-        for kind in (FIXES, EVENTS):
+        for kind in SEALED:
             work = _Closing(context, kind, today, spill, db)
             limits = arguments.get("limits", {})
             oldest = shifted(today, -limits[kind][0]) if kind in limits else ""

@@ -15,7 +15,7 @@ from storage.journal import Done, Journal, JournalFull
 from tracker.admission import admit
 from tracker.areas import AreaIndex
 from tracker.counters import Counters
-from tracker.record import ACCESS, ENTITY, EVENT
+from tracker.record import ENTITY, EVENT, is_access
 from tracker.roster import Carrier, Change, Refusal, Roster, admits
 from tracker.tokens import Tokens
 
@@ -68,7 +68,7 @@ class Intake:
                         continue
                     if record[0] == ENTITY:
                         self.roster.apply((record[2], record[3], record[4]))
-                    elif record[0] == EVENT and record[2] != ACCESS:
+                    elif record[0] == EVENT and not is_access(record):
                         happened((record[2], record[3], record[4]))
             first = batches[-1].last + 1
         return max(0, lost)

@@ -18,7 +18,7 @@ from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, SNAPSHOTS
 from storage.archive.parquet import text
 from tracker.archive_context import Context
-from tracker.record import ASSIGNMENT, ENTITY, EVENT, REPORT
+from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, ENTITY, EVENT, REPORT, is_access
 from tracker.sealing import Spill
 
 READ_RECORDS = 20_000
@@ -39,6 +39,8 @@ class Person:
     devices: set[str] = field(default_factory=set)
     commands: set[str] = field(default_factory=set)
     photos: dict[str, str] = field(default_factory=dict)
+    accounts: set[str] = field(default_factory=set)
+    """Names with which the person has signed in."""
     _carried: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -54,6 +56,9 @@ class Person:
                 self._carried.add(id)
             else:
                 self._carried.discard(id)
+        elif what == ENTITY and kind == ACCOUNT:
+            if fields["unit"] == self.unit:
+                self.accounts.add(id)
         elif what == EVENT and kind == "command":
             if fields.get("device") in self._carried:
                 self.commands.add(id)
@@ -63,15 +68,21 @@ class Person:
     def has(self, what: int, kind: str, id: str, fields: Mapping[str, Any] | None) -> bool:
         """Whether an event is about the unit."""
         if what == EVENT:
+            if kind == "roll_call":
+                return id.partition(":")[2] == self.unit
             return id in (self.commands if kind == "command" else self.photos if kind == "photo" else ())
         if kind == "device":
             return id in self.devices if fields is None else fields["unit"] == self.unit
+        if kind == ACCOUNT:
+            return fields is not None and fields["unit"] == self.unit
         return kind in ("unit", "duty", ASSIGNMENT) and id.partition(":")[0] == self.unit
 
     def has_record(self, record: Sequence[Any]) -> bool:
         """The same for a record of the journal."""
         if record[0] == REPORT:
             return bool(record[2] == self.unit)
+        if is_access(record):
+            return bool(record[4]["unit"] == self.unit)
         return record[0] in (ENTITY, EVENT) and self.has(record[0], record[2], record[3], record[4])
 
     @property
@@ -117,7 +128,8 @@ def events(context: Context, upto: int) -> Iterator[Event]:
     while batches := context.journal.read(start, READ_RECORDS, last=upto, rare=True):
         for batch in batches:
             for number, record in enumerate(batch.records, batch.first):
-                if first <= number <= upto and record[0] in (ENTITY, EVENT) and record[2] != "area":
+                # The archive has who looked at whom in a class of its own.
+                if first <= number <= upto and record[0] in (ENTITY, EVENT) and record[2] not in ("area", ACCESS):
                     yield number, record[1], record[0], record[2], record[3], record[4]
         start = batches[-1].last + 1
 

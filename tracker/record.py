@@ -10,7 +10,7 @@ A record that begins with none of the three was one of somebody whose data was r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -25,6 +25,8 @@ ACCESS = "access"
 archive."""
 SHIFT = "shift"
 ASSIGNMENT = "assignment"
+MASK = "*"
+"""Stands for what was somebody's whose data has been removed: there, as often as that had bytes."""
 PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT})
 """Types of entities that other programs do not read in live state: accounts hold password hashes, and the rota of a
 year is larger than all the rest."""
@@ -56,6 +58,24 @@ class ReportRecord(NamedTuple):
     def identity(self) -> tuple[object, ...]:
         """A point is the same point in whatever message it comes: device, fix time, position, status, alarm."""
         return (self.device, self.fix_time, self.latitude, self.longitude, self.status, self.alarm)
+
+
+def is_access(record: Sequence[Any]) -> bool:
+    """Whether a journal record says who looked at whom."""
+    return bool(record[0] == EVENT and record[2] == ACCESS)
+
+
+def masked(record: Sequence[Any]) -> tuple[Any, ...]:
+    """Such a record without whose data it was, why, and which: who looked, when and at what stays. As many bytes as
+    before when it is packed."""
+    fields = dict(record[4])
+    about = {name: _stars(value) if isinstance(value, str) else value for name, value in fields["about"].items()}
+    fields |= {"unit": _stars(fields["unit"]), "reason": _stars(fields["reason"]), "about": about}
+    return (*record[:4], fields)
+
+
+def _stars(text: str) -> str:
+    return MASK * len(text.encode())
 
 
 def unpack_track(data: bytes) -> Iterator[ReportRecord]:

@@ -109,6 +109,8 @@ class Removals:
         self._rewrite = rewrite
         self._notes: dict[str, Mapping[str, Any]] = {}
         """By ticket: the unit, its devices, and its entities in live state."""
+        self._anew: dict[str, list[Change]] = {}
+        """By ticket: what is to be said once more without the unit, because every record that names it goes."""
         self._running: dict[str, Deferred[None]] = {}
         self._stopped = False
         self._log = Logger(namespace="gridbeat.removals")
@@ -223,7 +225,7 @@ class Removals:
 
     def _take_leave(self, removal: Removal) -> None:
         """The unit is nobody from now on."""
-        self._intake.roster.remove(removal.unit)
+        self._anew[removal.ticket] = self._intake.roster.remove(removal.unit)
         self._leave_memory(removal)
 
     def _leave_memory(self, removal: Removal) -> None:
@@ -256,6 +258,9 @@ class Removals:
     async def _steps(self, removal: Removal) -> None:
         journal = self._intake.journal
         removal.step = "live"
+        again = {(kind, id) for kind, id, _ in self._anew[removal.ticket]}
+        if again:
+            await self._intake.change(lambda: (None, self._intake.roster.said_of(again)))
         await self._intake.keep([("removal", removal.ticket, removal.fields())])
         upto = journal.last
         await self._leave_live(removal, upto)
@@ -275,6 +280,7 @@ class Removals:
         self._intake.roster.leaving.discard(removal.unit)
         removal.unit, removal.problem = _NOBODY, ""
         self._notes.pop(removal.ticket)
+        self._anew.pop(removal.ticket, None)
         self._running.pop(removal.ticket, None)
         self._log.info("a removal is done", ticket=removal.ticket)
 

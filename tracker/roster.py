@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -51,8 +51,9 @@ class Register(Protocol):
     def changes(self) -> Iterable[Change]:
         """The whole state as the changes that would build it."""
 
-    def remove(self, unit: UnitId) -> None:
-        """Know nothing of a unit any more."""
+    def remove(self, unit: UnitId) -> Iterable[Change] | None:
+        """Know nothing of a unit any more. Every record that names it goes: what is to stay without it is answered as
+        changes, and journalled anew."""
 
 
 @dataclass(slots=True)
@@ -96,6 +97,8 @@ class Roster:
         self._registers: dict[str, Register] = {}
         self.version = 0
         """Grows with every change; whoever caches something of the roster compares it."""
+        self.labels_version = 0
+        """The same for units and devices alone."""
         self.areas_version = 0
 
     def attach(self, register: Register) -> None:
@@ -135,6 +138,11 @@ class Roster:
             yield "device", device.id, asdict(device)
         for area in self.areas.values():
             yield "area", area.id, asdict(area)
+
+    def said_of(self, known: Set[tuple[str, str]]) -> list[Change]:
+        """What registers say now of these, by type and id."""
+        registers = dict.fromkeys(self._registers[kind] for kind, _ in known)
+        return [change for register in registers for change in register.changes() if change[:2] in known]
 
     # -- judging
 
@@ -284,6 +292,7 @@ class Roster:
             register.apply(change)
             return
         self.version += 1
+        self.labels_version += kind in ("unit", "device")
         if kind == "unit":
             assert fields is not None
             unit = Unit(**fields)
@@ -318,10 +327,11 @@ class Roster:
             else:
                 self.areas[AreaId(identity)] = Area(**fields)
 
-    def remove(self, unit: UnitId) -> None:
+    def remove(self, unit: UnitId) -> list[Change]:
         """Know nothing of a unit any more, nor of its devices and duties. Carriers that somebody has at hand are no
-        longer those of their devices. Its id stays in :attr:`leaving`."""
+        longer those of their devices. Its id stays in :attr:`leaving`. Answers what registers say anew without it."""
         self.version += 1
+        self.labels_version += 1
         self.leaving.add(unit)
         self.units.pop(unit, None)
         self._duties.pop(unit, None)
@@ -335,8 +345,10 @@ class Roster:
             carrier = self._carriers.pop(device.id, None)
             if carrier is not None:
                 carrier.duties = ()
+        anew: list[Change] = []
         for register in dict.fromkeys(self._registers.values()):
-            register.remove(unit)
+            anew += register.remove(unit) or ()
+        return anew
 
     def _refresh(self, unit: UnitId) -> None:
         holder = self.units.get(unit)

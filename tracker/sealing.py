@@ -18,12 +18,20 @@ import duckdb
 
 from storage.archive import parquet
 from storage.archive.archive import sync_file
-from storage.archive.layout import EVENTS, FIXES, MERGED, Layout, Run
+from storage.archive.layout import ACCESS, EVENTS, FIXES, MERGED, Layout, Run
 from storage.journal_files import Batch, sync_names
 from tracker.admission import LATEST
-from tracker.archive_columns import EVENT_TYPES, TYPES, columns_of, event_columns_of, selected
+from tracker.archive_columns import (
+    ACCESS_TYPES,
+    EVENT_TYPES,
+    TYPES,
+    access_columns_of,
+    columns_of,
+    event_columns_of,
+    selected,
+)
 from tracker.archive_context import Arguments, Context, JobIncomplete, Result
-from tracker.record import ENTITY, EVENT, REPORT
+from tracker.record import ENTITY, EVENT, REPORT, is_access
 
 RUN_RECORDS = 2_000_000
 """Records of one run: what a child holds at a time is then some 300 MB, the rest lies in files beside it."""
@@ -41,6 +49,7 @@ FOLD_BYTES = 32 << 20
 SORTED = {
     FIXES: "unit, moment, device, latitude, longitude, status, alarm",
     EVENTS: "number",
+    ACCESS: "number",
 }
 """By what the rows of a part are sorted."""
 
@@ -88,6 +97,7 @@ def _seal_run(context: Context, first: int, upto: int, before: int) -> int:
         db = parquet.connect(spill)
         db.execute(f"CREATE TABLE fixes({_declared(TYPES)}, day VARCHAR)")
         db.execute(f"CREATE TABLE events({_declared(EVENT_TYPES)}, day VARCHAR)")
+        db.execute(f"CREATE TABLE access({_declared(ACCESS_TYPES)}, day VARCHAR)")
         last = first - 1
         for batches in _chunks(context, first, upto, before):
             last = min(batches[-1].last, upto)
@@ -120,13 +130,15 @@ def _chunks(context: Context, first: int, upto: int, before: int) -> Iterable[li
 
 
 def _insert(context: Context, db: duckdb.DuckDBPyConnection, batches: list[Batch], first: int, upto: int) -> None:
-    reports, events, numbers = [], [], []
+    reports, events, numbers, looks = [], [], [], []
     for batch in batches:
         for number, record in enumerate(batch.records, batch.first):
             if not first <= number <= upto:
                 continue
             if record[0] == REPORT:
                 reports.append(record)
+            elif is_access(record):
+                looks.append((number, record))
             elif record[0] in (ENTITY, EVENT):
                 events.append(record)
                 numbers.append(number)
@@ -139,6 +151,10 @@ def _insert(context: Context, db: duckdb.DuckDBPyConnection, batches: list[Batch
         columns = event_columns_of(numbers, events)
         columns["day"] = _days(columns["server_time"], day_of)
         _into(db, EVENTS, EVENT_TYPES, columns)
+    if looks:
+        columns = access_columns_of(looks)
+        columns["day"] = _days(columns["server_time"], day_of)
+        _into(db, ACCESS, ACCESS_TYPES, columns)
 
 
 def _into(db: duckdb.DuckDBPyConnection, kind: str, types: Mapping[str, str], columns: dict[str, Any]) -> None:

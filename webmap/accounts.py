@@ -143,11 +143,14 @@ class Accounts:
         for account in self.by_name.values():
             yield from self._planned(account)[1]
 
-    def remove(self, unit: UnitId) -> None:
+    def remove(self, unit: UnitId) -> list[Change]:
         """A person's data is being removed: the accounts stay without a person; their names are removed by hand."""
+        anew: list[Change] = []
         for name, account in self.by_name.items():
             if account.unit == unit:
-                self.by_name[name] = replace(account, unit=NOBODY)
+                self.by_name[name], changes = self._planned(replace(account, unit=NOBODY))
+                anew += changes
+        return anew
 
 
 def normal(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from storage.archive.budgets import RECENT, SOON, Level, Limit, alarming
-from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
+from storage.archive.layout import ACCESS, EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
 from storage.space import MEGABYTE, Space
 from tracker.steward import Stock
 from webmap.services import Services
@@ -15,6 +15,7 @@ Problem = dict[str, str]
 NAMES = {
     FIXES: ("Fixes", "定位"),
     EVENTS: ("Events", "事件"),
+    ACCESS: ("Access log", "查看记录"),
     PHOTOS: ("Photos", "照片"),
     SNAPSHOTS: ("Snapshots", "快照"),
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
 
-from storage.archive.layout import CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
+from storage.archive.layout import ACCESS, CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
 
 ALARM = 0.8
 """The part of a budget from which on somebody should do something about it."""
@@ -77,7 +77,7 @@ LADDER = (
     Rung(Level.LOW, Way.DROP, (JOURNAL,)),  # days that are sealed, and covered by a snapshot
     Rung(Level.LOW, Way.SHED, (SNAPSHOTS,), RECENT),
     Rung(Level.LOW, Way.SHED, (FIXES, PHOTOS), RECENT),
-    Rung(Level.LOW, Way.SHED, (EVENTS,), RECENT),  # small, and the word on who did what: last
+    Rung(Level.LOW, Way.SHED, (EVENTS, ACCESS), RECENT),  # small, and the word on who did what: last
     Rung(Level.CRITICAL, Way.GIVE, (RESERVE,)),
 )
 """What goes when the disk is filling up, first things first. A rung is used when those above it gave too little."""

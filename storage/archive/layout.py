@@ -15,9 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-FIXES, EVENTS, PHOTOS, SNAPSHOTS = "fixes", "events", "photos", "snapshots"
-CLASSES = (FIXES, EVENTS, PHOTOS, SNAPSHOTS)
+FIXES, EVENTS, ACCESS, PHOTOS, SNAPSHOTS = "fixes", "events", "access", "photos", "snapshots"
+CLASSES = (FIXES, EVENTS, ACCESS, PHOTOS, SNAPSHOTS)
 """What is kept, each for as long as its retention says, each with a chain of its own."""
+SEALED = (FIXES, EVENTS, ACCESS)
+"""Those that come out of the journal, hour by hour."""
 
 MERGED = "merged"
 """An empty file that says so in a run made of others: it is not written again with every night's."""

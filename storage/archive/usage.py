@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.archive.archive import Archive
 from storage.archive.budgets import Usage
-from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS, day_in
+from storage.archive.layout import PHOTOS, SEALED, SNAPSHOTS, day_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def measure(archive: Archive, data: Path) -> Measured:
 def usages(archive: Archive, media: Path) -> dict[str, Usage]:
     """By class; photos lie in ``media``."""
     archive.refresh()
-    found = {kind: _of_class(archive, kind) for kind in (FIXES, EVENTS, SNAPSHOTS)}
+    found = {kind: _of_class(archive, kind) for kind in (*SEALED, SNAPSHOTS)}
     for run in _folders(archive.layout.open):
         for path, size in _files(run):
             kind, _, rest = path.name.partition(".")

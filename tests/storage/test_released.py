@@ -20,7 +20,7 @@ from tests.storage.killing import killed_at
 from tests.webmap.devices import Handheld, phone_report
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("format-*.tar.xz"))
-KEPT_LONG = {"fixes_days": 36_500, "events_days": 36_500, "photos_days": 36_500}
+KEPT_LONG = {"fixes_days": 36_500, "events_days": 36_500, "access_days": 36_500, "photos_days": 36_500}
 """So that these tests can be run in years."""
 UNIT = ("id", "kind", "name", "team", "street", "grid")
 DEVICE = ("id", "protocol", "external_id", "unit", "networks", "header", "coordinates", "lenient")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from storage.archive.budgets import Level, Limit, Usage, full_in
 from storage.archive.daybook import Daybook, DayOfClass, Gone, Sealed
-from storage.archive.layout import CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, Days, shifted
+from storage.archive.layout import ACCESS, CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, Days, shifted
 from storage.archive.usage import Measured
 from tracker.archivist import Outcome
 from tracker.steward import Stock
@@ -18,7 +18,7 @@ from webmap.storage_view import days, overview
 
 KILO, MEGABYTE, GIGABYTE = 1 << 10, 1 << 20, 1 << 30
 HOUR, DAY = 3_600_000, 86_400_000
-SIZES = {FIXES: 58 * MEGABYTE, EVENTS: 310 * KILO, PHOTOS: 8 * MEGABYTE, SNAPSHOTS: 900 * KILO}
+SIZES = {FIXES: 58 * MEGABYTE, EVENTS: 310 * KILO, ACCESS: 70 * KILO, PHOTOS: 8 * MEGABYTE, SNAPSHOTS: 900 * KILO}
 AGE = 212
 VERIFY_MS = 2000
 SOUND = {
@@ -53,6 +53,7 @@ class Storage:
         self.limits = {
             FIXES: Limit(1095),
             EVENTS: Limit(1825),
+            ACCESS: Limit(1095),
             PHOTOS: Limit(365, 2 * GIGABYTE),
             SNAPSHOTS: Limit(1095),
         }

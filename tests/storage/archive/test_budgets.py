@@ -44,10 +44,11 @@ def days_of(gone: list[Goes]) -> list[tuple[str, str]]:
 
 
 def test_the_settings_as_limits() -> None:
-    sizes = {"fixes_mb": 0, "events_mb": 1, "photos_mb": 2, "snapshots_mb": 3}
-    assert limits_from({"fixes_days": 100, "events_days": 200, "photos_days": 9, **sizes}) == {
+    sizes = {"fixes_mb": 0, "events_mb": 1, "access_mb": 4, "photos_mb": 2, "snapshots_mb": 3}
+    assert limits_from({"fixes_days": 100, "events_days": 200, "access_days": 300, "photos_days": 9, **sizes}) == {
         "fixes": Limit(100, 0),
         "events": Limit(200, 1 << 20),
+        "access": Limit(300, 4 << 20),
         "photos": Limit(9, 2 << 20),
         "snapshots": Limit(100, 3 << 20),
     }
