@@ -70,12 +70,15 @@ from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import choices
-from webmap.feed import Feed
+from webmap.feeds import Feeds
+from webmap.reach import unit_within
+from webmap.rights import Action
+from webmap.routes import Gate
 from webmap.service import make_console, make_field, make_phones
 from webmap.services import CityInfo, Services
 from webmap.sessions import FirstAdmin, Sessions, secret_of
 from webmap.tiles import open_all
-from webmap.views import RosterText, feed_row
+from webmap.views import feed_row
 from webmap.websocket import FeedSockets
 
 NO_BASEMAP = b'{"type":"FeatureCollection","features":[]}'
@@ -137,10 +140,8 @@ class Gridbeat(Service):
         city = self.city()
         about = {"city": {"name": city.name, "center": city.center, "zone": str(city.zone)}, "demo": city.demo,
                  "limits": {"online_s": online, "offline_s": offline}}  # fmt: skip
-        feed = Feed(
-            secrets.token_hex(8), lambda unit: feed_row(mirror, unit), RosterText(intake.roster), lambda _: about
-        )
-        mirror.listen(lambda units: feed.update(unit for unit in units if unit in intake.roster.units))
+        feed = Feeds(intake.roster, lambda unit: feed_row(mirror, unit), lambda _: about, lambda: secrets.token_hex(8))
+        mirror.listen(feed.update)
         coordinates = CoordinateWatch(intake.areas)
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
         self.reader = Reader(archive.layout.root)
@@ -183,10 +184,16 @@ class Gridbeat(Service):
         turns = Turns(reactor, lambda: journal.waiting < WAITING_RECORDS,
                       lambda: bool(applier.problem) or journal.last - applier.stored < BEHIND_RECORDS)  # fmt: skip
         self.listeners = make_listeners(intake, links, link_limits, reactor, turns=turns)
+
+        def followed(who, unit):
+            if unit != who.unit and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None:
+                services.access.looked(who, "follow", unit)
+
         self.feed_sockets = FeedSockets(
-            feed, sessions.read, lambda: applier.behind(wall()), wall, settings.origins, reactor
-        )
-        self.console = make_console(services, self.feed_sockets, reactor)
+            feed, Gate(services).of_session, lambda: applier.behind(wall()), wall, settings.origins, reactor,
+            lambda: self.accounts.version, followed,
+        )  # fmt: skip
+        self.console = make_console(services, self.feed_sockets, reactor, settings.origins)
         phones = PhoneReports(intake)
         self.field = make_field(phones, self.listeners.handheld_sockets, reactor)
         self.phones = make_phones(phones, reactor)

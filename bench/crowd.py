@@ -36,7 +36,9 @@ from xstatic.pkg import leaflet
 from simulator.city import make_city
 from webmap.changes import Brief
 from webmap.feed import Feed
+from webmap.feeds import Alike
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
+from webmap.rights import Role, Who
 from webmap.websocket import FeedSockets
 
 reactor: Any = running_reactor  # its interface is the union of many
@@ -230,7 +232,8 @@ def main(units: str, pace: str, realtime: str = "") -> None:
     crowd = Crowd(int(units))
     hello = {"city": {"name": crowd.city.name.zh, "center": crowd.city.centre, "zone": "Asia/Shanghai"}}
     feed = Feed("crowd", crowd.rows.__getitem__, lambda: (1, crowd.roster), lambda now: hello)
-    sockets = FeedSockets(feed, lambda session: "bench", lambda: 0, now_ms, (), reactor)
+    who = Who("bench", Role.ADMIN)
+    sockets = FeedSockets(Alike(feed), lambda session: who, lambda: 0, now_ms, (), reactor)
     sockets.startFactory()
     parts = [range(n, len(crowd.ids), PARTS) for n in range(PARTS)] if pace == "spread" else [range(len(crowd.ids))]
     turn = 0

@@ -24,12 +24,13 @@ from webmap.health import health
 from webmap.me_api import add_me
 from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
+from webmap.reach import areas_wanted, own_grid, reached, units_wanted
 from webmap.rights import Action
-from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, missing, told
+from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, told, who_of
 from webmap.services import Services
 from webmap.storage_api import add_storage
 from webmap.track_api import add_tracks
-from webmap.views import areas_geojson, unit_view
+from webmap.views import AreasText, unit_view
 
 _log = Logger(namespace="gridbeat.api")
 
@@ -71,9 +72,10 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
 
     @route("GET", "/api/v1/units", Action.LIVE)
     def units(request: Any) -> bytes:
+        scope = who_of(request).scope(Action.LIVE)
+        found = [unit.id for unit in roster.units.values() if scope.covers(unit)]
         return answer(
-            request,
-            {"units": [unit_view(intake, services.mirror, services.coordinates, unit) for unit in roster.units]},
+            request, {"units": [unit_view(intake, services.mirror, services.coordinates, unit) for unit in found]}
         )
 
     @route("POST", "/api/v1/units", Action.PEOPLE_CHANGE)
@@ -82,9 +84,10 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
         wanted = given if isinstance(given, list) else given.get("units", [given]) if isinstance(given, dict) else None
         if not isinstance(wanted, list) or not all(isinstance(entry, dict) for entry in wanted):
             raise ApiError(422, "bad_units", "send a unit or a list of units", "请发送一个或一组人员、车辆")
+        scope = who_of(request).scope(Action.PEOPLE_CHANGE)
 
         def plan() -> tuple[list[str], list[Change]]:
-            changes = roster.plan_units(wanted)
+            changes = roster.plan_units(units_wanted(roster, scope, wanted))
             return [identity for kind, identity, _ in changes if kind == "unit"], changes
 
         added = await intake.change(plan)
@@ -94,18 +97,17 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
             201,
         )
 
-    def known_unit(unit: str) -> UnitId:
-        if unit not in roster.units:
-            raise missing("unit", "人员或车辆")
-        return UnitId(unit)
-
     @route("GET", "/api/v1/units/<string:unit>", Action.LIVE)
     def unit(request: Any, unit: str) -> bytes:
-        return answer(request, unit_view(intake, services.mirror, services.coordinates, known_unit(unit)))
+        identity = reached(services, request, Action.LIVE, unit)
+        return answer(request, unit_view(intake, services.mirror, services.coordinates, identity))
+
+    areas_text = AreasText(roster)
 
     @route("GET", "/api/v1/grids", Action.GRIDS)
     def grids(request: Any) -> bytes:
-        return answer(request, areas_geojson(roster))
+        who = who_of(request)
+        return answer(request, areas_text(who.scope(Action.GRIDS), own_grid(roster, who)))
 
     @route("POST", "/api/v1/grids", Action.GRIDS_CHANGE)
     async def add_grids(request: Any) -> bytes:
@@ -114,7 +116,8 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
             areas = await deferToThreadPool(services.reactor, services.pool, read_areas, document)
         except GeoJSONError as error:
             raise ApiError(422, "bad_geojson", str(error), f"GeoJSON 无法使用：{error}") from None
-        await intake.change(lambda: (None, roster.plan_areas(areas)))
+        scope = who_of(request).scope(Action.GRIDS_CHANGE)
+        await intake.change(lambda: (None, roster.plan_areas(areas_wanted(roster, scope, areas))))
         levels = [area.level for area in areas]
         return answer(request, {"grids": levels.count("grid"), "cells": levels.count("cell")}, 201)
 
@@ -138,11 +141,11 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
 
     @route("GET", "/healthz", Action.HEALTH)
     def healthz(request: Any) -> bytes:
-        view = health(services)
+        view = health(services, who_of(request).scope(Action.HEALTH))
         return answer(request, view, 200 if view["status"] == "ok" else 503)
 
     @route("GET", "/metrics", Action.HEALTH)
     def numbers(request: Any) -> bytes:
-        body = metrics.render(services)
+        body = metrics.render(services, who_of(request).scope(Action.HEALTH))
         request.setHeader("content-type", metrics.CONTENT_TYPE)
         return body

@@ -9,10 +9,10 @@ from tracker.commands_arguments import expiry, read
 from tracker.commands_jt808 import downlink
 from tracker.commands_model import Command, State
 from tracker.media import JPEG, Photo, type_of
-from tracker.model import DeviceId
 from tracker.roster import Refusal
+from webmap.reach import device_reached, device_within, unit_within
 from webmap.rights import Action
-from webmap.routes import ApiError, Route, answer, body_of, missing
+from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
 from webmap.services import Services
 
 LISTED, LISTED_MOST = 50, 1000
@@ -49,11 +49,6 @@ def add_commands(route: Route, services: Services) -> None:
     """Put the routes on the console's app."""
     roster = services.intake.roster
 
-    def known(device: str) -> DeviceId:
-        if device not in roster.devices:
-            raise missing("device", "设备")
-        return DeviceId(device)
-
     def limit_of(request: Any) -> int:
         given = (request.args.get(b"limit") or [b""])[0].decode("ascii", "replace")
         if given and not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= LISTED_MOST):
@@ -62,15 +57,15 @@ def add_commands(route: Route, services: Services) -> None:
             )
         return int(given) if given else LISTED
 
-    def command_of(id: str) -> Command:
+    def command_of(request: Any, action: Action, id: str) -> Command:
         command = services.links.commands.get(id)
-        if command is None:
+        if command is None or device_within(roster, who_of(request).scope(action), command.device) is None:
             raise missing("command", "指令")
         return command
 
     @route("POST", "/api/v1/devices/<string:device>/commands", Action.COMMAND)
     async def ask(request: Any, device: str) -> bytes:
-        identity, given = known(device), body_of(request)
+        identity, given = device_reached(services, request, Action.COMMAND, device).id, body_of(request)
         if not isinstance(given, dict):
             raise ApiError(422, "bad_command", "send a command as a JSON object", "请以 JSON 对象发送指令")
         kind = given.get("kind")
@@ -98,16 +93,17 @@ def add_commands(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/devices/<string:device>/commands", Action.DEVICES)
     def listed(request: Any, device: str) -> bytes:
-        commands = services.links.commands.of(known(device), limit_of(request))
+        identity = device_reached(services, request, Action.DEVICES, device).id
+        commands = services.links.commands.of(identity, limit_of(request))
         return answer(request, {"commands": [command_view(command) for command in commands]})
 
     @route("GET", "/api/v1/commands/<string:command>", Action.DEVICES)
     def state(request: Any, command: str) -> bytes:
-        return answer(request, command_view(command_of(command)))
+        return answer(request, command_view(command_of(request, Action.DEVICES, command)))
 
     @route("DELETE", "/api/v1/commands/<string:command>", Action.COMMAND)
     async def cancel(request: Any, command: str) -> bytes:
-        command_of(command)
+        command_of(request, Action.COMMAND, command)
         try:
             cancelled = await services.links.cancel(command)
         except Refusal as refusal:
@@ -116,7 +112,8 @@ def add_commands(route: Route, services: Services) -> None:
 
     async def picture(request: Any, id: str) -> bytes:
         photo = services.links.photos.index.get(id)
-        if photo is None:
+        # Whoever carried the device then is in it, whoever carries it now.
+        if photo is None or unit_within(roster, who_of(request).scope(Action.PHOTOS), photo.unit) is None:
             raise missing("photo", "照片")
         try:
             data = await services.links.photos.blobs.read(photo.name)
@@ -134,7 +131,10 @@ def add_commands(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/devices/<string:device>/photos", Action.PHOTOS)
     def photos(request: Any, device: str) -> bytes:
-        found = services.links.photos.index.of(known(device), limit_of(request))
+        scope = who_of(request).scope(Action.PHOTOS)
+        identity = device_reached(services, request, Action.PHOTOS, device).id
+        listed = services.links.photos.index.of(identity, limit_of(request))
+        found = [photo for photo in listed if unit_within(roster, scope, photo.unit) is not None]
         return answer(request, {"photos": [photo_view(photo) for photo in found]})
 
     @route("GET", "/api/v1/photos/<string:photo>", Action.PHOTOS)
@@ -143,7 +143,7 @@ def add_commands(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/commands/<string:command>/photo/<string:number>", Action.PHOTOS)
     async def command_photo(request: Any, command: str, number: str) -> bytes:
-        taken = (command_of(command).result or {}).get("photos", ())
+        taken = (command_of(request, Action.PHOTOS, command).result or {}).get("photos", ())
         if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(taken)):
             raise missing("photo", "照片")
         return await picture(request, taken[int(number) - 1]["id"])

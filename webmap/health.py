@@ -6,6 +6,8 @@ from typing import Any
 
 from storage.archive.head_sender import FILE
 from tracker.clockwatch import server_ahead
+from tracker.model import DeviceId
+from webmap.rights import Scope
 from webmap.services import Services
 from webmap.storage_health import storage_problems
 
@@ -15,14 +17,15 @@ NAMED = 10
 DAY_MS = 86_400_000
 
 
-def health(services: Services) -> dict[str, Any]:
-    """``status`` is ``ok`` or ``degraded``; each problem says what it means and what to do."""
+def health(services: Services, scope: Scope) -> dict[str, Any]:
+    """``status`` is ``ok`` or ``degraded``; each problem says what it means and what to do. Units and devices are
+    counted, and named, as far as the asker reaches."""
     problems: list[dict[str, str]] = []
 
     def problem(what: str, text: str, zh: str) -> None:
         problems.append({"what": what, "text": text, "zh": zh})
 
-    journal, applier = services.intake.journal, services.applier
+    journal, applier, roster = services.intake.journal, services.applier, services.intake.roster
     now = services.wall()
     if journal.failing_since is not None:
         seconds = (now - journal.failing_since) // 1000
@@ -90,28 +93,46 @@ def health(services: Services) -> dict[str, Any]:
         "problems": problems,
         "version": services.version,
         "time": now,
-        "units": len(services.intake.roster.units),
-        "devices_connected": len(services.links),
+        "units": sum(map(scope.covers, roster.units.values())),
+        "devices_connected": connected(services, scope),
         "journal": {"last": journal.last, "waiting": journal.waiting},
         "disk": {"free_bytes": space.free, "reserve_bytes": space.reserve if space.held else 0},
         "live": {"stored": applier.stored, "behind_ms": behind},
-        "viewers": len(services.feed.viewers),
-        "warnings": _warnings(services),
+        "viewers": services.feed.viewers,
+        "warnings": _warnings(services, scope),
     }
 
 
-def _warnings(services: Services) -> list[dict[str, str]]:
+def connected(services: Services, scope: Scope) -> int:
+    """Devices within reach that have an open link."""
+    if scope.everything:
+        return len(services.links)
+    roster = services.intake.roster
+    return sum(
+        services.links.connected(device.id) and scope.covers(roster.units[device.unit])
+        for device in roster.devices.values()
+    )
+
+
+def suspected(services: Services, scope: Scope) -> list[DeviceId]:
+    """Devices within reach that seem to be read in the wrong coordinate system."""
+    roster = services.intake.roster
+    found = services.coordinates.all(roster)
+    return [device for device in found if scope.covers(roster.units[roster.devices[device].unit])]
+
+
+def _warnings(services: Services, scope: Scope) -> list[dict[str, str]]:
     """What a person should look into; the server is well all the same."""
     warnings = []
-    suspected = services.coordinates.all(services.intake.roster)
-    if suspected:
-        named = ", ".join(suspected[:NAMED]) + (" …" if len(suspected) > NAMED else "")
+    devices = suspected(services, scope)
+    if devices:
+        named = ", ".join(devices[:NAMED]) + (" …" if len(devices) > NAMED else "")
         warnings.append(
             {
                 "what": "coordinates",
-                "text": f"{len(suspected)} device(s) lie in their units' own grids only when read in another "
+                "text": f"{len(devices)} device(s) lie in their units' own grids only when read in another "
                 f"coordinate system than registered: {named}. GET /api/v1/units/{{id}} says which.",
-                "zh": f"{len(suspected)} 台设备按另一坐标系解读才落在责任网格内，登记可能有误：{named}。"
+                "zh": f"{len(devices)} 台设备按另一坐标系解读才落在责任网格内，登记可能有误：{named}。"
                 "详见 GET /api/v1/units/{id}。",
             }
         )

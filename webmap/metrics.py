@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, read when asked for."""
+"""Numbers for Prometheus, read when asked for. Those of units are of the units within the asker's reach."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from tracker.model import Presence
+from webmap.health import suspected
+from webmap.rights import Scope
 from webmap.services import Services
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Collector:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, scope: Scope) -> None:
         self._services = services
+        self._scope = scope
 
     def collect(self) -> Iterator[Any]:
         services = self._services
@@ -53,13 +56,13 @@ class _Collector:
             doubted.add_metric([(doubt.name or "").lower()], number)
         yield doubted
         units = GaugeMetricFamily("gridbeat_units", "Units by presence", labels=["presence"])
-        states = [mirror.presence(unit) for unit in intake.roster.units]
+        states = [mirror.presence(unit.id) for unit in intake.roster.units.values() if self._scope.covers(unit)]
         for state in Presence:
             units.add_metric([state.name.lower()], states.count(state))
         yield units
-        suspected = len(services.coordinates.all(intake.roster))
-        yield GaugeMetricFamily("gridbeat_coordinate_warnings", "Devices read in a doubtful system", suspected)
-        yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", len(services.feed.viewers))
+        doubtful = len(suspected(services, self._scope))
+        yield GaugeMetricFamily("gridbeat_coordinate_warnings", "Devices read in a doubtful system", doubtful)
+        yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", services.feed.viewers)
 
     def _history(self) -> Iterator[Any]:
         """What history takes; without what the disk has not been looked at for yet."""
@@ -99,8 +102,8 @@ class _Collector:
         yield GaugeMetricFamily("gridbeat_live_file_bytes", "What the embedded server takes", stock.measured.live)
 
 
-def render(services: Services) -> bytes:
-    """The exposition text."""
+def render(services: Services, scope: Scope) -> bytes:
+    """The exposition text. Units and what is wrong with their devices are counted within the scope."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(services))
+    registry.register(_Collector(services, scope))
     return generate_latest(registry)

@@ -10,8 +10,9 @@ from twisted.protocols.basic import FileSender
 from tracker.exporting import NoRoom
 from tracker.model import UnitId
 from tracker.removals import Removal
+from webmap.reach import reached
 from webmap.rights import Action
-from webmap.routes import ApiError, Route, answer, body_of, missing
+from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
 from webmap.services import Services
 
 REASON_LIMIT = 500
@@ -22,14 +23,9 @@ def add_persons(route: Route, services: Services) -> None:
     """Put the routes on the console's app."""
     roster = services.intake.roster
 
-    def known(unit: str) -> UnitId:
-        if unit not in roster.units:
-            raise missing("unit", "人员或车辆")
-        return UnitId(unit)
-
     @route("POST", "/api/v1/units/<string:unit>/export", Action.EXPORT)
     async def export(request: Any, unit: str) -> bytes:
-        identity = known(unit)
+        identity = reached(services, request, Action.EXPORT, unit)
         body_of(request)
         try:
             await services.exports.ask(identity)
@@ -40,11 +36,11 @@ def add_persons(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/units/<string:unit>/export", Action.EXPORT)
     async def export_state(request: Any, unit: str) -> bytes:
-        return answer(request, await export_view(services, known(unit)))
+        return answer(request, await export_view(services, reached(services, request, Action.EXPORT, unit)))
 
     @route("GET", "/api/v1/units/<string:unit>/export/file", Action.EXPORT)
     async def export_file(request: Any, unit: str) -> bytes:
-        found = await services.exports.open(known(unit))
+        found = await services.exports.open(reached(services, request, Action.EXPORT, unit))
         if found is None:
             raise missing("export; ask for one first", "导出文件，请先导出")
         export, file = found
@@ -62,13 +58,14 @@ def add_persons(route: Route, services: Services) -> None:
     @route("GET", "/api/v1/units/<string:unit>/removal", Action.REMOVE)
     def removal(request: Any, unit: str) -> bytes:
         found = services.removals.of(unit)
-        if unit in roster.units or found is None:
-            return answer(request, nothing_yet(services, known(unit)))
+        # Of one who is gone only the id is known: those whose reach has no borders may ask on.
+        if unit in roster.units or found is None or not who_of(request).scope(Action.REMOVE).everything:
+            return answer(request, nothing_yet(services, reached(services, request, Action.REMOVE, unit)))
         return answer(request, removal_view(services, found))
 
     @route("POST", "/api/v1/units/<string:unit>/removal", Action.REMOVE)
     async def remove(request: Any, unit: str) -> bytes:
-        identity, given = known(unit), body_of(request)
+        identity, given = reached(services, request, Action.REMOVE, unit), body_of(request)
         confirm, reason = (given.get(key) for key in ("confirm", "reason")) if isinstance(given, dict) else (None, None)
         if confirm != identity:
             text = "nothing was removed: confirm must be the unit's id"

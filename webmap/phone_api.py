@@ -14,9 +14,9 @@ import segno
 
 from protocols.phone_setup import APPS, setup
 from tracker.catalogue import CATALOGUE
-from tracker.model import DeviceId
+from webmap.reach import device_reached
 from webmap.rights import Action
-from webmap.routes import ApiError, Route, answer, missing
+from webmap.routes import ApiError, Route, answer, who_of
 from webmap.services import Services
 
 BASE = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -32,11 +32,15 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
     @route("GET", "/api/v1/phones", Action.DEVICES)
     def phones(request: Any) -> bytes:
         (bind, port), mirror = services.phones(), services.mirror
+        who = who_of(request)
+        scope, adopts = who.scope(Action.DEVICES), who.may(Action.DEVICES_CHANGE)
         found = []
         for device in roster.devices.values():
             if device.protocol not in APPS:
                 continue
             unit = roster.units[device.unit]
+            if not scope.covers(unit):
+                continue
             state = mirror.units.get(unit.id)
             single = len(roster.devices_of(unit.id)) == 1
             followed = single or (state is not None and state.device == device.id)
@@ -55,7 +59,7 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
         unknown = [
             {"protocol": protocol, "external_id": external, "times": times, "last": last}
             for (protocol, external), (times, last) in reversed(intake.unknown.items())
-            if protocol in APPS
+            if adopts and protocol in APPS
         ]
         door = {"bind": bind or "0.0.0.0", "port": port, "local": is_local(bind), "address": address()}
         told = {"now": services.wall(), "zone": str(services.city.zone), "door": door, "apps": apps}
@@ -63,9 +67,7 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
 
     @route("GET", "/api/v1/devices/<string:device>/setup", Action.DEVICES_CHANGE)
     def set_up(request: Any, device: str) -> bytes:
-        held = roster.devices.get(DeviceId(device))
-        if held is None:
-            raise missing("device", "设备")
+        held = device_reached(services, request, Action.DEVICES_CHANGE, device)
         if held.protocol not in APPS:
             text = f"a {CATALOGUE[held.protocol].title} device is not set up by a code; see its manual"
             raise ApiError(422, "no_phone", text, "该设备不是手机应用，不能用二维码配置，请按其说明书设置")

@@ -7,7 +7,7 @@ error message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from tracker.model import Area, Unit, UnitId
@@ -169,3 +169,8 @@ class Who:
         if reach is Reach.NONE:
             return Scope(reach, NOBODY, frozenset(), frozenset())
         return Scope(reach, NOBODY, self.streets, self.teams)
+
+
+def with_street(area: Area, parent: Area | None) -> Area:
+    """The area with the street that it lies in: a cell without one has its grid's."""
+    return replace(area, street=parent.street) if not area.street and parent is not None else area

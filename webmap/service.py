@@ -15,6 +15,7 @@ from tracker.http import BODY_LIMIT, PhoneReports
 from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
+from webmap.front import Front
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.pages import PAGES
 from webmap.rights import Action
@@ -23,18 +24,7 @@ from webmap.services import Services
 from webmap.tiles import Tiles
 from webmap.websocket import FeedSockets
 
-_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "permissions-policy": "geolocation=(self), microphone=(self)",
-}
 COMPRESS_FROM = 1024
-
-
-def _protect(request: Any) -> None:
-    for name, value in _HEADERS.items():
-        request.setHeader(name, value)
 
 
 class _File:
@@ -46,7 +36,6 @@ class _File:
         self.tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
 
     def send(self, request: Any, cache: str, policy: str = CONTENT_SECURITY_POLICY) -> bytes:
-        _protect(request)
         request.setHeader("content-security-policy", policy)
         request.setHeader("content-type", self.kind)
         request.setHeader("cache-control", cache)
@@ -73,8 +62,8 @@ def _static_files() -> dict[str, _File]:
     return files
 
 
-def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> BoundedSite:
-    """The intranet's site: pages, feed, API."""
+def make_console(services: Services, sockets: FeedSockets, reactor: Any, origins: tuple[str, ...] = ()) -> BoundedSite:
+    """The intranet's site: pages, feed, API. ``origins`` are accepted besides its own."""
     app = Klein()
     page = build_page(PageSettings(center=services.city.center, basemaps=services.city.basemaps))
     html = _File(page.html, "text/html; charset=utf-8")
@@ -136,14 +125,13 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any) -> Boun
 
     @app.route("/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>")
     async def tile(request: Any, number: int, zoom: int, x: int, y: int) -> bytes:
-        _protect(request)
         if not known(request):
             request.setResponseCode(401)
             return b""
         return await tiles.answer(request, number, zoom, x, y)
 
     add_api(app, services, gate)
-    return BoundedSite(app.resource(), reactor, body_limit=UPLOAD_LIMIT)
+    return BoundedSite(Front(app, origins), reactor, body_limit=UPLOAD_LIMIT)
 
 
 def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:

@@ -28,7 +28,7 @@ from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import Choice
-from webmap.feed import Feed
+from webmap.feeds import Feeds
 from webmap.sessions import Sessions
 
 
@@ -55,7 +55,7 @@ class Services:
     applier: Applier
     mirror: Mirror
     tracks: Tracks
-    feed: Feed
+    feed: Feeds
     accounts: Accounts
     sessions: Sessions
     city: CityInfo

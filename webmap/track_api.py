@@ -18,8 +18,9 @@ from tracker import tracks
 from tracker.archive_tracks import TooMuch
 from tracker.model import UnitId
 from tracker.nearby import RADIUS_LIMIT, Circle, Visit
-from webmap.rights import Action
-from webmap.routes import ApiError, Route, answer, missing, time_of
+from webmap.reach import reached, unit_within
+from webmap.rights import Action, Scope
+from webmap.routes import ApiError, Route, answer, time_of, who_of
 from webmap.services import Services
 
 HOUR_MS = 3_600_000
@@ -44,11 +45,10 @@ def add_tracks(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/units/<string:unit>/track", Action.TRACK)
     async def track(request: Any, unit: str) -> bytes:
-        if unit not in services.intake.roster.units:
-            raise missing("unit", "人员或车辆")
+        identity = reached(services, request, Action.TRACK, unit)
         start, end = span_of(request, DEFAULT_SPAN_MS)
         try:
-            found = await as_deferred(services.tracks.read(unit, start, end, most=POINTS_LIMIT))
+            found = await as_deferred(services.tracks.read(identity, start, end, most=POINTS_LIMIT))
         except TooMuch:
             text = f"more than {tracks.RECORDS_LIMIT} records: ask for a shorter span"
             raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围") from None
@@ -79,8 +79,14 @@ def add_tracks(route: Route, services: Services) -> None:
                 text = "too many fixes: ask for a shorter span or a smaller radius"
                 raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围或缩小半径") from None
         value = {"lat": latitude, "lon": longitude, "radius": radius, "from": start, "to": end}
-        units = [_visit_view(services, visit) for visit in found.visits]
+        scope = who_of(request).scope(Action.NEARBY)
+        units = [_visit_view(services, visit) for visit in found.visits if _reaches(services, scope, visit)]
         return answer(request, {**value, "unreadable": found.unreadable, "units": units})
+
+
+def _reaches(services: Services, scope: Scope, visit: Visit) -> bool:
+    """Whether a visit may be told of. Of a unit that is not in the roster nobody knows whose it was."""
+    return scope.everything or unit_within(services.intake.roster, scope, visit.unit) is not None
 
 
 def _visit_view(services: Services, visit: Visit) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tracker.clockwatch import skew_of
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.mirror import Mirror
-from tracker.model import Device, Doubt, UnitId
+from tracker.model import AreaId, Device, Doubt, UnitId
 from tracker.roster import Roster
 from webmap.changes import Brief
+from webmap.rights import Scope, with_street
 
 SOS = 1
 """The bit of an alarm that says so, in every protocol."""
@@ -96,30 +98,68 @@ def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, Bri
 
 
 class RosterText:
-    """The roster as the feed's JSON, made anew only when the roster has changed."""
+    """The roster as the feed's JSON, made anew only when units or devices have changed, and with a new version only if
+    it reads differently. ``shown``: the ids of those who are in it; without it all are."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, shown: Callable[[], Collection[UnitId]] | None = None) -> None:
         self._roster = roster
-        self._version = -1
+        self._shown = shown
+        self._looked = self._version = -1
         self._text = "{}"
 
     def __call__(self) -> tuple[int, str]:
-        if self._version != self._roster.version:
-            self._version = self._roster.version
-            protocols = {device.unit: device.protocol for device in self._roster.devices.values()}
+        roster = self._roster
+        if self._looked != roster.labels_version:
+            self._looked = roster.labels_version
+            shown = roster.units.keys() if self._shown is None else self._shown()
+            devices = {unit: roster.devices_of(unit) for unit in shown}
             entries = {
                 unit.id: {
                     "name": unit.name, "kind": unit.kind, "team": unit.team, "street": unit.street,
-                    "grid": unit.grid or None, "device_protocol": protocols.get(unit.id),
+                    "grid": unit.grid or None, "device_protocol": held[-1].protocol if held else None,
                 }
-                for unit in self._roster.units.values()
+                for unit, held in ((roster.units[unit], held) for unit, held in devices.items() if unit in roster.units)
             }  # fmt: skip
-            self._text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+            if text != self._text or self._version < 0:
+                self._version, self._text = self._looked, text
         return self._version, self._text
 
 
-def areas_geojson(roster: Roster) -> bytes:
-    """All grids and cells as a GeoJSON FeatureCollection, grids first."""
+AREAS_KEPT = 64 << 20
+"""Bytes of grids that are kept as they are answered: a city's 100,000 cells are some 40 MB."""
+
+
+class AreasText:
+    """Grids and cells as the API answers them, made once for all who reach the same."""
+
+    def __init__(self, roster: Roster, limit: int = AREAS_KEPT) -> None:
+        self._roster = roster
+        self._limit = limit
+        self._version = -1
+        self._kept: dict[tuple[Scope, str], bytes] = {}
+
+    def __call__(self, scope: Scope, own: str) -> bytes:
+        """What the scope covers; ``own`` is the grid of the asker's unit."""
+        if self._version != self._roster.areas_version:
+            self._version = self._roster.areas_version
+            self._kept.clear()
+        text = self._kept.pop((scope, own), None)
+        if text is None:
+            text = areas_geojson(self._roster, scope, own)
+        self._kept[scope, own] = text
+        while sum(map(len, self._kept.values())) > self._limit:
+            del self._kept[next(iter(self._kept))]
+        return text
+
+
+def areas_geojson(roster: Roster, scope: Scope, own: str = "") -> bytes:
+    """The grids and cells that a scope covers as a GeoJSON FeatureCollection, grids first."""
+    areas = roster.areas
+    found = (
+        area for area in areas.values()
+        if scope.covers_area(with_street(area, areas.get(AreaId(area.parent))), own)
+    )  # fmt: skip
     features = [
         {
             "type": "Feature", "id": area.id, "geometry": area.geometry,
@@ -128,7 +168,7 @@ def areas_geojson(roster: Roster) -> bytes:
                 "parent": area.parent or None, "street": area.street, "owner": area.owner or None,
             },
         }
-        for area in sorted(roster.areas.values(), key=lambda area: (area.level != "grid", area.id))
+        for area in sorted(found, key=lambda area: (area.level != "grid", area.id))
     ]  # fmt: skip
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False,
                       separators=(",", ":")).encode()  # fmt: skip

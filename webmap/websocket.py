@@ -1,4 +1,8 @@
-"""The console's feed over WebSocket, at ``/feed``: sessions, back-pressure, and nothing of what is said."""
+"""The console's feed over WebSocket, at ``/feed``: who is looking, back-pressure, and nothing of what is said.
+
+A socket belongs to a session. What it is shown follows from the rights that its account had when it was opened: when
+these change it is closed and the browser comes again, and when the session ends it is closed for good.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import socket
 import struct
 import termios
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +25,10 @@ from zope.interface import implementer
 
 from tracker.tcp import write_now
 from webmap.feed import Feed, Viewer
+from webmap.feeds import Alike, Feeds
+from webmap.front import is_ours
+from webmap.rights import Action, Who
+from webmap.routes import COOKIE
 
 VIEWERS = 2000
 MESSAGE_LIMIT = 4096
@@ -39,9 +47,13 @@ SELDOM = 20
 FRAMED = 4
 """Messages that are kept as they go over the wire: those that come next are the same ones."""
 SESSION_SECONDS = 5.0
-"""Between two looks at whether a viewer's session has run out: that takes as long as telling it what has changed."""
+"""Between two looks at whether a viewer's session has run out: that takes as long as telling it what has changed. What
+ends one or changes its rights is told at once."""
 SESSION_ENDED = 4401
+NO_RIGHT = 4403
+RIGHTS_CHANGED = 4001
 TRY_LATER = 4013
+NOT_UNDERSTOOD = 3003
 
 
 def _unread(link: Any) -> int:
@@ -58,6 +70,9 @@ class FeedSocket(WebSocketServerProtocol):
 
     viewer: Viewer | None = None
     session: str | None = None
+    who: Who
+    feed: Feed
+    """These two while there is a viewer."""
     _misses = _wait = 0
     held = False
     """The transport has too much that the kernel does not take."""
@@ -69,10 +84,14 @@ class FeedSocket(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         factory = self.factory
-        if self.session is None or factory.name_of(self.session) is None:
+        who = None if self.session is None else factory.who_of(self.session)
+        if who is None:
             self.sendClose(SESSION_ENDED, "log in first")
             return
-        if len(factory.feed.viewers) >= VIEWERS:
+        if not who.may(Action.LIVE):
+            self.sendClose(NO_RIGHT, "no right to the live map")
+            return
+        if len(factory.sockets) >= VIEWERS:
             self.sendClose(TRY_LATER, "too many viewers")
             return
         # Under the site's bounds is the socket itself.
@@ -83,9 +102,9 @@ class FeedSocket(WebSocketServerProtocol):
         self.transport.registerProducer(self, True)
         with suppress(AttributeError, OSError):  # what is no socket keeps nothing
             link.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-        self.viewer = Viewer(self._send)
+        self.viewer, self.who = Viewer(self._send), who
         factory.sockets.add(self)
-        factory.feed.join(self.viewer, factory.wall())
+        self.feed = factory.feeds.join(self.viewer, who.scope(Action.LIVE), factory.wall())
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.viewer is None:
@@ -94,10 +113,25 @@ class FeedSocket(WebSocketServerProtocol):
             message = json.loads(payload)
         except (ValueError, RecursionError):
             message = None
-        if self.factory.feed.watch(self.viewer, message):
-            self.factory.answer(self)
-        else:
-            self.sendClose(3003, "not understood")
+        op = message.get("op") if isinstance(message, dict) else None
+        action, handle = MESSAGES.get(op if isinstance(op, str) else "", (None, None))
+        if action is None or handle is None:
+            self.sendClose(NOT_UNDERSTOOD, "not understood")
+        elif not self.who.may(action):
+            self.sendClose(NO_RIGHT, "no right to do this")
+        elif not handle(self, message):
+            self.sendClose(NOT_UNDERSTOOD, "not understood")
+
+    def watch(self, message: Any) -> bool:
+        """The browser says what it looks at."""
+        assert self.viewer is not None
+        before = self.viewer.follow
+        if not self.feed.watch(self.viewer, message):
+            return False
+        if self.viewer.follow is not None and self.viewer.follow != before:
+            self.factory.followed(self.who, self.viewer.follow)
+        self.factory.answer(self)
+        return True
 
     def _send(self, message: bytes) -> None:
         # One that is closing is told nothing more: an error here would cost the others their frame.
@@ -134,31 +168,50 @@ class FeedSocket(WebSocketServerProtocol):
     def stopProducing(self) -> None:
         pass
 
+    def end(self, code: int, reason: str) -> None:
+        """Show nothing more, and close."""
+        self._leave()
+        self.sendClose(code, reason)
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         if self.viewer is not None:
             self.factory.sockets.discard(self)
-            self.factory.feed.leave(self.viewer)
+            self.factory.feeds.leave(self.viewer, self.who.scope(Action.LIVE), self.feed)
             self.viewer = None
 
 
+MESSAGES: Mapping[str, tuple[Action, Callable[[FeedSocket, Any], bool]]] = {"watch": (Action.LIVE, FeedSocket.watch)}
+"""All that a browser can say over the socket: ``op`` -> what one must have a right to, and who takes it; that answers
+False if it makes no sense."""
+
+
 class FeedSockets(WebSocketServerFactory):
-    """All browsers. ``name_of`` reads a session's text; ``origins`` are accepted besides the page's own."""
+    """All browsers. ``who_of`` tells whose session a text is; ``origins`` are accepted besides the page's own;
+    ``rights`` gives a number that grows whenever accounts change; ``followed`` is told who watches whom."""
 
     protocol = FeedSocket
 
     def __init__(
         self,
-        feed: Feed,
-        name_of: Callable[[str], str | None],
+        feeds: Feeds | Alike,
+        who_of: Callable[[str], Who | None],
         behind: Callable[[], int],
         wall: Callable[[], int],
         origins: tuple[str, ...],
         reactor: Any,
+        rights: Callable[[], int] = lambda: 0,
+        followed: Callable[[Who, str], None] = lambda who, unit: None,
     ) -> None:
         super().__init__(server="", reactor=reactor)
-        self.feed = feed
-        self.name_of = name_of
+        self.feeds = feeds
+        self.who_of = who_of
         self.wall = wall
+        self.followed = followed
+        self._rights = rights
+        self._known_rights = rights()
         self.sockets: set[FeedSocket] = set()
         self._readers = 0
         """Those to whom all before the last frame had arrived: the others slow nobody."""
@@ -195,13 +248,11 @@ class FeedSockets(WebSocketServerFactory):
     def session_of(self, headers: dict[str, str]) -> str | None:
         """The session in the handshake's cookie, unless another site's page opened the socket."""
         origin = headers.get("origin")
-        if origin is not None and origin not in self._origins:
-            host = headers.get("host", "")
-            if origin.partition("://")[2] != host:
-                return None
+        if origin is not None and not is_ours(origin, headers.get("host", ""), self._origins):
+            return None
         for part in headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
-            if name == "session":
+            if name == COOKIE:
                 return value
         return None
 
@@ -210,7 +261,7 @@ class FeedSockets(WebSocketServerFactory):
         now = self._now()
         if viewer.viewer is not None and now - viewer.answered >= FLUSH_SECONDS:
             viewer.answered = now
-            self.feed.answer(viewer.viewer, self.wall(), self._behind())
+            viewer.feed.answer(viewer.viewer, self.wall(), self._behind())
 
     def frame(self, message: bytes) -> bytes:
         """A text message as it goes over the wire (RFC 6455, 5.2), made once for viewers who get the same."""
@@ -227,22 +278,37 @@ class FeedSockets(WebSocketServerFactory):
         self._framed.append((message, head + message))
         return self._framed[-1][1]
 
-    def _end_sessions(self) -> None:
+    def ended(self, sessions: Collection[str]) -> None:
+        """These sessions (:attr:`Who.session`) have ended: their sockets do at once."""
         for each in list(self.sockets):
-            if each.session is None or self.name_of(each.session) is None:
-                each.sendClose(SESSION_ENDED, "the session has ended")
+            if each.who.session in sessions:
+                each.end(SESSION_ENDED, "the session has ended")
+
+    def _look(self) -> None:
+        """Every socket's session and rights as they are now."""
+        for each in list(self.sockets):
+            who = None if each.session is None else self.who_of(each.session)
+            if who is None:
+                each.end(SESSION_ENDED, "the session has ended")
+            elif who != each.who:
+                each.end(RIGHTS_CHANGED, "the rights have changed")
 
     def _tick(self) -> None:
         now = self._now()
+        if now - self._looked >= SESSION_SECONDS or self._rights() != self._known_rights:
+            self._looked, self._known_rights = now, self._rights()
+            try:
+                self._look()
+            except Exception:
+                self._log.failure("sessions could not be looked at")
         # Half a tick is what the clock may be early.
         if now - self._flushed < self._readers / FRAMES_A_SECOND - FLUSH_SECONDS / 2:
             return
         self._flushed = now
         self._readers = sum(each.ready() for each in self.sockets)
-        try:
-            self.feed.flush(self.wall(), self._behind())
-            if now - self._looked >= SESSION_SECONDS:
-                self._looked = now
-                self._end_sessions()
-        except Exception:
-            self._log.failure("a frame could not be made")
+        wall, behind = self.wall(), self._behind()
+        for feed in self.feeds.all():
+            try:
+                feed.flush(wall, behind)
+            except Exception:
+                self._log.failure("a frame could not be made")

@@ -25,6 +25,8 @@ from tracker.site import BoundedSite
 from tracker.tcp import LinkLimits
 from tracker.websocket import HandheldSocket
 from webmap.feed import Feed
+from webmap.feeds import Alike
+from webmap.rights import Role, Who
 from webmap.websocket import FeedSocket, FeedSockets
 
 CASES = [f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 10)]
@@ -70,7 +72,7 @@ def feed(house: House) -> WebSocketServerFactory:
     core = Feed("i", lambda unit: (None, None, (0, 0), [unit]), lambda: (1, "{}"), lambda now: {})
     # What the server says by itself is no echo.
     core.join = core.leave = lambda *viewer: None  # type: ignore[method-assign]
-    sockets = FeedSockets(core, lambda session: session, lambda: 0, lambda: NOON, (), reactor())
+    sockets = FeedSockets(Alike(core), lambda session: Who("admin", Role.ADMIN), lambda: 0, lambda: NOON, (), reactor())
     sockets.protocol = EchoFeed
     return sockets
 

@@ -22,12 +22,19 @@ from twisted.python.failure import Failure
 from tests.webmap.test_feed import UNITS, boxes, inside, places
 from webmap.changes import Brief
 from webmap.feed import RECENT, Feed
+from webmap.feeds import Alike
+from webmap.rights import Role, Who
 from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, UNREAD, FeedSockets, _unread
 
 HANDSHAKE = (
     b"GET /feed HTTP/1.1\r\nHost: console\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nCookie: session=s\r\n\r\n"
 )
+
+
+def anybody(session: str) -> Who | None:
+    """Everybody is an admin here."""
+    return Who("admin", Role.ADMIN, session=session)
 
 
 def masked(text: str) -> bytes:
@@ -121,9 +128,9 @@ class Link(RuleBasedStateMachine):
     def _serve(self) -> None:
         """A server that has just started."""
         self.server += 1
-        feed = Feed(f"i{self.server}", self._row, lambda: (1, "{}"), lambda now: {})
-        self.sockets = FeedSockets(feed, lambda session: session, lambda: 0, self._wall, (), self.clock)
-        feed.update(self.rows)
+        self.feed = Feed(f"i{self.server}", self._row, lambda: (1, "{}"), lambda now: {})
+        self.sockets = FeedSockets(Alike(self.feed), anybody, lambda: 0, self._wall, (), self.clock)
+        self.feed.update(self.rows)
 
     def _wall(self) -> int:
         return round(self.clock.seconds() * 1000)
@@ -145,7 +152,7 @@ class Link(RuleBasedStateMachine):
             for unit, (latitude, longitude), state in changed:
                 self.changes += 1
                 self.rows[unit] = (latitude, longitude, state, self.changes)
-                self.sockets.feed.update([unit])
+                self.feed.update([unit])
             if times > 1:
                 self._tick()
         self.current = False
@@ -201,7 +208,7 @@ class Link(RuleBasedStateMachine):
         """What is on its way is lost."""
         self.socket.connectionLost(Failure(ConnectionError()))  # type: ignore[no-untyped-call]
         self.socket, self.up, self.down = None, b"", b""
-        assert not self.sockets.feed.viewers
+        assert not self.feed.viewers
 
     @rule()
     @precondition(lambda self: self.socket is None)
@@ -272,8 +279,8 @@ TestLink = Link.TestCase
 @pytest.mark.parametrize("text", ["", "watch", "[" * 2000, '{"op":"watch","box":[1,2,3,1' + "0" * 400 + "]}"])
 def test_what_is_not_understood_ends_the_link_with_a_word(text: str) -> None:
     sockets = FeedSockets(
-        Feed("i", lambda unit: (None, None, (0, 0), []), lambda: (1, "{}"), lambda now: {}),
-        lambda session: session, lambda: 0, lambda: 0, (), Clock(),
+        Alike(Feed("i", lambda unit: (None, None, (0, 0), []), lambda: (1, "{}"), lambda now: {})),
+        anybody, lambda: 0, lambda: 0, (), Clock(),
     )  # fmt: skip
     socket = sockets.buildProtocol(None)
     transport = StringTransport()
@@ -291,13 +298,13 @@ def test_what_is_not_understood_ends_the_link_with_a_word(text: str) -> None:
 def test_a_session_that_has_ended_ends_the_socket_and_is_not_asked_for_in_each_frame() -> None:
     clock, asked, valid = Clock(), 0, True
 
-    def name_of(session: str) -> str | None:
+    def who_of(session: str) -> Who | None:
         nonlocal asked
         asked += 1
-        return "admin" if valid else None
+        return anybody(session) if valid else None
 
     feed = Feed("i", lambda unit: (1.0, 1.0, (1, 0), [unit]), lambda: (1, "{}"), lambda now: {})
-    sockets = FeedSockets(feed, name_of, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
+    sockets = FeedSockets(Alike(feed), who_of, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
     socket: Any = sockets.buildProtocol(None)
     transport = StringTransport()
     transport.registerProducer(object(), True)
@@ -321,7 +328,7 @@ def test_who_has_not_read_the_last_frame_waits_for_the_next_and_slows_nobody(mon
     clock, places, unread = Clock(), {"u": 1.0}, {}
     feed = Feed("i", lambda unit: (places[unit], 1.0, (0, 0), [unit, places[unit], 1.0, 0, 0, 0, 1]), lambda: (1, "{}"),
                 lambda now: {})  # fmt: skip
-    sockets = FeedSockets(feed, lambda session: session, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
+    sockets = FeedSockets(Alike(feed), anybody, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
     monkeypatch.setattr("webmap.websocket._unread", lambda link: unread.get(link, 0))
 
     def come() -> tuple[Any, StringTransport]:

@@ -176,7 +176,7 @@ def test_login_answers_a_token_and_sets_a_cookie(server: Server) -> None:
                     {"authorization": f"Bearer {answer.json['token']}"},
                     {"authorization": f"bearer  {answer.json['token']} "}):  # fmt: skip
         assert server.ask("GET", "/api/v1/units", headers=headers).status == 200, headers
-    out = server.ask("POST", "/api/v1/logout", headers={"cookie": first})
+    out = server.ask("POST", "/api/v1/logout", headers={"cookie": first, "sec-fetch-site": "same-origin"})
     assert (out.status, "session=;" in out.headers["set-cookie"]) == (200, True)
 
 
@@ -262,7 +262,7 @@ def test_basic_auth_counts_tries_too(server: Server) -> None:
 
 def test_a_form_of_another_site_changes_nothing(server: Server) -> None:
     """What a page elsewhere can send with the cookie and without asking first is not JSON by its content type."""
-    cookie = {"cookie": f"session={server.session}"}
+    cookie = {"cookie": f"session={server.session}", "sec-fetch-site": "same-origin"}
     for kind in ("application/x-www-form-urlencoded", "text/plain"):
         answer = server.ask("POST", "/api/v1/units", b'{"name": "forged"}', {**cookie, "content-type": kind})
         assert answer.status == 415
