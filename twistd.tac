@@ -53,6 +53,7 @@ from tracker.http import PhoneReports
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.mirror import Mirror
+from tracker.outages import Outages, last_heard
 from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
@@ -115,6 +116,8 @@ class Gridbeat(Service):
         zone = ZoneInfo(settings.city.zone)
         self.rota = Rota(intake.roster, zone)
         intake.roster.attach(self.rota)
+        self.outages = Outages()
+        intake.roster.attach(self.outages)
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
@@ -127,6 +130,7 @@ class Gridbeat(Service):
                 removed.append(event)
 
         lost = intake.replay(happened, kept.newest(journal.id))
+        self.silent = last_heard(journal.read(max(1, journal.last), 1)), wall()
         if lost:
             self.log.error("{lost} records between the snapshot and the journal are gone: enter again what was changed "
                            "in them", lost=lost)  # fmt: skip
@@ -176,7 +180,7 @@ class Gridbeat(Service):
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota,
+                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota, self.outages,
                             WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
@@ -287,6 +291,10 @@ class Gridbeat(Service):
                 self.log.error("the first account cannot be written: {reason}", reason=str(failed))
                 await task.deferLater(reactor, 5.0)
         self.first.done()
+        try:
+            await self.intake.change(lambda: self.outages.plan(*self.silent))
+        except StoreFailed as failed:
+            self.log.error("when the server was away cannot be written: {reason}", reason=str(failed))
         self.tell()
         if self.town:
             await self.start_demo()

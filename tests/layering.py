@@ -50,6 +50,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
         {
             "access",
             "api",
+            "attendance_api",
             "storage_api",
             "track_api",
             "importer",

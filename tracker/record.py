@@ -25,9 +25,10 @@ ACCESS = "access"
 archive."""
 SHIFT = "shift"
 ASSIGNMENT = "assignment"
+OUTAGE = "outage"
 MASK = "*"
 """Stands for what was somebody's whose data has been removed: there, as often as that had bytes."""
-PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT})
+PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT, OUTAGE})
 """Types of entities that other programs do not read in live state: accounts hold password hashes, and the rota of a
 year is larger than all the rest."""
 

@@ -17,6 +17,7 @@ from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
 from webmap import metrics
+from webmap.attendance_api import add_attendance
 from webmap.accounts import normal
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
@@ -29,6 +30,7 @@ from webmap.rights import Action
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, told, who_of
 from webmap.services import Services
 from webmap.storage_api import add_storage
+from webmap.rota_api import add_rota
 from webmap.track_api import add_tracks
 from webmap.views import AreasText, unit_view
 
@@ -46,6 +48,8 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_persons(route, services)
     add_storage(route, services)
     add_tracks(route, services)
+    add_rota(route, services)
+    add_attendance(route, services)
 
     async def login(request: Any) -> bytes:
         given = body_of(request)

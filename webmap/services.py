@@ -20,6 +20,7 @@ from tracker.exporting import Exports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
+from tracker.outages import Outages
 from tracker.removals import Removals
 from tracker.rota import Rota
 from tracker.steward import Steward
@@ -77,4 +78,5 @@ class Services:
     exports: Exports
     access: Access
     rota: Rota
+    outages: Outages
     working_time: WorkingTime

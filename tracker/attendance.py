@@ -1,0 +1,223 @@
+"""Attendance: what a unit's day was beside what the rota planned, from its duty and its fixes. A pure core.
+
+Times are ms since 1970 UTC, durations ms. What nobody knows is ``None`` and blamed on nobody: time without a fix is not
+time away from one's post, and while the server did not hear, nobody was late. Breaks between the periods of a shift
+count for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from tracker.working_time import Span
+
+TOLD = frozenset({"device", "seat", "crew"})
+"""Who says of a duty interval that it began or ended: somebody who was there. The rota says only what was planned."""
+STRETCHES_LIMIT = 50
+"""Absences from one's grid that are told one by one; all of them are counted."""
+
+
+class Where(IntEnum):
+    """Where a fix is, seen from the unit's own grids. On the edge is within the tolerance outside: who was inside still
+    is, and who was outside is not back yet."""
+
+    INSIDE = 0
+    EDGE = 1
+    OUTSIDE = 2
+
+
+class State(StrEnum):
+    """What came of the plan."""
+
+    FREE = "free"
+    """Nothing was planned."""
+    AHEAD = "ahead"
+    """It has not begun."""
+    AWAITED = "awaited"
+    """It has begun, and nobody has come."""
+    PRESENT = "present"
+    ABSENT = "absent"
+    """It has ended, and nobody came."""
+    UNKNOWN = "unknown"
+    """The server did not hear at the time."""
+
+
+Fix = tuple[int, Where]
+"""When, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``hold``: how long a fix says where a unit is, unless another follows. ``grace``: what is neither late nor early.
+    ``away``: longer outside one's grid than this is off post. ``silence``: so long without a fix ends an absence from
+    the grid: nobody knows that it went on."""
+
+    hold: int = 120_000
+    grace: int = 180_000
+    away: int = 300_000
+    silence: int = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a unit's day. ``planned`` are the periods of its shift. ``duties`` are its duty intervals with
+    whether somebody told of them (a device, a seat), so that their ends mean something. ``fixes`` are the believed ones
+    in the order of time. ``outages`` are spans in which the server did not hear. ``owns``: whether it has grids."""
+
+    planned: Sequence[Span]
+    duties: Sequence[tuple[int, int, bool]]
+    fixes: Sequence[Fix]
+    outages: Sequence[Span] = ()
+    owns: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """``late`` and ``early`` are planned time before one came and after one left; ``off_post`` is time outside its
+    grids in ``stretches`` longer than the rule; ``on_duty`` is planned time on duty so far. ``in_grid`` is a share of
+    the time with a fix, ``with_fix`` of the time on duty; 0 to 1. ``told``: whether coming and leaving were told, not
+    seen from fixes."""
+
+    state: State
+    planned: int = 0
+    on_duty: int = 0
+    late: int | None = None
+    early: int | None = None
+    off_post: int | None = None
+    in_grid: float | None = None
+    with_fix: float | None = None
+    first_fix: int | None = None
+    last_fix: int | None = None
+    stretches: tuple[Span, ...] = ()
+    told: bool = False
+
+
+def attendance(facts: Facts, now: int, rules: Rules | None = None) -> Attendance:
+    """What a day was as far as ``now`` knows."""
+    rules = rules or Rules()
+    if not facts.planned:
+        return Attendance(State.FREE)
+    begin, end = facts.planned[0][0], facts.planned[-1][1]
+    planned = _length(facts.planned)
+    first, last = (facts.fixes[0][0], facts.fixes[-1][0]) if facts.fixes else (None, None)
+    if now < begin:
+        return Attendance(State.AHEAD, planned, first_fix=first, last_fix=last)
+    told = [(start, stop) for start, stop, is_told in facts.duties if is_told and start < end and stop > begin]
+    seen = [at for at, _ in facts.fixes if begin - rules.hold < at < min(end, now + rules.hold)]
+    if not told and not seen:
+        return _nobody(facts, planned, begin, end, now, rules, (first, last))
+    came = min([start for start, _ in told] + seen[:1])
+    left = max([stop for _, stop in told] + [at + rules.hold for at in seen[-1:]])
+    work = list(_common(facts.planned, _merged((start, min(stop, now)) for start, stop, _ in facts.duties)))
+    heard = list(_without(work, facts.outages))
+    pieces = list(_pieces(facts.fixes, rules))
+    covered = sum(_length(_common(heard, [(start, stop)])) for start, stop, _ in pieces)
+    inside = sum(_length(_common(heard, [(start, stop)])) for start, stop, out in pieces if not out)
+    stretches = list(_stretches(heard, pieces, rules)) if facts.owns else []
+    share = covered / total if (total := _length(heard)) else None
+    return Attendance(
+        State.PRESENT,
+        planned,
+        _length(work),
+        _missed(facts, begin, came, rules),
+        _missed(facts, left, end, rules) if now >= end else None,
+        sum(time for _, _, time in stretches) if facts.owns and covered else None,
+        inside / covered if facts.owns and covered else None,
+        share,
+        first,
+        last,
+        tuple((start, stop) for start, stop, _ in stretches[:STRETCHES_LIMIT]),
+        bool(told),
+    )
+
+
+def _nobody(
+    facts: Facts, planned: int, begin: int, end: int, now: int, rules: Rules, fixes: tuple[int | None, int | None]
+) -> Attendance:
+    """Nobody came, or nobody would have been heard."""
+    state = State.ABSENT if now >= end else State.AWAITED
+    if any(True for _ in _common(facts.planned, _merged(facts.outages))):
+        state = State.UNKNOWN
+    late = _missed(facts, begin, now, rules) if state is State.AWAITED else None
+    return Attendance(state, planned, late=late, first_fix=fixes[0], last_fix=fixes[1])
+
+
+def _missed(facts: Facts, start: int, stop: int, rules: Rules) -> int | None:
+    """Planned time between two moments; 0 within the grace, unknown if the server did not hear in it."""
+    missed = list(_common(facts.planned, [(start, stop)]))
+    if any(True for _ in _common(missed, _merged(facts.outages))):
+        return None
+    time = _length(missed)
+    return time if time > rules.grace else 0
+
+
+def _pieces(fixes: Sequence[Fix], rules: Rules) -> Iterator[tuple[int, int, bool]]:
+    """From when to when each fix says where the unit is, and whether that is outside its grids."""
+    out, before = False, None
+    for n, (at, where) in enumerate(fixes):
+        if where is Where.EDGE and before is not None and at - before > rules.silence:
+            out = False
+        elif where is not Where.EDGE:
+            out = where is Where.OUTSIDE
+        before = at
+        following = fixes[n + 1][0] if n + 1 < len(fixes) else at + rules.hold
+        if following > at:
+            yield at, min(following, at + rules.hold), out
+
+
+def _stretches(
+    heard: Sequence[Span], pieces: Sequence[tuple[int, int, bool]], rules: Rules
+) -> Iterator[tuple[int, int, int]]:
+    """Absences from the grid that are long enough: from when to when, and how much of it is known."""
+    for begin, end in heard:
+        start, stop, known = 0, 0, 0
+        for piece_start, piece_stop, out in pieces:
+            a, b = max(piece_start, begin), min(piece_stop, end)
+            if a >= b:
+                continue
+            if known and (not out or a - stop > rules.silence):
+                if known > rules.away:
+                    yield start, stop, known
+                known = 0
+            if out:
+                start = start if known else a
+                stop, known = b, known + b - a
+        if known > rules.away:
+            yield start, stop, known
+
+
+def _length(spans: Iterable[Span]) -> int:
+    return sum(stop - start for start, stop in spans)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same time in spans that are in order and do not touch."""
+    merged: list[Span] = []
+    for start, stop in sorted(span for span in spans if span[0] < span[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def _common(one: Iterable[Span], other: Sequence[Span]) -> Iterator[Span]:
+    """What is in both."""
+    for start, stop in one:
+        for begin, end in other:
+            if max(start, begin) < min(stop, end):
+                yield max(start, begin), min(stop, end)
+
+
+def _without(spans: Iterable[Span], taken: Sequence[Span]) -> Iterator[Span]:
+    """What is in the first and not in the second."""
+    for start, stop in spans:
+        for begin, end in _merged(taken):
+            if begin < stop and end > start:
+                if begin > start:
+                    yield start, begin
+                start = max(start, end)
+        if start < stop:
+            yield start, stop
