@@ -5,8 +5,7 @@ is wrong, such as ``city.toml:12: [jt808] port must be 1..65535, not 70000``. Wi
 the demo city. ``city.toml.example`` describes each setting for the operator.
 
 A setting is one line in one of the classes below: its name, its default and its check. The class is the section;
-``section`` and ``key`` say so where the file calls it otherwise. Checks take what TOML gave, answer the value to
-keep and raise ``ValueError`` with words that go on after the setting's name.
+``section`` and ``key`` say so where the file calls it otherwise. The checks are in storage/checks.py.
 """
 
 # ruff: noqa: RUF009 - setting() and group() are dataclasses.field() with less to write.
@@ -16,150 +15,39 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from storage.basemaps import SECTION_LIMIT, Basemap, read_basemap
+from storage.checks import (
+    LOOPBACK,
+    Check,
+    address,
+    center,
+    file,
+    folder,
+    head_url,
+    origins,
+    port,
+    redis_url,
+    text,
+    whole,
+    yes_or_no,
+    zone,
+)
 from storage.hours import Period, read_country, read_periods, read_weekdays
-from storage.toml import ConfigError, Place, parse
-
-Check = Callable[[Any], Any]
+from storage.networks import Network, networks
+from storage.toml import ConfigError, Place, Source, parse
 
 PROJECT = Path(__file__).resolve().parents[1]
-LOOPBACK = "127.0.0.1"
 DAY = 86_400
 FILE_LIMIT = 256 * 1024
 """Bytes of a settings file: hundreds of times what it needs; a wrong path may name anything."""
-TEXT_LIMIT = 200
-"""Characters of a name or address: it is shown on every page."""
 BASEMAP = "basemap"
 """The section of base maps: as a table, or as a list of them."""
-
-
-# Checks.
-
-
-def whole(low: int, high: int) -> Check:
-    """A whole number within both bounds."""
-
-    def check(value: Any) -> int:
-        # bool is an int in Python, and yes is no number.
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(f"must be {low}..{high}, not {_shown(value)}")
-        return value
-
-    return check
-
-
-def yes_or_no(value: Any) -> bool:
-    """true or false as TOML writes them."""
-    if type(value) is not bool:
-        raise ValueError(f"must be true or false, not {_shown(value)}")
-    return value
-
-
-def port(value: Any) -> int:
-    """A port. 0 is taken too, for tests: any that is free."""
-    if type(value) is not int or not 0 <= value <= 65535:
-        raise ValueError(f"must be 1..65535, not {_shown(value)}")
-    return value
-
-
-def text(value: Any) -> str:
-    """A name of one line."""
-    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT or not value.isprintable():
-        raise ValueError(f"must be one line of text in quotes, not {_shown(value)}")
-    return value.strip()
-
-
-def address(value: Any) -> str:
-    """The address of a network interface; names are refused because they may mean several."""
-    try:
-        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
-    except ValueError:
-        hint = f'"{LOOPBACK}" (this machine only) or "0.0.0.0" (every network)'
-        raise ValueError(f"must be an IP address such as {hint}, not {_shown(value)}") from None
-
-
-def folder(value: Any) -> Path:
-    """A folder; :func:`read` puts a relative one beside the settings file."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"must be a folder in quotes, not {_shown(value)}")
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:
-        raise ValueError(f"names a home that does not exist: {_shown(value)}") from None
-
-
-def zone(value: Any) -> str:
-    """The name of a time zone that this machine knows."""
-    if _knows(value):
-        return str(value)
-    if not _knows("Asia/Shanghai"):
-        raise ValueError("cannot be checked: this machine has no time zones (sudo apt install tzdata)")
-    raise ValueError(f'must be the name of a time zone such as "Asia/Shanghai", not {_shown(value)}')
-
-
-def center(value: Any) -> tuple[float, float]:
-    """Latitude and longitude in degrees."""
-    if isinstance(value, list) and len(value) == 2 and all(type(one) in (int, float) for one in value):
-        latitude, longitude = map(float, value)
-        if abs(latitude) <= 90 and abs(longitude) <= 180:
-            return latitude, longitude
-    raise ValueError(f"must be [latitude, longitude] in degrees, not {_shown(value)}")
-
-
-def redis_url(value: Any) -> str:
-    """Where the operator's server is. The value is never shown: it may hold a password."""
-    try:
-        parts = urlsplit(value if isinstance(value, str) else "")
-        usable = parts.path if parts.scheme == "unix" else parts.scheme in ("redis", "rediss") and parts.hostname
-        if usable and parts.port != 0:
-            return str(value)
-    except ValueError:
-        pass  # a bracket or a port that is none
-    raise ValueError("must be redis://host:port, rediss://host:port or unix:///path/of/the/socket")
-
-
-def origins(value: Any) -> tuple[str, ...]:
-    """Addresses under which browsers reach the console besides its own, for example behind a proxy."""
-    if not isinstance(value, list):
-        raise ValueError(f"must be a list such as [], not {_shown(value)}")
-    for one in value:
-        if not isinstance(one, str) or not re.fullmatch(r"https?://[^/\s?#@]+", one):
-            raise ValueError(f'holds {_shown(one)}, which is not like "https://map.example" (no path, no end slash)')
-    return tuple(one.lower() for one in value)
-
-
-def head_file(value: Any) -> Path:
-    """A file; :func:`read` puts a relative one beside the settings file."""
-    path = folder(value)
-    if not path.name or str(value).endswith("/"):
-        raise ValueError(f"must be a file in quotes, not {_shown(value)}")
-    return path
-
-
-def head_url(value: Any) -> str:
-    """Where heads are sent. The value is never shown: its path may be a secret."""
-    told = "must be like https://watch.example/path (http only to this machine)"
-    try:
-        parts = urlsplit(value if isinstance(value, str) and re.fullmatch(r"[!-~]+", value) else "")
-        port = parts.port
-    except ValueError:
-        raise ValueError(told) from None
-    if parts.username is not None:
-        raise ValueError("must hold no name and no password; a word in its path that nobody guesses does as well")
-    here = parts.scheme == "http" and parts.hostname in (LOOPBACK, "::1", "localhost")
-    if not parts.hostname or port == 0 or not (parts.scheme == "https" or here):
-        raise ValueError(told)
-    return str(value)
 
 
 # Settings.
@@ -190,6 +78,22 @@ class Listener:
 
     bind: str = setting("", address)
     port: int = setting(0, port)
+    networks: tuple[Network, ...] | None = setting(None, networks)
+
+
+@dataclass(frozen=True, slots=True)
+class SecureListener(Listener):
+    """One whose protocol goes over TLS; ``tls`` None: where there is a certificate. See storage/doors.py."""
+
+    tls: bool | None = setting(None, yes_or_no)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files in PEM: the certificate with those that it was issued by, and its key, which may be in the same file."""
+
+    certificate: Path | None = setting(None, file)
+    key: Path | None = setting(None, file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +139,14 @@ class Work:
     hours: tuple[Period, ...] = setting(((480, 720), (840, 1080)), read_periods)
     weekdays: tuple[int, ...] = setting((1, 2, 3, 4, 5), read_weekdays)
     country: str = setting("cn", read_country)
-    holidays: Path | None = setting(None, head_file)
+    holidays: Path | None = setting(None, file)
 
 
 @dataclass(frozen=True, slots=True)
 class HeadWays:
     """Where the heads of the archive's chains go once a day: a file on another disk, an address, both, or nowhere."""
 
-    file: Path | None = setting(None, head_file, "archive", "head_file")
+    file: Path | None = setting(None, file, "archive", "head_file")
     url: str | None = setting(None, head_url, "archive", "head_url")
 
 
@@ -255,12 +159,13 @@ class Settings:
     reserve_mb: int = setting(512, whole(1, 1_000_000), "server")
     redis_url: str | None = setting(None, redis_url, "redis", "url")
     city: City = group(City)
-    console: Listener = group(Listener, port=8080)
+    console: SecureListener = group(SecureListener, port=8080)
     origins: tuple[str, ...] = setting((), origins, "console")
-    field: Listener = group(Listener, port=8081)
+    field: SecureListener = group(SecureListener, port=8081)
     jt808: Listener = group(Listener, port=6808)
-    handheld: Listener = group(Listener, port=6900)
-    phones: Listener = group(Listener, port=5055)
+    handheld: SecureListener = group(SecureListener, port=6900)
+    phones: SecureListener = group(SecureListener, port=5055)
+    tls: Certificate = group(Certificate)
     presence: Presence = group(Presence)
     limits: Limits = group(Limits)
     archive: ArchiveLimits = group(ArchiveLimits)
@@ -271,6 +176,8 @@ class Settings:
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""
     basemaps: tuple[Basemap, ...] = ()
     """``[basemap]``, or each ``[[basemap]]``: what lies under the grids. storage/basemaps.py says what it may hold."""
+    source: Source = dataclasses.field(default=Source(), compare=False)
+    """Where it was read, for what is found wrong later."""
 
 
 Ports = Mapping[str, int]
@@ -298,12 +205,16 @@ def read(path: Path, trackers: Ports) -> Settings:
     reader.cross_check(settings)
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems)])
-    beside, heads, work = path.resolve().parent, settings.heads, settings.working_time
+    beside, heads, work, tls = path.resolve().parent, settings.heads, settings.working_time, settings.tls
     if heads.file is not None:
         heads = dataclasses.replace(heads, file=beside / heads.file)
     if work.holidays is not None:
         work = dataclasses.replace(work, holidays=beside / work.holidays)
-    return dataclasses.replace(settings, data=beside / settings.data, heads=heads, working_time=work)
+    if tls.certificate is not None:
+        tls = Certificate(beside / tls.certificate, beside / (tls.key or tls.certificate))
+    return dataclasses.replace(
+        settings, data=beside / settings.data, heads=heads, working_time=work, tls=tls, source=reader.source
+    )
 
 
 def known(trackers: Ports) -> dict[str, dict[str, str]]:
@@ -328,6 +239,7 @@ class _Reader:
         self._name = name
         self._document = document
         self._lines = lines
+        self.source = Source(name, lines)
         self.problems: list[tuple[int, str]] = []
 
     def build(self, default: Any, section: str) -> Any:
@@ -403,8 +315,10 @@ class _Reader:
             place = ("presence", "offline_s" if ("presence", "offline_s") in self._lines else "online_s")
             told = f"[presence] offline_s must be more than online_s ({presence.online_s}), not {presence.offline_s}"
             self._complain(place, told)
+        if settings.tls.key is not None and settings.tls.certificate is None:
+            self._complain(("tls", "key"), "[tls] key needs the certificate that it is the key of")
         taken: list[tuple[str, Listener]] = []
-        for name, listener in _listeners(settings):
+        for name, listener in listeners(settings):
             for other, before in taken:
                 if listener.port and listener.port == before.port and _overlap(listener.bind, before.bind):
                     place = (name, "port") if (name, "port") in self._lines else (other, "port")
@@ -412,7 +326,7 @@ class _Reader:
             taken.append((name, listener))
 
     def _complain(self, place: Place, told: str) -> None:
-        line = self._lines.get(place) or self._lines.get(place[:-1]) or self._lines.get(place[:1]) or 1
+        line = self.source.line(*place)
         self.problems.append((line, f"{self._name}:{line}: {told}"))
 
 
@@ -432,7 +346,8 @@ def _walk(default: Any, section: str, prefix: str) -> Iterator[tuple[str, str, s
             yield *_place(field, section), prefix + field.name
 
 
-def _listeners(settings: Settings) -> Iterator[tuple[str, Listener]]:
+def listeners(settings: Settings) -> Iterator[tuple[str, Listener]]:
+    """Every listener by the name of its section."""
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if isinstance(value, Listener):
@@ -444,7 +359,7 @@ def _bound(settings: Settings) -> Settings:
     """Listeners without an address of their own get the common one."""
     bound = {
         name: dataclasses.replace(listener, bind=listener.bind or settings.bind)
-        for name, listener in _listeners(settings)
+        for name, listener in listeners(settings)
     }
     trackers = {name: bound.pop(name) for name in settings.trackers}
     changes: dict[str, Any] = {**bound, "trackers": trackers}
@@ -464,20 +379,3 @@ def _hint(word: str, choices: dict[str, Any], form: str) -> str:
     if near:
         return f"did you mean {form.format(near[0])}?"
     return "there are " + ", ".join(form.format(one) for one in sorted(choices))
-
-
-def _shown(value: Any) -> str:
-    """The value much as it was written, but never more than a line's end of it."""
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
-def _knows(name: Any) -> bool:
-    if not isinstance(name, str) or not name:
-        return False
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        # OSError: the name is that of a folder, such as "Asia".
-        return False
-    return True

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 from functools import reduce
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.config import FILE_LIMIT, PROJECT, ConfigError, Listener, Settings, defaults, known, read
+from storage.config import (
+    FILE_LIMIT,
+    PROJECT,
+    Certificate,
+    ConfigError,
+    Listener,
+    SecureListener,
+    Settings,
+    defaults,
+    known,
+    read,
+)
 from tracker.catalogue import PORTS
 
 EXAMPLE = PROJECT / "city.toml.example"
@@ -48,9 +60,11 @@ def test_the_defaults_are_the_demo_on_loopback() -> None:
     assert settings.data.is_absolute()
     assert settings.redis_url is None
     assert settings.city.zone == "Asia/Shanghai"
-    assert [settings.console, settings.field, settings.jt808, settings.handheld, settings.phones] == [
-        Listener("127.0.0.1", port) for port in (8080, 8081, 6808, 6900, 5055)
+    assert [settings.console, settings.field, settings.handheld, settings.phones] == [
+        SecureListener("127.0.0.1", port) for port in (8080, 8081, 6900, 5055)
     ]
+    assert settings.jt808 == Listener("127.0.0.1", 6808)
+    assert settings.tls == Certificate(None, None)
 
 
 def test_an_empty_file_is_a_real_city_with_the_same_values(file: Path) -> None:
@@ -88,8 +102,12 @@ def test_everything_is_read(file: Path) -> None:
         bind = "10.0.0.1"
         port = 80
         origins = ["https://Map.example", "http://10.0.0.9:8080"]
+        tls = false
         [jt808]
         port = 0
+        networks = ["10.8.0.0/16", "2001:db8::/32"]
+        [tls]
+        certificate = "here/chain.pem"
         [field]
         bind = "::1"
         [presence]
@@ -101,10 +119,12 @@ def test_everything_is_read(file: Path) -> None:
     assert settings.data == Path("/srv/gridbeat")
     assert settings.redis_url == "redis://:word@10.0.0.2:6379/1"
     assert (settings.city.name, settings.city.zone, settings.city.center) == ("栖桥", "Asia/Urumqi", (43.0, 87.5))
-    assert settings.console == Listener("10.0.0.1", 80)
+    assert settings.console == SecureListener("10.0.0.1", 80, tls=False)
     assert settings.origins == ("https://map.example", "http://10.0.0.9:8080")
-    assert settings.jt808 == Listener("0.0.0.0", 0)
-    assert settings.field == Listener("::1", 8081)
+    assert settings.jt808 == Listener("0.0.0.0", 0, (ip_network("10.8.0.0/16"), ip_network("2001:db8::/32")))
+    assert settings.field == SecureListener("::1", 8081)
+    chain = file.parent / "here" / "chain.pem"
+    assert settings.tls == Certificate(chain, chain), "the key is in the same file"
     assert (settings.presence.online_s, settings.presence.offline_s) == (60, 900)
     assert settings.limits.idle_s == 30
 
@@ -125,6 +145,14 @@ def test_windows_editors_are_forgiven(file: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "line", "told"),
     [
+        ("jt808", "networks = []", 'networks must be a list of networks such as ["10.0.0.0/8"]'),
+        ("jt808", 'networks = "10.0.0.0/8"', "networks must be a list of networks"),
+        ("field", 'networks = ["10.0.0.1/8"]', "networks holds '10.0.0.1/8', which is not like"),
+        ("field", 'networks = ["home", 7]', "networks holds 'home', which is not like"),
+        ("phones", "tls = 1", "tls must be true or false"),
+        ("tls", 'certificate = "here/"', "certificate must be a file in quotes"),
+        ("tls", 'key = "key.pem"', "key needs the certificate that it is the key of"),
+        ("jt808", "tls = true", "tls is not a setting"),
         ("jt808", "port = 70000", "port must be 1..65535, not 70000"),
         ("jt808", "port = -1", "port must be 1..65535, not -1"),
         ("jt808", "port = true", "port must be 1..65535, not true"),
@@ -279,8 +307,10 @@ def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     settings = parse(file, text)
     # A setting whose default is "none" is shown behind a "#"; uncommented, it must be one.
-    text += '[tk]\n# bind = "127.0.0.1"\nport = 7700\n'
-    shown = re.sub(r"^# (?=(url|center|bind|head_file|head_url) = )", "", text, flags=re.MULTILINE)
+    text += '[tk]\n# bind = "127.0.0.1"\nport = 7700\n# networks = ["10.0.0.0/8"]\n'
+    shown = re.sub(
+        r"^# (?=(url|center|bind|head_file|head_url|networks|tls|certificate|key) = )", "", text, flags=re.MULTILINE
+    )
     parse(file, shown)
     section = ""
     written = set()
