@@ -180,8 +180,8 @@ class Gridbeat(Service):
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota, self.outages,
-                            WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
+                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota,
+                            self.outages, WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.

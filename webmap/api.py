@@ -27,10 +27,10 @@ from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
 from webmap.reach import areas_wanted, own_grid, reached, units_wanted
 from webmap.rights import Action
+from webmap.rota_api import add_rota
 from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, told, who_of
 from webmap.services import Services
 from webmap.storage_api import add_storage
-from webmap.rota_api import add_rota
 from webmap.track_api import add_tracks
 from webmap.views import AreasText, unit_view
 
