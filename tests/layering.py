@@ -43,6 +43,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "exporting",
             "removals",
             "steward",
+            "tls",
             "verifying",
         }
     ),

@@ -15,6 +15,7 @@ from tracker.handheld_session import AppVersions, HandheldSession
 from tracker.intake import Intake
 from tracker.jt808_session import JT808Session
 from tracker.links import Links
+from tracker.sources import Sources
 from tracker.tcp import DeviceFactory, HandheldLink, LinkLimits, StreamLink
 from tracker.tracker_session import TrackerSession
 from tracker.turns import Turns
@@ -42,8 +43,10 @@ def make_listeners(
     versions: AppVersions | None = None,
     doors: Mapping[str, Door] = DOORS,
     turns: Turns | None = None,
+    sources: Mapping[str, Sources] | None = None,
 ) -> Listeners:
-    """Every transport over the one intake."""
+    """Every transport over the one intake. ``sources`` by the listener's name; without one it takes all."""
+    allowed = sources or {}
     app = versions or AppVersions()
     counters: Counters = intake.counters
     budget = Budget()
@@ -65,14 +68,17 @@ def make_listeners(
         return make
 
     tcp = {
-        "handheld": DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor, turns),
-        "jt808": DeviceFactory("jt808", StreamLink, jt808, counters, limits, reactor, turns),
-    }
-    udp = {"jt808": DeviceDatagrams("jt808", jt808, counters, limits, reactor)}
+        "handheld": DeviceFactory("handheld", HandheldLink, handheld, counters, limits, reactor, turns,
+                                  allowed.get("handheld")),
+        "jt808": DeviceFactory("jt808", StreamLink, jt808, counters, limits, reactor, turns, allowed.get("jt808")),
+    }  # fmt: skip
+    udp = {"jt808": DeviceDatagrams("jt808", jt808, counters, limits, reactor, allowed.get("jt808"))}
     for name, door in doors.items():
         patient = replace(limits, idle_s=max(limits.idle_s, door.quiet_s))
         if "tcp" in door.transports:
-            tcp[name] = DeviceFactory(name, StreamLink, tracker(name, door), counters, patient, reactor, turns)
+            tcp[name] = DeviceFactory(
+                name, StreamLink, tracker(name, door), counters, patient, reactor, turns, allowed.get(name)
+            )
         if "udp" in door.transports:
-            udp[name] = DeviceDatagrams(name, tracker(name, door), counters, patient, reactor)
+            udp[name] = DeviceDatagrams(name, tracker(name, door), counters, patient, reactor, allowed.get(name))
     return Listeners(tcp, udp, HandheldSockets(handheld, counters, limits, reactor, turns))

@@ -1,8 +1,9 @@
-"""HTTP with bounds, for every site of ours: twisted.web has no deadline for headers, no limit on bodies and no
-cap on connections of its own.
+"""HTTP with bounds, for every site of ours: twisted.web has no deadline for headers, no limit on bodies, no cap on
+connections and no deadline for the reading of answers of its own.
 
-A connection owes us a whole request from its first byte on; one that has not delivered it in time is cut,
-however busily it drips.
+A connection owes us a whole request from its first byte on, or a handshake before it; one that has not delivered it in
+time is cut, however busily it drips. So is one that does not read its answer, or reads it too slowly, and one that does
+not end when it should.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ISSLTransport, ITransport
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.server import Request, Site
+from zope.interface import directlyProvides, implementer, providedBy
 
-from tracker.tcp import write_now
+from tracker.sources import Sources
+from tracker.tcp import unread, write_now
 
 REQUEST_SECONDS = 30
 """A whole request takes at most so long; an import of 30 MB over an intranet takes two."""
 IDLE_SECONDS = 75
 """Between the requests of one connection: a browser comes back within a minute or not at all."""
+READ_SECONDS = 30
+READ_BYTES = 16 * 1024
+"""Of an answer so much is read in that time, or all of it: 4 kbit/s, less than the worst mobile network carries."""
+CLOSE_SECONDS = 10
+"""Until the other end has said goodbye to TLS too; most never do, they hang up."""
+STRICT = b"max-age=15552000"
+"""Half a year for which a browser asks for https alone. Of this host only; on any port of it."""
 CONNECTIONS = 5000
 FORM_LIMIT = 64 * 1024
 """Bytes of a form: a phone's has some 300, and it is taken apart all in one go."""
@@ -33,6 +45,12 @@ _FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 class BoundedRequest(Request):
     """A request whose body is refused by its announced length, or cut when it grows past the limit unannounced."""
+
+    _secure = False
+
+    def isSecure(self) -> bool:
+        """Whether it came over TLS."""
+        return self._secure
 
     def gotLength(self, length: int | None) -> None:
         self._taken = 0
@@ -52,9 +70,12 @@ class BoundedRequest(Request):
             super().handleContentChunk(data)
 
     def process(self) -> None:
-        connection = getattr(self.channel.transport, "delivered", None)
-        if connection is not None:
-            connection()
+        connection = self.channel.transport
+        if isinstance(connection, _Connection):
+            connection.delivered()
+            self._secure = connection.secure
+            if self._secure and connection.factory.lasting:
+                self.setHeader(b"strict-transport-security", STRICT)
         if self._refused:
             self.setResponseCode(413)
             self.setHeader("content-type", "text/plain; charset=utf-8")
@@ -67,11 +88,39 @@ class BoundedRequest(Request):
         super().process()
 
 
+@implementer(IPushProducer, IHandshakeListener)
 class _Connection(ProtocolWrapper):
-    """Knows since when a request is owed."""
+    """Knows what is owed to us and since when: a handshake, a request, an answer to be read, the end."""
 
     owed_since: float | None = None
+    """Since when a whole request is owed, or a handshake of TLS."""
+    secure = False
+    closing = False
+    sent = 0
+    """Bytes that were written, ever; and how many when all of them had been read."""
+    _settled = 0
+    _read = _written = 0
+    _marked_at: float | None = None
+    """Of bytes that wait: how many had been read and written when that was looked at last."""
+    _ending_at: float | None = None
+    _produced = False
     _http: Any = None
+
+    def makeConnection(self, transport: Any) -> None:
+        self.factory: BoundedSite
+        self.secure = ISSLTransport.providedBy(transport)
+        # TLS says of what is under it neither that it is a socket nor that it can be paused, and twisted.web would
+        # write on and on. Not that this is TLS: autobahn then asks for what only TLS itself can tell.
+        provided = [ITransport] if self.secure else [providedBy(transport)]
+        directlyProvides(self, *provided)
+        Protocol.makeConnection(self, transport)
+        self.factory.registerProtocol(self)
+        if self.secure:
+            self.owed_since = self.factory.now()
+        self.wrappedProtocol.makeConnection(self)  # type: ignore[union-attr]
+
+    def handshakeCompleted(self) -> None:
+        self.owed_since = None
 
     def dataReceived(self, data: bytes) -> None:
         if self._http is None:
@@ -84,20 +133,77 @@ class _Connection(ProtocolWrapper):
     def delivered(self) -> None:
         """A whole request has come."""
         self.owed_since = None
+        self.factory.known(self)
 
     def write(self, data: bytes) -> None:
+        self.sent += len(data)
         write_now(self.transport, data)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        write_now(self.transport, b"".join(data))
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        self.closing = True
+        # TLS would wait for the producer before it says goodbye.
+        if self._produced:
+            self.unregisterProducer()
+        super().loseConnection()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        super().registerProducer(producer, streaming)
+        self._produced = True
+
+    def unregisterProducer(self) -> None:
+        self._produced = False
+        super().unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.transport.loseConnection()
+
+    def overdue(self, now: float) -> bool:
+        """Whether what is owed has not come in time."""
+        if self.owed_since is not None and now - self.owed_since > REQUEST_SECONDS:
+            return True
+        if not self.closing and (self.sent == self._settled or self.wrappedProtocol is not self._http):
+            return False
+        waiting = unread(self.transport)
+        if not waiting:
+            self._settled, self._marked_at = self.sent, None
+            if self.closing and self._ending_at is None:
+                self._ending_at = now
+            return self._ending_at is not None and now - self._ending_at > CLOSE_SECONDS
+        read = self.sent - waiting
+        # Some of it is under way at any moment: what counts is what was read of what was written by then.
+        if self._marked_at is None or read - self._read >= READ_BYTES or read >= self._written:
+            self._read, self._written, self._marked_at = read, self.sent, now
+        return now - self._marked_at > READ_SECONDS
 
 
-class BoundedSite(WrappingFactory):
-    """``Site`` of a resource behind the bounds. ``body_limit`` in bytes."""
+class BoundedSite(WrappingFactory[_Connection]):
+    """``Site`` of a resource behind the bounds. ``body_limit`` in bytes; ``sources``: from where it may be reached.
+
+    When all places are taken, whoever comes gets that of the one who has been there for longest without a whole
+    request: half-open connections keep nobody out."""
 
     protocol = _Connection
+    lasting = False
+    """Whether browsers are told to come over TLS alone from now on: with a certificate that they know by themselves."""
 
-    def __init__(self, resource: Any, reactor: Any, *, body_limit: int, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self,
+        resource: Any,
+        reactor: Any,
+        *,
+        body_limit: int,
+        connections: int = CONNECTIONS,
+        sources: Sources | None = None,
+    ) -> None:
         # A body is read by whom it is for: to look for a form in each took a fifth of all that a phone's request costs.
         site = Site(resource, BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor, parsePOSTFormSubmission=False)
         site.body_limit = body_limit  # type: ignore[attr-defined]
@@ -107,9 +213,13 @@ class BoundedSite(WrappingFactory):
         site.noisy = False
         super().__init__(site)
         self.noisy = False
+        self.sources = sources
         self.now = reactor.seconds
         self.turned_away = 0
+        self.pushed_out = 0
         self._connections = connections
+        # Who has not sent a whole request yet, in the order in which they came.
+        self._strangers: dict[_Connection, None] = {}
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
 
@@ -126,14 +236,36 @@ class BoundedSite(WrappingFactory):
             self._sweep.stop()
 
     def buildProtocol(self, addr: Any) -> Any:
-        if len(self.protocols) >= self._connections:
+        if self.sources is not None and not self.sources.admit(addr.host):
+            return None
+        if len(self.protocols) >= self._connections and not self._make_room():
             self.turned_away += 1
             return None
         return super().buildProtocol(addr)
 
+    def registerProtocol(self, connection: _Connection) -> None:
+        super().registerProtocol(connection)
+        self._strangers[connection] = None
+
+    def unregisterProtocol(self, connection: _Connection) -> None:
+        super().unregisterProtocol(connection)
+        self._strangers.pop(connection, None)
+
+    def known(self, connection: _Connection) -> None:
+        """A connection has sent a whole request."""
+        self._strangers.pop(connection, None)
+
+    def _make_room(self) -> bool:
+        oldest = next(iter(self._strangers), None)
+        if oldest is None:
+            return False
+        self.pushed_out += 1
+        self.known(oldest)
+        oldest.abortConnection()
+        return True
+
     def _look(self) -> None:
         now = self.now()
         for connection in list(self.protocols):
-            owed = connection.owed_since
-            if owed is not None and now - owed > REQUEST_SECONDS:
+            if connection.overdue(now):
                 connection.abortConnection()

@@ -6,6 +6,9 @@ does not read. What is said is the session's business.
 
 from __future__ import annotations
 
+import fcntl
+import struct
+import termios
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from twisted.internet import protocol, tcp
 from twisted.internet.interfaces import IAddress, IPushProducer
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -23,6 +27,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.handheld import Framer, frame
 from tracker.counters import Counters
 from tracker.handheld_session import HandheldSession
+from tracker.sources import Sources
 from tracker.turns import PROMPT_BYTES, READ_BYTES, Turns
 
 
@@ -75,7 +80,28 @@ def write_now(transport: Any, data: bytes) -> None:
             transport._maybePauseProducer()
             transport.startWriting()
             return
+    # TLS is one of those: what is written goes through it.
     transport.write(data)
+
+
+def socket_of(transport: Any) -> tcp.Connection | None:
+    """The connection under TLS and whatever else is wrapped around it; ``None`` for what is no socket."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport if isinstance(transport, tcp.Connection) else None
+
+
+def unread(transport: Any) -> int:
+    """Bytes that were written and have not arrived at the other end: ours to send, and the kernel's; as they go over
+    the wire. 0 for what is no socket."""
+    link = socket_of(transport)
+    if link is None or not link.connected:
+        return 0
+    ours = len(link.dataBuffer) - link.offset + link._tempDataLen
+    try:
+        return ours + int(struct.unpack("i", fcntl.ioctl(link.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
+    except (OSError, ValueError):
+        return ours
 
 
 @implementer(IPushProducer)
@@ -91,9 +117,11 @@ class DeviceLink(protocol.Protocol, ABC):
         self.active = self.opened = self.factory.now()
         self._paused = self._held = self._waits = False
         self._rest = b""  # at most one read: while it is there, nothing is read
+        self._closed = False
         self.used = 0
-        if isinstance(self.transport, tcp.Connection):
-            self.transport.bufferSize = READ_BYTES
+        link = socket_of(self.transport)
+        if link is not None:
+            link.bufferSize = READ_BYTES
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         # Told when the peer does not read our answers: then we do not read it either.
@@ -111,12 +139,15 @@ class DeviceLink(protocol.Protocol, ABC):
         """Hand bytes to the session."""
 
     def dataReceived(self, data: bytes) -> None:
+        if self._closed:
+            return  # TLS reads on until the other end has said goodbye too
         self.active = self.factory.clock_now
         self.used += len(data)
         if self.used > self.factory.limits.burst and not self._held:
             self._held = True
             self.factory.counters.refuse(self.factory.name, "slowed_down")
-        if self._rest or len(data) > PROMPT_BYTES:
+        # One read may hold several records of TLS: those after one that was enough wait with it.
+        if self._rest or self.session.full or len(data) > PROMPT_BYTES:
             self._rest += data
             self.transport.pauseProducing()
             self._wait()
@@ -171,6 +202,7 @@ class DeviceLink(protocol.Protocol, ABC):
     def close(self) -> None:
         """After what is queued has been written. A peer that never reads it is cut off by the sweep."""
         if self.transport is not None:
+            self._closed = True
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -231,8 +263,10 @@ class DeviceFactory(protocol.ServerFactory):
         limits: LinkLimits,
         reactor: Any,
         turns: Turns | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self.name = name
+        self.sources = sources
         self.turns = Turns(reactor) if turns is None else turns
         self.link = link
         self.make_session = make_session
@@ -258,6 +292,8 @@ class DeviceFactory(protocol.ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         host = cast(Any, addr).host
+        if self.sources is not None and not self.sources.admit(host):
+            return None
         if len(self.links) >= self.limits.connections:
             self.counters.refuse(self.name, "too_many_connections")
             return None

@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from tracker.counters import Counters
+from tracker.sources import Sources
 from tracker.tcp import LinkLimits, LinkSession
 
 Address = tuple[str, int]
@@ -34,8 +35,10 @@ class DeviceDatagrams(protocol.DatagramProtocol):
         counters: Counters,
         limits: LinkLimits,
         reactor: Any,
+        sources: Sources | None = None,
     ) -> None:
         self._name = name
+        self._sources = sources
         self._make_session = make_session
         self._counters = counters
         self._limits = limits
@@ -65,6 +68,8 @@ class DeviceDatagrams(protocol.DatagramProtocol):
         now = self._now()
         known = self._peers.get(addr)
         if known is None:
+            if self._sources is not None and not self._sources.admit(addr[0]):
+                return
             if len(self._peers) >= self._limits.connections and not self._make_room():
                 self._counters.refuse(self._name, "too_many_connections")
                 return
