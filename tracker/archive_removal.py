@@ -126,8 +126,10 @@ def note_path(data: Path, ticket: str) -> Path:
 def where(kind: str, person: Person) -> str:
     """Which rows of a file of this class are about the person, as a condition."""
     unit = text(person.unit)
-    if kind in (FIXES, ACCESS):
+    if kind == FIXES:
         return f"unit = {unit}"
+    if kind == ACCESS:
+        return f"(unit = {unit} OR contains(about, {text(json.dumps(person.unit, ensure_ascii=False))}))"
     return (
         f"(what = {EVENT} AND (kind = 'command' AND id IN ({listed(person.commands)})"
         f" OR kind = 'photo' AND id IN ({listed(person.photos)})"
@@ -167,9 +169,9 @@ def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
     _need(work.context, path.stat().st_size)
     query = f"SELECT * FROM {parquet.table([path])} WHERE NOT coalesce({condition}, false)"
     if kind == ACCESS:
-        masks = {"unit": MASK, "reason": MASK, "about": "{}"}
         columns = ", ".join(
-            f"CASE WHEN {condition} THEN {text(mask)} ELSE {name} END AS {name}" for name, mask in masks.items()
+            f"CASE WHEN {condition} AND {name} <> '' THEN {text(mask)} ELSE {name} END AS {name}"
+            for name, mask in (("unit", MASK), ("reason", MASK), ("about", "{}"))
         )
         query = f"SELECT * REPLACE ({columns}) FROM {parquet.table([path])}"
     rows = parquet.write(work.db, query, new)

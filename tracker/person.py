@@ -82,7 +82,7 @@ class Person:
         if record[0] == REPORT:
             return bool(record[2] == self.unit)
         if is_access(record):
-            return bool(record[4]["unit"] == self.unit)
+            return self.unit in (record[4]["unit"], *record[4]["about"].values())
         return record[0] in (ENTITY, EVENT) and self.has(record[0], record[2], record[3], record[4])
 
     @property

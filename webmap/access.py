@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from storage.journal import JournalFull
 from tracker.intake import Intake
-from tracker.record import ACCESS
+from tracker.record import ACCESS, MASK
 from tracker.roster import Change, Refusal
 from webmap.rights import Who
 
@@ -28,11 +28,15 @@ REASON_LIMIT = 500
 """Characters of a reason."""
 AGAIN_MS = 60_000
 """The same question again within this time is the same look: the pages of one answer, a page that is loaded anew."""
+OWN = frozenset({"track", "trail", "nearby", "photo", "follow"})
+"""What is no look at anybody when it is one's own."""
 RECENT_LIMIT = 10_000
 """Looks that are remembered for that; the oldest are forgotten first, and would be a second entry."""
 ADDRESS_LIMIT = 45
 """Characters of the longest address."""
 
+_FAR = 1 << 62
+"""ms: times may be asked for that no number of the journal holds."""
 _log = Logger(namespace="gridbeat.access")
 
 
@@ -68,9 +72,16 @@ class Access:
 
     def _fresh(self, looks: Sequence[tuple[Who, str, str, str, str, Mapping[str, str | int]]]) -> list[_Entry]:
         """Those that are not on record already."""
-        now = self._intake.wall()
+        now, leaving = self._intake.wall(), self._intake.roster.leaving
         entries = []
         for who, what, unit, reason, address, about in looks:
+            if unit and unit == who.unit and what in OWN:
+                continue
+            if unit in leaving:  # all that names it goes, and this would come after that
+                unit, reason, about = MASK, MASK, {}
+            about = {
+                name: value if isinstance(value, str) else max(-_FAR, min(value, _FAR)) for name, value in about.items()
+            }
             rest = tuple(sorted((name, value) for name, value in about.items() if name not in ("start", "end")))
             key = (who.name, who.session, what, unit, reason, address, rest)
             start, end = int(about.get("start", 0)), int(about.get("end", 0))
@@ -79,7 +90,7 @@ class Access:
             if 0 <= now - at < AGAIN_MS and first - AGAIN_MS <= start and end <= last + AGAIN_MS:
                 continue
             fields: dict[str, Any] = {"who": who.name, "role": str(who.role), "unit": unit, "what": what}
-            fields |= {"reason": reason[:REASON_LIMIT], "address": address[:ADDRESS_LIMIT], "about": dict(about)}
+            fields |= {"reason": reason[:REASON_LIMIT], "address": address[:ADDRESS_LIMIT], "about": about}
             entries.append(_Entry(key, (now, start, end), (ACCESS, secrets.token_urlsafe(12), fields)))
         return entries
 

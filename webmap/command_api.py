@@ -10,6 +10,7 @@ from tracker.commands_jt808 import downlink
 from tracker.commands_model import Command, State
 from tracker.media import JPEG, Photo, type_of
 from tracker.roster import Refusal
+from webmap.access import address_of
 from webmap.reach import device_reached, device_within, unit_within
 from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
@@ -119,6 +120,8 @@ def add_commands(route: Route, services: Services) -> None:
             data = await services.links.photos.blobs.read(photo.name)
         except FileNotFoundError:
             raise missing("file of this photo any more", "照片文件") from None
+        who, address = who_of(request), address_of(request)
+        await services.access.record(who, "photo", [photo.unit], address=address, photo=photo.id)
         kind = type_of(data)
         request.setHeader("content-type", kind)
         request.setHeader("content-length", str(len(data)))

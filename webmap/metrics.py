@@ -62,6 +62,10 @@ class _Collector:
         yield units
         doubtful = len(suspected(services, self._scope))
         yield GaugeMetricFamily("gridbeat_coordinate_warnings", "Devices read in a doubtful system", doubtful)
+        failed = services.access.failed
+        yield CounterMetricFamily(
+            "gridbeat_access_unrecorded", "Looks at people's data that the disk did not take", failed
+        )
         yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", services.feed.viewers)
 
     def _history(self) -> Iterator[Any]:

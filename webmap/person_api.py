@@ -10,6 +10,7 @@ from twisted.protocols.basic import FileSender
 from tracker.exporting import NoRoom
 from tracker.model import UnitId
 from tracker.removals import Removal
+from webmap.access import address_of, reason_of
 from webmap.reach import reached
 from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
@@ -25,8 +26,9 @@ def add_persons(route: Route, services: Services) -> None:
 
     @route("POST", "/api/v1/units/<string:unit>/export", Action.EXPORT)
     async def export(request: Any, unit: str) -> bytes:
-        identity = reached(services, request, Action.EXPORT, unit)
-        body_of(request)
+        identity, who = reached(services, request, Action.EXPORT, unit), who_of(request)
+        reason = reason_of(request, who, identity, body_of(request))
+        await services.access.record(who, "export", [identity], reason, address_of(request))
         try:
             await services.exports.ask(identity)
         except NoRoom:
@@ -40,11 +42,14 @@ def add_persons(route: Route, services: Services) -> None:
 
     @route("GET", "/api/v1/units/<string:unit>/export/file", Action.EXPORT)
     async def export_file(request: Any, unit: str) -> bytes:
-        found = await services.exports.open(reached(services, request, Action.EXPORT, unit))
+        identity, who = reached(services, request, Action.EXPORT, unit), who_of(request)
+        reason = reason_of(request, who, identity)
+        found = await services.exports.open(identity)
         if found is None:
             raise missing("export; ask for one first", "导出文件，请先导出")
         export, file = found
         with file:
+            await services.access.record(who, "export_file", [identity], reason, address_of(request))
             request.setHeader("content-type", "application/zip")
             request.setHeader("content-length", str(export.bytes))
             request.setHeader("content-disposition", f"attachment; filename*=UTF-8''{quote(unit, safe='')}.zip")
@@ -74,6 +79,8 @@ def add_persons(route: Route, services: Services) -> None:
             text = f"nothing was removed: say why in reason, in up to {REASON_LIMIT} characters"
             raise ApiError(422, "no_reason", text, f"未删除任何数据：请在 reason 中写明原因，最多 {REASON_LIMIT} 字")
         asked = await services.removals.ask(identity, reason.strip())
+        # Whose data it was is nowhere any more; the reason has been looked through for that.
+        services.access.looked(who_of(request), "removal", "", asked.reason, address_of(request), ticket=asked.ticket)
         return answer(request, removal_view(services, asked), 202)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from webmap.importer import Api, Failed, log_in, settings_of, url_of
@@ -43,7 +43,8 @@ def _export(api: Api, path: str, given: argparse.Namespace) -> int:
     out: Path = given.out or Path(f"{given.id}.zip")
     if out.exists():
         raise Failed(f"{out} is there already")
-    api.ask("POST", f"{path}/export", {})
+    why = {"reason": given.reason or _asked("Why (this goes on record) 原因（将记录在案）: ")}
+    api.ask("POST", f"{path}/export", why)
     found = _watched(api, f"{path}/export", ("waiting", "running"), _export_step)
     if found["state"] != "ready":
         raise Failed(f"the export was not made: {found['problem'] or found['state']}")
@@ -51,7 +52,7 @@ def _export(api: Api, path: str, given: argparse.Namespace) -> int:
     try:
         with half.open("xb") as file:
             half.chmod(0o600)
-            api.fetch(f"{path}/export/file", file)
+            api.fetch(f"{path}/export/file?{urlencode(why)}", file)
         half.rename(out)
     finally:
         half.unlink(missing_ok=True)
@@ -120,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=("export", "remove"))
     parser.add_argument("id", help="the unit's id")
     parser.add_argument("--out", type=Path, help="the ZIP (default: ID.zip)")
-    parser.add_argument("--reason", help="why it is removed")
+    parser.add_argument("--reason", help="why it is exported or removed, instead of being asked for it")
     parser.add_argument("--confirm", help="the unit's id once more, instead of being asked for it")
     parser.add_argument("--config", type=Path, help="the city's settings (default: $GRIDBEAT_CONFIG, else the demo)")
     parser.add_argument("--url", help="where the console is (default: as the settings say, on this machine)")

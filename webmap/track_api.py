@@ -1,7 +1,7 @@
 """Where a unit has been, and who has been near a place: the questions to history, in the API.
 
 An answer of many points is made in a thread; what a question may bring together is bounded, and a 422 says what to ask
-instead.
+instead. Who asks for another one's says why, and is on record before the answer goes out.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from tracker import tracks
 from tracker.archive_tracks import TooMuch
 from tracker.model import UnitId
 from tracker.nearby import RADIUS_LIMIT, Circle, Visit
+from webmap.access import address_of, reason_of
 from webmap.reach import reached, unit_within
-from webmap.rights import Action, Scope
+from webmap.rights import Action, Reach, Scope
 from webmap.routes import ApiError, Route, answer, time_of, who_of
 from webmap.services import Services
 
 HOUR_MS = 3_600_000
 DEFAULT_SPAN_MS = 24 * HOUR_MS
+TRAIL_MS = 15 * 60_000
+"""The line behind a unit on the live map: whoever had it open would have seen that, so nobody is asked why."""
 NEARBY_SPAN_MS = 31 * 24 * HOUR_MS
 """A month of a whole city takes some ten seconds of a core."""
 POINTS_LIMIT = 50_000
@@ -47,6 +50,10 @@ def add_tracks(route: Route, services: Services) -> None:
     async def track(request: Any, unit: str) -> bytes:
         identity = reached(services, request, Action.TRACK, unit)
         start, end = span_of(request, DEFAULT_SPAN_MS)
+        who, what, reason = who_of(request), "trail", ""
+        if start < services.wall() - TRAIL_MS:
+            what, reason = "track", reason_of(request, who, identity)
+        await services.access.record(who, what, [identity], reason, address_of(request), start=start, end=end)
         try:
             found = await as_deferred(services.tracks.read(identity, start, end, most=POINTS_LIMIT))
         except TooMuch:
@@ -71,6 +78,9 @@ def add_tracks(route: Route, services: Services) -> None:
         start, end = span_of(request, HOUR_MS)
         if end - start > NEARBY_SPAN_MS:
             raise ApiError(422, "bad_span", "ask for 31 days at the most", "时间范围不能超过 31 天")
+        who = who_of(request)
+        scope = who.scope(Action.NEARBY)
+        reason = "" if scope.reach is Reach.OWN else reason_of(request, who, "")
         circle = Circle(round(latitude * 1e7), round(longitude * 1e7), radius)
         async with looking:
             try:
@@ -79,8 +89,12 @@ def add_tracks(route: Route, services: Services) -> None:
                 text = "too many fixes: ask for a shorter span or a smaller radius"
                 raise ApiError(422, "too_much", text, "记录过多，请缩短时间范围或缩小半径") from None
         value = {"lat": latitude, "lon": longitude, "radius": radius, "from": start, "to": end}
-        scope = who_of(request).scope(Action.NEARBY)
-        units = [_visit_view(services, visit) for visit in found.visits if _reaches(services, scope, visit)]
+        visits = [visit for visit in found.visits if _reaches(services, scope, visit)]
+        named, metres = [visit.unit for visit in visits], round(radius)
+        await services.access.record(
+            who, "nearby", named, reason, address_of(request), start=start, end=end, radius=metres
+        )
+        units = [_visit_view(services, visit) for visit in visits]
         return answer(request, {**value, "unreadable": found.unreadable, "units": units})
 
 

@@ -50,7 +50,7 @@ def everything(server: Server) -> dict[str, Any]:
 
 def old_points(server: Server, device: Device) -> int:
     begin = device.start - HOUR - DAYS_AGO * 24 * HOUR
-    return len(server.api(f"/api/v1/units/{device.unit}/track?from={begin}&to={begin + HOUR}")["points"])
+    return len(server.api(f"/api/v1/units/{device.unit}/track?from={begin}&to={begin + HOUR}&reason=test")["points"])
 
 
 def test_live_state_and_old_days_of_the_journal_are_lost(server: Server) -> None:

@@ -148,7 +148,7 @@ class Traffic:
 
     def _track(self, device: Device) -> list[tuple[int, tuple[int, int]]]:
         end = device.start + 8 * HOUR + HOUR
-        track = self._server.api(f"/api/v1/units/{device.unit}/track?from={device.start}&to={end}")
+        track = self._server.api(f"/api/v1/units/{device.unit}/track?from={device.start}&to={end}&reason=test")
         assert track["next"] is None
         return [
             (point["fix_time"], (round(point["lat"] * 1e7), round(point["lon"] * 1e7))) for point in track["points"]

@@ -47,7 +47,7 @@ def compare(server: Server, expected: Any) -> None:
     assert server.get("/api/v1/grids") == expected["grids"]
     first, last = expected["span"]
     for unit, points in expected["tracks"].items():
-        track = server.get(f"/api/v1/units/{unit}/track?from={first}&to={last}")["points"]
+        track = server.get(f"/api/v1/units/{unit}/track?from={first}&to={last}&reason=test")["points"]
         assert only(POINT, track) == only(POINT, points)
     for device, commands in expected["commands"].items():
         found = server.get(f"/api/v1/devices/{device}/commands")["commands"]
@@ -85,7 +85,8 @@ def test_this_version_starts_on_it_after_kills_and_has_everything(archive: Path,
             handheld.report((expected["span"][0] + 1000, 312_000_000, 1_215_000_000, 50, 0, 0))
         assert phone_report(server, expected["devices"][3]["external_id"], lat=31.2, lon=121.5,
                             timestamp=expected["span"][0] // 1000 + 2).status == 200  # fmt: skip
-        first = server.get(f"/api/v1/units/{unit}/track?from={expected['span'][0]}&to={expected['span'][1]}")["points"]
+        start, end = expected["span"]
+        first = server.get(f"/api/v1/units/{unit}/track?from={start}&to={end}&reason=test")["points"]
         assert len(first) == len(expected["tracks"][unit]) + 1
 
 

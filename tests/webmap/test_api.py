@@ -295,7 +295,8 @@ def test_a_track_has_three_times_and_flags(call: Call, server: Server) -> None:
         device.report((old, 311_000_000, 1_215_000_000, 50, 100, 90, 4))
         device.report((now, 311_010_000, 1_215_000_000, 50, 120, 0, 5))
         device.report((now + 600_000, 311_020_000, 1_215_000_000))
-    first, second, third = call("GET", f"/api/v1/units/{made['unit']}/track?from={old}&to={now + DAY}")["points"]
+    span = f"from={old}&to={now + DAY}&reason=test"
+    first, second, third = call("GET", f"/api/v1/units/{made['unit']}/track?{span}")["points"]
     assert (first["fix_time"], second["fix_time"], third["fix_time"]) == (old, now, now + 600_000)
     for point in (first, second, third):
         assert before <= point["server_time"] <= now_ms()
@@ -324,7 +325,8 @@ def test_spans_of_a_track(call: Call, server: Server) -> None:
         assert report.status == 200
 
     def times(query: str) -> list[int]:
-        return [point["fix_time"] - start for point in call("GET", f"{path}?{query}")["points"]]
+        found = call("GET", f"{path}?{query}&reason=test")["points"]
+        return [point["fix_time"] - start for point in found]
 
     until("all of it is stored", lambda: len(times("")) == 5)
     assert times(f"from={start}&to={start + 20_000}") == [0, 10_000, 20_000], "both ends are included"
@@ -347,7 +349,7 @@ def test_a_long_track_comes_in_pages(call: Call, server: Server) -> None:
     with Handheld(server, "long-track", made["token"], limit=count) as device:
         device.log_in()
         device.report(*((start + at * 100, 311_000_000 + at, 1_215_000_000) for at in range(count)))
-    path = f"/api/v1/units/{made['unit']}/track?to={start + DAY}"
+    path = f"/api/v1/units/{made['unit']}/track?to={start + DAY}&reason=test"
     first = call("GET", f"{path}&from={start}")
     assert len(first["points"]) == 50_000
     assert first["next"] == start + 50_000 * 100
@@ -364,7 +366,7 @@ def test_who_was_near_a_place(call: Call, server: Server) -> None:
         assert phone_report(server, device, lat=lat, lon=121.9, timestamp=when).status == 200
 
     def found(query: str) -> Any:
-        return call("GET", f"/api/v1/nearby?{query}")
+        return call("GET", f"/api/v1/nearby?{query}&reason=test")
 
     place = "lat=31.5&lon=121.9"
     (visit,) = found(f"{place}&radius=150")["units"]
@@ -440,7 +442,7 @@ def test_grids_come_out_as_they_went_in(call: Call, server: Server) -> None:
     path = f"/api/v1/units/{made['unit']}"
     until("it is on the map", lambda: call("GET", path)["position"])
     assert (call("GET", path)["position"]["grid"], call("GET", path)["position"]["cell"]) == ("g1", "c1")
-    assert call("GET", path + "/track")["points"][0]["grid"] == "g1"
+    assert call("GET", path + "/track?reason=test")["points"][0]["grid"] == "g1"
 
 
 def test_grids_that_cannot_be(call: Call) -> None:
@@ -484,7 +486,7 @@ def test_counters(call: Call, server: Server) -> None:
         == 2
     ), after
     assert grown("kept_aside", "duplicate") == 1
-    assert len(call("GET", f"/api/v1/units/{made['unit']}/track")["points"]) == 1
+    assert len(call("GET", f"/api/v1/units/{made['unit']}/track?reason=test")["points"]) == 1
 
 
 def test_the_description_and_the_map(call: Call) -> None:

@@ -30,6 +30,9 @@ def call(server: Server, method: str, path: str, body: Any = None, *, status: in
     return answer.json
 
 
+WHY = {"reason": "asked for it"}
+
+
 def tool(server: Server, *words: str, cwd: Path, asked: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "webmap.person_tool", *words, "--config", str(server.config),
                "--url", f"http://127.0.0.1:{server.ports['console']}"]  # fmt: skip
@@ -51,10 +54,10 @@ def test_an_export_is_made_and_fetched(server: Server) -> None:
     person(server, "p-one")
     path = "/api/v1/units/p-one/export"
     assert call(server, "GET", path)["state"] == "none"
-    assert server.api("GET", f"{path}/file").status == 404
-    assert call(server, "POST", path, {}, status=202)["state"] in ("waiting", "running")
+    assert server.api("GET", f"{path}/file?reason=r").status == 404
+    assert call(server, "POST", path, WHY, status=202)["state"] in ("waiting", "running")
     ready = until("it is ready", lambda: (found := call(server, "GET", path))["state"] == "ready" and found)
-    answer = check("GET", f"{path}/file", server.api("GET", f"{path}/file"))
+    answer = check("GET", f"{path}/file", server.api("GET", f"{path}/file?reason=asked+for+it"))
     assert (answer.status, answer.headers["content-type"]) == (200, "application/zip")
     assert len(answer.body) == ready["file"]["bytes"] == int(answer.headers["content-length"])
     assert answer.headers["content-disposition"].endswith("p-one.zip")
@@ -63,13 +66,13 @@ def test_an_export_is_made_and_fetched(server: Server) -> None:
         assert len(archive.read(table).splitlines()) == 3
         assert b"token" not in archive.read("about.json")
     # Another takes its place.
-    call(server, "POST", path, {}, status=202)
+    call(server, "POST", path, WHY, status=202)
     until("another", lambda: call(server, "GET", path)["file"]["made"] > ready["file"]["made"])
     until("the first is gone", lambda: len(list(server.data.glob("exports/*.zip"))) == 1)
 
 
 def test_who_goes_away_in_the_middle_costs_nothing(server: Server) -> None:
-    path = "/api/v1/units/p-one/export/file"
+    path = "/api/v1/units/p-one/export/file?reason=asked+for+it"
     (file,) = server.data.glob("exports/*.zip")
     original = file.read_bytes()
     file.write_bytes(original + bytes(8 << 20))
@@ -89,6 +92,8 @@ def test_who_goes_away_in_the_middle_costs_nothing(server: Server) -> None:
         ("GET", "/api/v1/units/nobody/export", None, 404, "not_found"),
         ("POST", "/api/v1/units/nobody/export", {}, 404, "not_found"),
         ("GET", "/api/v1/units/nobody/export/file", None, 404, "not_found"),
+        ("POST", "/api/v1/units/p-one/export", {}, 422, "no_reason"),
+        ("GET", "/api/v1/units/p-one/export/file", None, 422, "no_reason"),
         ("GET", "/api/v1/units/nobody/removal", None, 404, "not_found"),
         ("POST", "/api/v1/units/nobody/removal", {"confirm": "nobody", "reason": "r"}, 404, "not_found"),
         ("POST", "/api/v1/units/p-one/removal", {"confirm": "p-one"}, 422, "no_reason"),
@@ -104,7 +109,7 @@ def test_what_cannot_be(server: Server, method: str, path: str, body: Any, statu
 
 def test_from_the_command_line(server: Server, tmp_path: Path) -> None:
     person(server, "p-two")
-    done = tool(server, "export", "p-two", cwd=tmp_path)
+    done = tool(server, "export", "p-two", "--reason", "asked for it", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert zipfile.is_zipfile(tmp_path / "p-two.zip")
     assert (tmp_path / "p-two.zip").stat().st_mode & 0o77 == 0

@@ -51,6 +51,14 @@ def type_in(page: Page, field: str, value: str) -> None:
     )
 
 
+def give_reason(page: Page, number: str) -> None:
+    """By keyboard alone: a number and Enter."""
+    page.wait("document.activeElement?.id === 'why'")
+    page.key(number)
+    page.key("Enter")
+    page.wait("document.querySelector('dialog.why') === null")
+
+
 def removals(console: Console) -> list[Any]:
     found: list[Any] = console.switch("mend")["removals"]
     return found
@@ -60,10 +68,13 @@ def test_an_export_is_made_and_offered(sheet: Open) -> None:
     page = sheet()
     assert page.run(f"{SHEET}.querySelector('a')") is None
     tap(page, "[data-action=make-export]")
+    give_reason(page, "2")
     page.wait(f"{SHEET}.querySelector('progress') !== null")
     page.wait(f"{SHEET}.textContent.includes('2 of 3 days')")
     page.wait(f"{SHEET}.querySelector('a') !== null")
-    assert page.run(f"{SHEET}.querySelector('a').getAttribute('href')") == f"/api/v1/units/{UNIT}/export/file"
+    assert page.run(f"{SHEET}.querySelector('a').getAttribute('href')") == (
+        f"/api/v1/units/{UNIT}/export/file?reason=Check%20of%20work"
+    )
     assert "Download (4 MB)" in words(page)
     made = page.run(f"fetch('/api/v1/units/{UNIT}/export').then(answer => answer.json()).then(told => told.file.made)")
     told = re.search(r"Made (\S+ \S+),", words(page))
@@ -77,6 +88,7 @@ def test_a_refusal_is_told_in_the_servers_words(sheet: Open, console: Console) -
     page = sheet(language="zh")
     console.switch("persons", fails="the disk is filling up")
     tap(page, "[data-action=make-export]")
+    give_reason(page, "1")
     page.wait(f"{SHEET}.querySelector('[role=alert]').textContent.includes('磁盘空间不足')")
     console.switch("persons", fails="")
     tap(page, "[data-action=make-export]")

@@ -114,7 +114,7 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     assert traces(server.data, WORDS, PLACES) == []
     assert not [word for word in WORDS if word.encode() in in_redis(server)]
     assert server.get(f"/api/v1/units/{STAYS}")["position"]
-    assert len(server.get(f"/api/v1/units/{STAYS}/track")["points"]) == 3
+    assert len(server.get(f"/api/v1/units/{STAYS}/track?reason=test")["points"]) == 3
     verdict = verify(server.data)
     assert verdict.sound, verdict.findings
     assert {one.kind for one in verdict.removals} == {"snapshots"}  # no day is closed yet

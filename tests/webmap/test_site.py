@@ -310,7 +310,7 @@ def test_health_says_in_words_what_is_wrong(tmp_path: Path) -> None:
             )
             assert "Live state is not written" in live[0]["text"]
             assert "实时状态未写入" in live[0]["zh"]
-            points = server.get(f"/api/v1/units/{made['unit']}/track")["points"]
+            points = server.get(f"/api/v1/units/{made['unit']}/track?reason=test")["points"]
             assert len(points) == 1, "what was acknowledged is there without Redis"
             check("GET", "/api/v1/counters", server.api("GET", "/api/v1/counters"))
         finally:
@@ -380,7 +380,7 @@ def test_the_log_holds_no_place_and_no_secret(tmp_path: Path) -> None:
         server.ask("POST", "/api/v1/login", {"name": name, "password": "wrong-" + password[:-1]})
         server.api("POST", "/api/v1/grids", {"type": "FeatureCollection", "features": [{"at": [latitude / 1e7]}]})
         server.ask("GET", f"/api/v1/units?token={server.session}")
-        server.get(f"/api/v1/units/{hand['unit']}/track")
+        server.get(f"/api/v1/units/{hand['unit']}/track?reason=test")
         session = server.session
         log = server.data / "log" / "gridbeat.log"
         until("the failed login is in the log", lambda: "login refused" in log.read_text("utf-8"))

@@ -44,8 +44,8 @@ const id = encodeURIComponent;
 export const api = {
   me: () => call("GET", "/api/v1/me"),
   export: (unit) => call("GET", `/api/v1/units/${id(unit)}/export`),
-  makeExport: (unit) => call("POST", `/api/v1/units/${id(unit)}/export`, {}),
-  exportFile: (unit) => `/api/v1/units/${id(unit)}/export/file`,
+  makeExport: (unit, reason) => call("POST", `/api/v1/units/${id(unit)}/export`, reason ? { reason } : {}),
+  exportFile: (unit, reason) => `/api/v1/units/${id(unit)}/export/file${reason ? `?reason=${id(reason)}` : ""}`,
   removal: (unit) => call("GET", `/api/v1/units/${id(unit)}/removal`),
   remove: (unit, confirm, reason) => call("POST", `/api/v1/units/${id(unit)}/removal`, { confirm, reason }),
   grids: () => call("GET", "/api/v1/grids"),

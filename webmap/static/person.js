@@ -5,6 +5,7 @@ import { element, icon, pushButton, text } from "./dom.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./person_words.js";
+import { askReason, reasonLine, reasonOf } from "./reasons.js";
 import { moment, size } from "./sizes.js";
 
 const PAUSE_MS = 1000;
@@ -76,7 +77,11 @@ export class PersonSheet {
   }
 
   #make() {
-    this.#do(async () => (this.#export = await api.makeExport(this.#unit.id)));
+    const { id, name } = this.#unit;
+    this.#do(async () => {
+      const reason = await askReason(id, name);
+      if (reason !== null) this.#export = await api.makeExport(id, reason);
+    });
   }
 
   #remove() {
@@ -116,7 +121,7 @@ export class PersonSheet {
     const gone = this.#removal !== null && this.#removal.state !== "none";
     this.copy.hidden = gone;
     // Made anew only when it is about something else: what a person is typing stays, and so does the focus.
-    this.#show(this.copy, "copy", this.#export, () => this.#exportPart());
+    this.#show(this.copy, "copy", [this.#export, reasonOf(this.#unit.id)], () => this.#exportPart());
     this.#show(this.going, "going", { ...this.#removal, asking: this.#asking }, () => (gone ? this.#courseParts() : this.#removePart()));
   }
 
@@ -140,9 +145,20 @@ export class PersonSheet {
     const nodes = [element("h3", "", t("person_export")), element("p", "person-note", t("person_export_text")), row];
     if (made?.file) {
       const get = element("a", "button strong", t("person_export_get", { size: size(made.file.bytes) }));
-      get.href = api.exportFile(this.#unit.id);
-      get.download = `${this.#unit.id}.zip`;
+      const { id, name } = this.#unit;
+      get.href = api.exportFile(id, reasonOf(id));
+      get.download = `${id}.zip`;
+      get.addEventListener("click", async (event) => {
+        if (reasonOf(id) || "own" in get.dataset) return;
+        event.preventDefault();
+        const reason = await askReason(id, name);
+        if (reason === null) return;
+        if (!reason) get.dataset.own = "";
+        get.href = api.exportFile(id, reason);
+        get.click();
+      });
       row.append(get);
+      nodes.push(reasonLine(id, name, () => this.#fill()));
       nodes.push(element("p", "person-note", t("person_export_until", { made: moment(made.file.made, this.zone), until: moment(made.file.expires, this.zone) })));
     }
     row.append(make);
