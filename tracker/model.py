@@ -67,6 +67,14 @@ class Unit:
     team: str = ""
     street: str = ""
     grid: str = ""
+    duty: str = "always"
+    """How it comes to be on duty: always; by the rota; by events, told by a device or at a seat; or with its crew."""
+    vehicle: str = ""
+    """The vehicle that a person crews."""
+
+
+DUTY_MODES = {"person": ("always", "rota", "events"), "vehicle": ("always", "rota", "events", "crew")}
+"""What :attr:`Unit.duty` may be, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +101,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A duty interval of a unit, ms, end excluded. ``number`` is counted per unit."""
+    """A duty interval of a unit, ms, end excluded. ``number`` is counted per unit. ``by``: what says so, which is
+    always, rota, device, seat or crew. One that ends where it starts was taken back."""
 
     unit: UnitId
     number: int
     start: int
     end: int = FOREVER
+    by: str = "always"
 
 
 @dataclass(frozen=True, slots=True)

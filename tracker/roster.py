@@ -10,14 +10,14 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 from protocols.report import CoordinateSystem
 from tracker.catalogue import ALIASES, CATALOGUE, address_of
-from tracker.model import FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
+from tracker.model import DUTY_MODES, FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
 
 PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where a device without a secret is accepted from when its id was chosen by a person and no network was named."""
@@ -66,6 +66,8 @@ class Carrier:
     authenticated: bool
     crs: int = 0
     """How its coordinates are read unless a report says otherwise: a :class:`CoordinateSystem`."""
+    calling: int | None = None
+    """Fix time of the message with which its present call for help began; admission's business."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,10 @@ class Roster:
         self.leaving: set[str] = set()
         """Ids of units whose data is being removed: nobody else is called so until all of it has gone."""
         self._registers: dict[str, Register] = {}
+        self.follow_crew = True
+        """Whether a vehicle that gets a crew is on duty with it from then on, unless its own duty is asked for."""
+        self.duty_version = 0
+        """Grows with every change of a unit or a duty."""
         self.version = 0
         """Grows with every change; whoever caches something of the roster compares it."""
         self.labels_version = 0
@@ -147,9 +153,10 @@ class Roster:
     # -- judging
 
     def plan_units(self, wanted: Iterable[Mapping[str, Any]]) -> list[Change]:
-        """Add or amend persons and vehicles. One with an ``id`` that exists is amended; each is on duty always."""
+        """Add or amend persons and vehicles. One with an ``id`` that exists is amended. How it comes to be on duty and
+        the vehicle that it crews stay as they are unless they are named; at first it is on duty always."""
         entries, highest = list(wanted), dict(self._highest)
-        asked = {str(fields.get("id") or "") for fields in entries}
+        asked = {str(fields.get("id") or ""): fields for fields in entries}
         changes: list[Change] = []
         for number, fields in enumerate(entries, 1):
             try:
@@ -157,12 +164,31 @@ class Roster:
             except Refusal as refusal:
                 refusal.entry = number
                 raise
+        return self._with_crews(changes, asked)
+
+    def _with_crews(self, changes: list[Change], asked: Mapping[str, Mapping[str, Any]]) -> list[Change]:
+        """And the vehicles among them, or those that are, which have their first crew now."""
+        if not self.follow_crew:
+            return changes
+        planned = {id: fields for kind, id, fields in changes if kind == "unit" and fields is not None}
+        crewed = {unit.vehicle for unit in self.units.values()}
+        for vehicle in {fields["vehicle"]: None for fields in planned.values() if fields["vehicle"]}:
+            known = planned[vehicle] if vehicle in planned else asdict(self.units[UnitId(vehicle)])
+            if vehicle not in crewed and known["duty"] == "always" and not asked.get(vehicle, {}).get("duty"):
+                follows: Change = ("unit", vehicle, {**known, "duty": "crew"})
+                changes = [follows if c[:2] == follows[:2] else c for c in changes if c[1] != f"{vehicle}:1"]
+                changes += [follows] if vehicle not in planned else []
         return changes
 
     def _plan_unit(
-        self, fields: Mapping[str, Any], highest: dict[str, int], asked: Container[str] = (), number: int = 1
+        self,
+        fields: Mapping[str, Any],
+        highest: dict[str, int],
+        asked: Mapping[str, Mapping[str, Any]] | None = None,
+        number: int = 1,
     ) -> list[Change]:
-        """``highest``: the ids given out so far, counted on; ``asked``: those that the list itself names anywhere."""
+        """``highest``: the ids given out so far, counted on; ``asked``: what the list itself names anywhere, by id."""
+        asked = asked or {}
         where = f"entry {number}: " if number > 1 or "name" not in fields else ""
         kind = fields.get("kind", "person")
         if kind not in ("person", "vehicle"):
@@ -186,11 +212,30 @@ class Roster:
                 f"{where}{identity} 的数据正在删除，请等待完成",
             )  # fmt: skip
         _count(highest, identity)
-        unit = Unit(UnitId(identity), kind, name[:100], *(_label(fields, k) for k in ("team", "street", "grid")))
+        known = self.units.get(UnitId(identity))
+        kept = known if known is not None and known.kind == kind else Unit(UnitId(identity), kind, name)
+        duty = str(fields.get("duty") or kept.duty).strip()
+        if duty not in DUTY_MODES[kind]:
+            modes = ", ".join(DUTY_MODES[kind])
+            raise Refusal("bad_duty", f"{where}duty must be one of {modes}", f"{where}duty 须为 {modes} 之一")
+        vehicle = _label(fields, "vehicle") if fields.get("vehicle") is not None else kept.vehicle
+        if vehicle and (kind != "person" or self._kind_of(vehicle, asked) != "vehicle"):
+            raise Refusal(
+                "bad_vehicle",
+                f"{where}a person crews a vehicle that exists",
+                f"{where}vehicle 须为已有车辆的编号，且只用于人员",
+            )
+        labels = (_label(fields, k) for k in ("team", "street", "grid"))
+        unit = Unit(UnitId(identity), kind, name[:100], *labels, duty, vehicle)
         changes: list[Change] = [("unit", unit.id, asdict(unit))]
-        if unit.id not in self._duties:
+        if known is None and unit.duty == "always":
             changes.append(("duty", f"{unit.id}:1", asdict(Duty(unit.id, 1, 0))))
         return changes
+
+    def _kind_of(self, unit: str, asked: Mapping[str, Mapping[str, Any]]) -> str:
+        if unit in asked:
+            return str(asked[unit].get("kind", "person"))
+        return self.units[UnitId(unit)].kind if unit in self.units else ""
 
     def plan_devices(self, wanted: Iterable[Mapping[str, Any]]) -> tuple[list[Device | Refusal], list[Change]]:
         """Register many at once, each judged as if those before it were in; one that is refused stops no other."""
@@ -297,14 +342,12 @@ class Roster:
             assert fields is not None
             unit = Unit(**fields)
             self.units[unit.id] = unit
+            self.duty_version += 1
             _count(self._highest, unit.id)
             self._refresh(unit.id)
         elif kind == "duty":
-            assert fields is not None
-            duty = Duty(**fields)
-            others = [d for d in self._duties.get(duty.unit, ()) if d.number != duty.number]
-            self._duties[duty.unit] = tuple(sorted([*others, duty], key=lambda d: d.start))
-            self._refresh(duty.unit)
+            self.duty_version += 1
+            self._take_duty(identity, fields)
         elif kind == "device":
             assert fields is not None
             device = Device(**{**fields, "networks": tuple(fields["networks"])})
