@@ -97,11 +97,15 @@ def unread(transport: Any) -> int:
     link = socket_of(transport)
     if link is None or not link.connected:
         return 0
-    ours = len(link.dataBuffer) - link.offset + link._tempDataLen
+    return len(link.dataBuffer) - link.offset + link._tempDataLen + queued(link)
+
+
+def queued(handle: Any) -> int:
+    """Bytes that the kernel has of ours and the other end has not."""
     try:
-        return ours + int(struct.unpack("i", fcntl.ioctl(link.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
+        return int(struct.unpack("i", fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
     except (OSError, ValueError):
-        return ours
+        return 0
 
 
 @implementer(IPushProducer)

@@ -6,11 +6,9 @@ these change it is closed and the browser comes again, and when the session ends
 
 from __future__ import annotations
 
-import fcntl
 import json
 import socket
 import struct
-import termios
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -23,7 +21,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from tracker.tcp import write_now
+from tracker.outbox import Outbox
+from tracker.tcp import socket_of, unread, write_now
 from webmap.feed import Feed, Viewer
 from webmap.feeds import Alike, Feeds
 from webmap.front import is_ours
@@ -56,14 +55,6 @@ TRY_LATER = 4013
 NOT_UNDERSTOOD = 3003
 
 
-def _unread(link: Any) -> int:
-    """Bytes that have not arrived at the other end; 0 for what is no socket."""
-    try:
-        return int(struct.unpack("i", fcntl.ioctl(link.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
-    except (AttributeError, OSError, ValueError):
-        return 0
-
-
 @implementer(IPushProducer)
 class FeedSocket(WebSocketServerProtocol):
     """One browser."""
@@ -76,6 +67,8 @@ class FeedSocket(WebSocketServerProtocol):
     _misses = _wait = 0
     held = False
     """The transport has too much that the kernel does not take."""
+    out: Outbox | None = None
+    """Over TLS: what waits for it."""
     answered = 0.0
     """When it was last told at once what it had begun to look at."""
 
@@ -94,14 +87,17 @@ class FeedSocket(WebSocketServerProtocol):
         if len(factory.sockets) >= VIEWERS:
             self.sendClose(TRY_LATER, "too many viewers")
             return
-        # Under the site's bounds is the socket itself.
-        link: Any = getattr(self.transport, "transport", self.transport)
-        self.link = link
+        # Under the site's bounds is the socket itself, or TLS.
+        self.link = getattr(self.transport, "transport", self.transport)
+        bare = socket_of(self.link)
+        if bare is not None and bare is not self.link:
+            self.out = Outbox(self.link)
         # A browser that does not read pauses us. twisted.web's channel has registered itself there before.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
-        with suppress(AttributeError, OSError):  # what is no socket keeps nothing
-            link.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        if bare is not None:
+            with suppress(OSError):
+                bare.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         self.viewer, self.who = Viewer(self._send), who
         factory.sockets.add(self)
         self.feed = factory.feeds.join(self.viewer, who.scope(Action.LIVE), factory.wall())
@@ -137,7 +133,18 @@ class FeedSocket(WebSocketServerProtocol):
         # One that is closing is told nothing more: an error here would cost the others their frame.
         if self.state == self.STATE_OPEN:
             # Not the library's way, which takes 60 to 80 us for each viewer, most of it for what is the same for all.
-            write_now(self.link, self.factory.frame(message))
+            frame = self.factory.frame(message)
+            if self.out is None:
+                write_now(self.link, frame)
+            else:
+                self.out.put(frame)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        # What the library writes itself must not come in the middle of a frame.
+        if self.out:
+            self.out.put(data)
+        else:
+            super().sendData(data, sync, chopsize)
 
     def ready(self) -> bool:
         """Whether all that was sent has arrived. Who has too much before it is not told the next frame: what changes
@@ -147,15 +154,17 @@ class FeedSocket(WebSocketServerProtocol):
         if self._wait > 0:
             self._wait -= 1
             return False
-        unread = _unread(self.link)
-        self.viewer.paused = self.held or unread > UNREAD
+        waiting = unread(self.link)
+        self.viewer.paused = self.held or waiting > UNREAD
         # Whoever does not read is asked less and less often, at last once in so many frames.
         self._misses = min(self._misses + 1, SELDOM) if self.viewer.paused else 0
         self._wait = self._misses // 2
-        return unread == 0 and not self.held
+        return waiting == 0 and not self.held
 
     def pauseProducing(self) -> None:
         self.held = True
+        if self.out is not None:
+            self.out.hold()
         if self.viewer is not None:
             self.viewer.paused = True
 
@@ -164,6 +173,8 @@ class FeedSocket(WebSocketServerProtocol):
         self._wait = 0
         if self.viewer is not None:
             self.viewer.paused = False
+        if self.out is not None:
+            self.out.go_on()
 
     def stopProducing(self) -> None:
         pass

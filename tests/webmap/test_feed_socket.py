@@ -20,11 +20,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from tests.webmap.test_feed import UNITS, boxes, inside, places
+from tracker.tcp import queued, unread
 from webmap.changes import Brief
 from webmap.feed import RECENT, Feed
 from webmap.feeds import Alike
 from webmap.rights import Role, Who
-from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, UNREAD, FeedSockets, _unread
+from webmap.websocket import FLUSH_SECONDS, SESSION_SECONDS, UNREAD, FeedSockets
 
 HANDSHAKE = (
     b"GET /feed HTTP/1.1\r\nHost: console\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -329,7 +330,7 @@ def test_who_has_not_read_the_last_frame_waits_for_the_next_and_slows_nobody(mon
     feed = Feed("i", lambda unit: (places[unit], 1.0, (0, 0), [unit, places[unit], 1.0, 0, 0, 0, 1]), lambda: (1, "{}"),
                 lambda now: {})  # fmt: skip
     sockets = FeedSockets(Alike(feed), anybody, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
-    monkeypatch.setattr("webmap.websocket._unread", lambda link: unread.get(link, 0))
+    monkeypatch.setattr("webmap.websocket.unread", lambda link: unread.get(link, 0))
 
     def come() -> tuple[Any, StringTransport]:
         socket: Any = sockets.buildProtocol(None)
@@ -373,14 +374,14 @@ def test_what_a_peer_has_not_read_is_known() -> None:
     """Over real sockets: all that fits the other end has arrived; what does not is counted."""
     with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()) as ours:
         theirs = door.accept()[0]
-        assert _unread(ours) == 0
+        assert queued(ours) == 0
         ours.setblocking(False)
         sent = 0
         with suppress(BlockingIOError):
             while True:
                 sent += ours.send(bytes(65536))
-        assert 0 < _unread(ours) < sent
-        while _unread(ours):
+        assert 0 < queued(ours) < sent
+        while queued(ours):
             theirs.recv(1 << 20)
         theirs.close()
-    assert _unread(StringTransport()) == 0
+    assert unread(StringTransport()) == 0
