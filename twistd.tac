@@ -43,6 +43,7 @@ from storage.client import Client
 from storage.embedded import EmbeddedServer
 from storage.journal import Journal
 from storage.space import MEGABYTE, Level, Space
+from tracker.access_log import AccessLog
 from tracker.applier import Applier
 from tracker.archivist import HOUR, Archivist
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
@@ -176,11 +177,12 @@ class Gridbeat(Service):
                                  self.threads, lambda: secrets.token_hex(8), forgotten,
                                  (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
         self.removals.begin(removed)
+        access = Access(intake, AccessLog(journal, archive, self.reader))
         self.first, sessions = FirstAdmin(data), Sessions(secret, wall)
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
-                            self.embedded is not None, self.removals, self.exports, Access(intake), self.rota,
+                            self.embedded is not None, self.removals, self.exports, access, self.rota,
                             self.outages, WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip

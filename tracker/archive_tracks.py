@@ -196,8 +196,8 @@ class Lost:
 
 
 def _day_of(path: Path) -> str:
-    """The city day that a file of fixes is about, by its name: a part's follows its class."""
-    return path.name.removeprefix("fixes.")[:10]
+    """The city day that a file is about, by its name: a part's follows its class."""
+    return (path.name if path.name[0].isdigit() else path.name.partition(".")[2])[:10]
 
 
 def records_of_columns(unit: str, columns: Columns) -> list[ReportRecord]:

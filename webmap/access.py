@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from storage.journal import JournalFull
+from tracker.access_log import AccessLog
 from tracker.intake import Intake
 from tracker.record import ACCESS, MASK
 from tracker.roster import Change, Refusal
@@ -41,10 +42,11 @@ _log = Logger(namespace="gridbeat.access")
 
 
 class Access:
-    """Writes the entries. ``failed`` counts those that the disk did not take."""
+    """Writes the entries; ``log`` reads them. ``failed`` counts those that the disk did not take."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, log: AccessLog) -> None:
         self._intake = intake
+        self.log = log
         self._recent: OrderedDict[tuple[Any, ...], tuple[int, int, int]] = OrderedDict()
         """What was asked -> when it was noted, and the span of time that it was about."""
         self.failed = 0

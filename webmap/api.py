@@ -17,6 +17,7 @@ from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
 from webmap import metrics
+from webmap.access_api import add_access
 from webmap.attendance_api import add_attendance
 from webmap.accounts import normal
 from webmap.command_api import add_commands
@@ -48,6 +49,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_persons(route, services)
     add_storage(route, services)
     add_tracks(route, services)
+    add_access(route, services)
     add_rota(route, services)
     add_attendance(route, services)
 

@@ -1,0 +1,178 @@
+"""Who looked at whom, as it is read: from the archive's class ``access``, and from the journal what is not sealed yet.
+
+An entry lies in a closed day, in a part or in the journal, and for a moment in two of them; it is found once, by its
+journal number. Entries are ordered by the server's time, newest first, and a page goes on behind the last of the one
+before. Everything runs in a thread.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from storage.archive.archive import Archive
+from storage.archive.layout import ACCESS
+from storage.archive.reader import Columns, Reader
+from storage.journal import Journal
+from tracker.admission import LATEST
+from tracker.archive_columns import ACCESS_TYPES, access_row
+from tracker.archive_tracks import ArchiveTracks, Lost
+from tracker.record import MASK, is_access
+
+MOST = 50_000
+"""Entries of one answer at the most: some 30 MB for a moment."""
+DAYS_AT_ONCE = 31
+"""City days that are asked at a time: what is asked for is mostly in the newest ones."""
+READ_RECORDS = 20_000
+
+Place = tuple[int, int]
+"""Server time and journal number of an entry."""
+END: Place = (1 << 62, 0)
+"""Behind every entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Entries at ``start <= server time <= end`` (ms) and before ``after``. ``who``, ``unit`` and ``what`` are empty
+    for all. With ``units``, only those about one of these, or made by the account ``own``."""
+
+    start: int
+    end: int
+    after: Place = END
+    who: str = ""
+    unit: str = ""
+    what: str = ""
+    units: Set[str] | None = None
+    own: str = ""
+    most: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An entry, as docs/archive.md explains it."""
+
+    number: int
+    server_time: int
+    id: str
+    who: str
+    role: str
+    what: str
+    unit: str
+    reason: str
+    address: str
+    about: Mapping[str, Any]
+
+    @property
+    def place(self) -> Place:
+        return self.server_time, self.number
+
+    @property
+    def removed(self) -> bool:
+        """Whether whoever was looked at has been removed since."""
+        return self.unit == MASK
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, newest first; ``after`` is where the next page begins, if there is more. Of the city days in
+    ``unreadable`` something is missing, because a file is damaged."""
+
+    looks: list[Look]
+    after: Place | None
+    unreadable: list[str] = field(default_factory=list)
+
+
+class AccessLog:
+    """Answers questions, in threads."""
+
+    def __init__(self, journal: Journal, archive: Archive, reader: Reader) -> None:
+        self._journal = journal
+        self._archive = archive
+        self._files = ArchiveTracks(archive, reader)
+
+    def read(self, question: Question) -> Page:
+        """The newest entries that are asked for."""
+        most = min(question.most, MOST)
+        # The journal first: what is sealed meanwhile is found twice then, and not at no place.
+        sealed = self._archive.sealed
+        fresh = heapq.nlargest(most + 1, self._fresh(question, sealed + 1), key=lambda look: look.place)
+
+        def work(lost: Lost) -> Page:
+            found = {look.number: look for look in fresh}
+            for begin, paths in self._listed(question):
+                for columns in lost.asked(*_query(question, most + 1, paths)):
+                    found |= {look.number: look for look in _looks(columns)}
+                # What is left is of the days before that.
+                if sum(look.server_time >= begin for look in found.values()) > most:
+                    break
+            looks = heapq.nlargest(most + 1, found.values(), key=lambda look: look.place)
+            after = looks[most - 1].place if len(looks) > most else None
+            return Page(looks[:most], after, sorted(lost.days))
+
+        return self._files.retrying(work)
+
+    def _listed(self, question: Question) -> Iterator[tuple[int, list[Path]]]:
+        """The files that may hold entries, some days at a time, the newest first; with when these days begin."""
+        days = self._archive.days
+        start, end = max(question.start, 0), min(question.end, question.after[0], LATEST)
+        if start > end:
+            return
+        paths: dict[str, list[Path]] = {}
+        for source in self._archive.sources(ACCESS, days.day_of(start), days.day_of(end)):
+            paths.setdefault(source.day, []).append(source.path)
+        newest = sorted(paths, reverse=True)
+        for at in range(0, len(newest), DAYS_AT_ONCE):
+            some = newest[at : at + DAYS_AT_ONCE]
+            yield days.span(some[-1])[0], [path for day in some for path in paths[day]]
+
+    def _fresh(self, question: Question, first: int) -> Iterator[Look]:
+        """Of the records of the journal from ``first`` on."""
+        last = self._journal.last
+        start = first
+        while start <= last and (batches := self._journal.read(start, READ_RECORDS, rare=True)):
+            for batch in batches:
+                for number, record in enumerate(batch.records, batch.first):
+                    if first <= number <= last and is_access(record):
+                        look = _look(access_row(number, record))
+                        if _asked_for(question, look):
+                            yield look
+            start = batches[-1].last + 1
+
+
+def _asked_for(question: Question, look: Look) -> bool:
+    wanted = ((question.who, look.who), (question.unit, look.unit), (question.what, look.what))
+    return (
+        question.start <= look.server_time <= question.end
+        and look.place < question.after
+        and all(not one or one == other for one, other in wanted)
+        and (question.units is None or look.unit in question.units or look.who == question.own != "")
+    )
+
+
+def _query(question: Question, most: int, paths: Sequence[Path]) -> tuple[str, Sequence[Path], list[Any]]:
+    """The same of files."""
+    time, number = question.after
+    where = ["server_time BETWEEN ? AND ?", "(server_time < ? OR server_time = ? AND number < ?)"]
+    values: list[Any] = [question.start, question.end, time, time, number]
+    for name in ("who", "unit", "what"):
+        if wanted := getattr(question, name):
+            where.append(f"{name} = ?")
+            values.append(wanted)
+    if question.units is not None:
+        where.append("(unit IN (SELECT unnest(?::VARCHAR[])) OR who <> '' AND who = ?)")
+        values += [sorted(question.units), question.own]
+    select = f"SELECT {', '.join(ACCESS_TYPES)} FROM {{files}} WHERE {' AND '.join(where)}"
+    return f"{select} ORDER BY server_time DESC, number DESC LIMIT {most}", paths, values
+
+
+def _looks(columns: Columns) -> Iterable[Look]:
+    return map(_look, zip(*(columns[name].tolist() for name in ACCESS_TYPES), strict=True))
+
+
+def _look(row: Sequence[Any]) -> Look:
+    *values, about = row
+    return Look(*values, about=json.loads(about))
