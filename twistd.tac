@@ -59,7 +59,10 @@ from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
 from tracker.removals import Removals
+from tracker.roll_call import ROLL_CALL, RollBook
+from tracker.roll_caller import RollCaller
 from tracker.rota import Rota
+from tracker.seats import Seats, SeatWatch
 from tracker.service import make_listeners
 from tracker.steward import Steward
 from tracker.store import RedisLiveStore
@@ -72,13 +75,21 @@ from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import choices
+from webmap.codes import Codes
+from webmap.desks import Desks
 from webmap.feeds import Feeds
+from webmap.lost_password import SECONDS as LOST_SECONDS
+from webmap.lost_password import LostPassword
+from webmap.passwords import FirstAdmin
 from webmap.reach import unit_within
 from webmap.rights import Action
 from webmap.routes import Gate
+from webmap.safe import secret_of
 from webmap.service import make_console, make_field, make_phones
 from webmap.services import CityInfo, Services
-from webmap.sessions import FirstAdmin, Sessions, secret_of
+from webmap.session_store import RedisSessionStore
+from webmap.sessions import Sessions
+from webmap.sign_in import SignIn
 from webmap.tiles import open_all
 from webmap.views import feed_row
 from webmap.websocket import FeedSockets
@@ -119,14 +130,18 @@ class Gridbeat(Service):
         intake.roster.attach(self.rota)
         self.outages = Outages()
         intake.roster.attach(self.outages)
+        seats = Seats()
+        intake.roster.attach(seats)
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
         self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
-        removed = []
+        removed, calls = [], RollBook()
 
         def happened(event):
             links.replay(event)
+            if event[0] == ROLL_CALL:
+                calls.replay(event)
             if event[0] == "removal":
                 removed.append(event)
 
@@ -149,6 +164,9 @@ class Gridbeat(Service):
         mirror.listen(feed.update)
         coordinates = CoordinateWatch(intake.areas)
         mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
+        self.roll_calls = RollCaller(intake, links, mirror, calls, reactor, lambda: secrets.token_urlsafe(9))
+        mirror.listen(self.roll_calls.seen)
+        links.ended = self.roll_calls.ended
         self.reader = Reader(archive.layout.root)
         tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
         self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
@@ -170,6 +188,7 @@ class Gridbeat(Service):
         def forgotten(unit, devices):
             feed.forget(unit)
             self.exports.forget(unit)
+            self.roll_calls.forget(unit)
             for device in devices:
                 coordinates.forget(device)
 
@@ -177,13 +196,20 @@ class Gridbeat(Service):
                                  self.threads, lambda: secrets.token_hex(8), forgotten,
                                  (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
         self.removals.begin(removed)
-        access = Access(intake, AccessLog(journal, archive, self.reader))
-        self.first, sessions = FirstAdmin(data), Sessions(secret, wall)
+        log_of_looks = AccessLog(journal, archive, self.reader)
+        self.first, codes, access = FirstAdmin(data), Codes(secret), Access(intake, log_of_looks)
+        self.sessions = sessions = Sessions(self.accounts, RedisSessionStore(self.client), wall)
+        sign_in = SignIn(self.accounts, codes, secret, reactor, self.threads, wall)
+        self.lost = LostPassword(data, intake, self.accounts, access, self.first)
+        self.desks = Desks(seats, self.accounts, SeatWatch(seats, calendar, zone, wall()),
+                           lambda: {each.who.name for each in self.feed_sockets.sockets}, wall)  # fmt: skip
         services = Services(intake, links, applier, mirror, tracks, feed, self.accounts, sessions, city,
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
                             self.embedded is not None, self.removals, self.exports, access, self.rota,
-                            self.outages, WorkingTime(calendar, settings.working_time.hours, zone))  # fmt: skip
+                            self.outages, WorkingTime(calendar, settings.working_time.hours, zone), sign_in,
+                            codes, self.first,
+                            roll_calls=self.roll_calls, desks=self.desks)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -199,13 +225,16 @@ class Gridbeat(Service):
             feed, Gate(services).of_session, lambda: applier.behind(wall()), wall, settings.origins, reactor,
             lambda: self.accounts.version, followed,
         )  # fmt: skip
+        sessions.ended(self.feed_sockets.ended)
         self.console = make_console(services, self.feed_sockets, reactor, settings.origins)
         phones = PhoneReports(intake)
         self.field = make_field(phones, self.listeners.handheld_sockets, reactor)
         self.phones = make_phones(phones, reactor)
         self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run,
-                      "tail": tracks.run}  # fmt: skip
+                      "sessions": sessions.run, "tail": tracks.run}  # fmt: skip
         self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
+        self.rounds = task.LoopingCall(self.desks.look)
+        self.lost_look = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(self.find_lost()))
         self.tasks, self.ports, self.simulator = [], [], None
 
     def entities(self):
@@ -240,6 +269,8 @@ class Gridbeat(Service):
         self.space.start()
         self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
         self.links.start()
+        self.roll_calls.start()
+        self.rounds.start(5.0, now=False)
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
         self.archivist.start()
         self.removals.start()
@@ -297,9 +328,20 @@ class Gridbeat(Service):
             await self.intake.change(lambda: self.outages.plan(*self.silent))
         except StoreFailed as failed:
             self.log.error("when the server was away cannot be written: {reason}", reason=str(failed))
+        self.lost_look.start(LOST_SECONDS)
         self.tell()
         if self.town:
             await self.start_demo()
+
+    async def find_lost(self):
+        """A password that ./run new-password has asked for."""
+        try:
+            name = await self.lost.look()
+        except Exception:
+            self.log.failure("a request for a new password was not taken up")
+        else:
+            if name:
+                self.log.info("an account has a new password by command", account=name)
 
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
@@ -330,6 +372,10 @@ class Gridbeat(Service):
         if self.simulator:
             self.simulator.stop()
         self.sweep.stop()
+        self.rounds.stop()
+        self.roll_calls.stop()
+        if self.lost_look.running:
+            self.lost_look.stop()
         self.feed_sockets.stop()
         self.listeners.handheld_sockets.stop()
         for port in self.ports:
@@ -344,6 +390,7 @@ class Gridbeat(Service):
         await self.intake.journal.close()
         for loop in self.tasks:
             loop.cancel()
+        await as_deferred(self.sessions.close())
         await as_deferred(self.client.close())
         if self.embedded:
             await self.embedded.stop()

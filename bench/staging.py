@@ -25,7 +25,7 @@ from tracker.areas import read_areas
 from tracker.intake import Intake
 from tracker.roster import Change, Roster
 from tracker.tokens import Tokens
-from webmap.sessions import secret_of
+from webmap.safe import secret_of
 
 
 def external_id(protocol: str, number: int) -> str:

@@ -7,7 +7,7 @@ here: after a broken call nobody knows whether it took effect, and the caller fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,6 +111,19 @@ class Client:
     async def hash(self, key: str) -> dict[bytes, bytes]:
         """A whole hash."""
         return cast(dict[bytes, bytes], await cast(Any, self._redis.hgetall(key)))
+
+    async def field(self, key: str, name: str) -> bytes | None:
+        """One field of a hash."""
+        return cast(bytes | None, await cast(Any, self._redis.hget(key, name)))
+
+    async def amend(self, key: str, put: Mapping[str, bytes], gone: Sequence[str]) -> None:
+        """Put some fields of a hash and remove others, all or nothing."""
+        async with self._redis.pipeline(transaction=True) as both:
+            if put:
+                both.hset(key, mapping=cast(Any, put))
+            if gone:
+                both.hdel(key, *gone)
+            await both.execute()
 
     async def strings(self, names: Sequence[str]) -> list[bytes | None]:
         """Several strings."""

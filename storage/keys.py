@@ -15,6 +15,8 @@ GEO = f"{TAG}geo"
 """GEO set of the located units, WGS-84, for other programs."""
 HOLES = f"{TAG}holes"
 """Hash: first -> last record number of ranges whose points are not in the hot tracks yet."""
+SESSIONS = f"{TAG}sessions"
+"""Hash: SHA-256 of a session's text -> who signed in, when and where; and a mark of the process that wrote it."""
 CHANNEL = f"{TAG}fleet"
 """Channel of the published batches."""
 

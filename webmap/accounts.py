@@ -7,7 +7,8 @@ when it is in the journal. Of passwords it holds argon2id hashes and nothing els
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,7 +26,8 @@ LABELS_LIMIT = 200
 class Account:
     """``name`` is what one signs in with, in lower case. ``unit``: the person that it is of, or empty. ``streets`` and
     ``teams`` narrow what its role reaches. ``password`` is an argon2id hash, ``totp`` a sealed secret or empty;
-    ``serial`` grows with everything that ends its sessions."""
+    ``serial`` grows with everything that ends its sessions. ``must_change``: the password was made for somebody, who
+    may do nothing but choose another. ``recovery``: HMACs of the recovery codes that are left."""
 
     name: str
     role: Role
@@ -36,6 +38,8 @@ class Account:
     totp: str = ""
     disabled: bool = False
     serial: int = 0
+    must_change: bool = False
+    recovery: tuple[str, ...] = ()
 
     def who(self, session: str = "") -> Who:
         return Who(self.name, self.role, self.unit, frozenset(self.streets), frozenset(self.teams), session)
@@ -50,36 +54,69 @@ class Accounts:
         self._roster = roster
         self.by_name: dict[str, Account] = {}
         self.version = 0
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have the names of accounts told that have changed or are gone."""
+        self._listeners.append(listener)
 
     def get(self, name: str) -> Account | None:
         return self.by_name.get(normal(name))
 
     # -- judging
 
-    def plan_new(self, wanted: Mapping[str, Any], password: str) -> tuple[Account, list[Change]]:
+    def plan_new(
+        self, wanted: Mapping[str, Any], password: str, *, must_change: bool = False
+    ) -> tuple[Account, list[Change]]:
         """An account; ``password`` is the hash."""
         name = _name(wanted.get("name"))
         if name in self.by_name:
             raise Refusal("exists", "there is an account of this name already", "已有同名账号")
-        return self._planned(self._amended(Account(name, Role.COLLECTOR, password), wanted, ("role",)))
+        # A number of its own to begin with: no session of an earlier account of this name is one of this.
+        serial = zlib.crc32(password.encode())
+        new = Account(name, Role.COLLECTOR, password, serial=serial, must_change=must_change)
+        return self._planned(self._amended(new, wanted, ("role",)))
 
     def plan_change(self, name: str, wanted: Mapping[str, Any]) -> tuple[Account, list[Change]]:
         """Change role, person, streets, teams, or whether it may sign in; its sessions end."""
         account = self.known(name)
-        changed = replace(self._amended(account, wanted), serial=account.serial + 1)
+        changed = self._amended(account, wanted)
+        if changed == account:
+            return account, []
         self._keep_an_admin(account, changed)
-        return self._planned(changed)
+        return self._planned(replace(changed, serial=account.serial + 1))
 
-    def plan_secrets(
-        self, name: str, *, password: str | None = None, totp: str | None = None
+    def plan_password(
+        self, name: str, password: str, former: str | None = None, *, must_change: bool = False
     ) -> tuple[Account, list[Change]]:
-        """Another hash or sealed secret; its sessions end."""
+        """Another hash, instead of ``former`` if that is named; its sessions end."""
+        account = self.known(name)
+        if former is not None and former != account.password:
+            raise Refusal("changed", "the password was changed meanwhile: sign in again", "密码已被更改，请重新登录")
+        return self._planned(replace(account, password=password, must_change=must_change, serial=account.serial + 1))
+
+    def plan_totp(self, name: str, totp: str, recovery: tuple[str, ...]) -> tuple[Account, list[Change]]:
+        """Another sealed secret and its recovery codes, or neither; its sessions end."""
+        account = self.known(name)
+        return self._planned(replace(account, totp=totp, recovery=recovery, serial=account.serial + 1))
+
+    def plan_reset(self, name: str, password: str, *, enable: bool = False) -> tuple[Account, list[Change]]:
+        """A password made for somebody who has lost the own one or the second factor; ``enable`` lets a disabled
+        account in again."""
         account = self.known(name)
         changed = replace(
-            account, password=account.password if password is None else password,
-            totp=account.totp if totp is None else totp, serial=account.serial + 1,
+            account, password=password, must_change=True, totp="", recovery=(), serial=account.serial + 1,
+            disabled=account.disabled and not enable,
         )  # fmt: skip
         return self._planned(changed)
+
+    def plan_recovery(self, name: str, used: str) -> tuple[Account, list[Change]]:
+        """A recovery code is used: once. Its sessions go on."""
+        account = self.known(name)
+        if used not in account.recovery:
+            raise Refusal("bad_login", "this recovery code was used", "该恢复码已使用")
+        left = tuple(one for one in account.recovery if one != used)
+        return self._planned(replace(account, recovery=left))
 
     def plan_removal(self, name: str) -> tuple[None, list[Change]]:
         account = self.known(name)
@@ -135,9 +172,11 @@ class Accounts:
         self.version += 1
         if fields is None:
             self.by_name.pop(name, None)
-            return
-        labels = {key: tuple(fields[key]) for key in ("streets", "teams")}
-        self.by_name[name] = Account(**{**fields, **labels, "role": Role(fields["role"])})
+        else:
+            labels = {key: tuple(fields.get(key, ())) for key in ("streets", "teams", "recovery")}
+            self.by_name[name] = Account(**{**fields, **labels, "role": Role(fields["role"])})
+        for listener in self._listeners:
+            listener(name)
 
     def changes(self) -> Iterable[Change]:
         for account in self.by_name.values():

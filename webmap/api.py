@@ -10,30 +10,32 @@ from importlib import resources
 from typing import Any
 
 from klein import Klein
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from tracker.areas import GeoJSONError, read_areas
 from tracker.model import UnitId
 from tracker.roster import Change
 from webmap import metrics
 from webmap.access_api import add_access
+from webmap.account_api import add_accounts
 from webmap.attendance_api import add_attendance
-from webmap.accounts import normal
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
+from webmap.grid_api import add_grids
 from webmap.health import health
+from webmap.login_api import add_login
 from webmap.me_api import add_me
 from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
-from webmap.reach import areas_wanted, own_grid, reached, units_wanted
+from webmap.reach import reached, units_wanted
 from webmap.rights import Action
+from webmap.roll_call_api import add_roll_calls
 from webmap.rota_api import add_rota
-from webmap.routes import COOKIE, ApiError, Gate, answer, body_of, make_route, told, who_of
+from webmap.routes import ApiError, Gate, answer, body_of, make_route, who_of
+from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
 from webmap.track_api import add_tracks
-from webmap.views import AreasText, unit_view
+from webmap.views import unit_view
 
 _log = Logger(namespace="gridbeat.api")
 
@@ -42,7 +44,9 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     """Put the routes on the console's app."""
     intake, roster = services.intake, services.intake.roster
     route = make_route(app, gate)
+    add_login(app, route, services)
     add_me(route, services)
+    add_accounts(route, services)
     add_devices(route, services)
     add_commands(route, services)
     add_phones(route, services)
@@ -50,31 +54,11 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_storage(route, services)
     add_tracks(route, services)
     add_access(route, services)
+    add_grids(route, services)
+    add_roll_calls(route, services)
+    add_seats(route, services)
     add_rota(route, services)
     add_attendance(route, services)
-
-    async def login(request: Any) -> bytes:
-        given = body_of(request)
-        name, password = (given.get(k) for k in ("name", "password")) if isinstance(given, dict) else (None, None)
-        if not isinstance(name, str) or not isinstance(password, str):
-            raise ApiError(422, "bad_login", "send name and password", "请提供用户名和密码")
-        if not await gate.verify(request, name, password):
-            _log.info("login refused", address=request.getClientAddress().host)
-            raise ApiError(401, "bad_login", "wrong name or password", "用户名或密码不正确")
-        name = normal(name)
-        session = services.sessions.open(name)
-        secure = "; Secure" if request.isSecure() else ""
-        request.responseHeaders.addRawHeader(
-            "set-cookie", f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800{secure}"
-        )
-        return answer(request, {"token": session, "name": name})
-
-    app.route("/api/v1/login", methods=["POST"], endpoint="POST /api/v1/login")(told(login))
-
-    @route("POST", "/api/v1/logout", Action.SELF)
-    def logout(request: Any) -> bytes:
-        request.responseHeaders.addRawHeader("set-cookie", f"{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
-        return answer(request, {})
 
     @route("GET", "/api/v1/units", Action.LIVE)
     def units(request: Any) -> bytes:
@@ -107,25 +91,6 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     def unit(request: Any, unit: str) -> bytes:
         identity = reached(services, request, Action.LIVE, unit)
         return answer(request, unit_view(intake, services.mirror, services.coordinates, identity))
-
-    areas_text = AreasText(roster)
-
-    @route("GET", "/api/v1/grids", Action.GRIDS)
-    def grids(request: Any) -> bytes:
-        who = who_of(request)
-        return answer(request, areas_text(who.scope(Action.GRIDS), own_grid(roster, who)))
-
-    @route("POST", "/api/v1/grids", Action.GRIDS_CHANGE)
-    async def add_grids(request: Any) -> bytes:
-        document = body_of(request)
-        try:
-            areas = await deferToThreadPool(services.reactor, services.pool, read_areas, document)
-        except GeoJSONError as error:
-            raise ApiError(422, "bad_geojson", str(error), f"GeoJSON 无法使用：{error}") from None
-        scope = who_of(request).scope(Action.GRIDS_CHANGE)
-        await intake.change(lambda: (None, roster.plan_areas(areas_wanted(roster, scope, areas))))
-        levels = [area.level for area in areas]
-        return answer(request, {"grids": levels.count("grid"), "cells": levels.count("cell")}, 201)
 
     @route("GET", "/api/v1/basemap", Action.SELF)
     def basemap(request: Any) -> bytes:

@@ -15,19 +15,22 @@ from functools import wraps
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from tracker.intake import StoreFailed
 from tracker.roster import Refusal
+from webmap.cookies import SESSION, cookie_of
 from webmap.rights import Action, Who
 from webmap.services import Services
-from webmap.sessions import NOBODY, matches
+from webmap.sign_in import Tried, Verdict
 
-COOKIE = "session"
-_STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_record": 503}
+_STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_seat": 404, "no_record": 503,
+           "bad_login": 401, "changed": 409}  # fmt: skip
 """Of refusals; 422 for all others."""
+COOKIE = SESSION
+MAY_BEFORE = (b"/api/v1/me/password", b"/api/v1/logout")
+"""What one may do who must change the password first."""
 
 _log = Logger(namespace="gridbeat.api")
 
@@ -40,9 +43,11 @@ reach with it is the handler's business (:func:`who_of`)."""
 class ApiError(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, code: str, text: str, zh: str, entry: int = 0) -> None:
+    def __init__(self, status: int, code: str, text: str, zh: str, entry: int = 0, wait: int = 0) -> None:
         super().__init__(text)
         self.status, self.code, self.text, self.zh, self.entry = status, code, text, zh, entry
+        self.wait = wait
+        """Seconds until one may try again."""
 
 
 def missing(what: str, zh: str) -> ApiError:
@@ -63,11 +68,11 @@ def answer(request: Any, value: Any, status: int = 200) -> bytes:
 
 
 def answer_error(request: Any, error: ApiError) -> bytes:
-    if error.status == 401 and request.getHeader(b"x-requested-with") is None and not request.getCookie(b"session"):
+    if error.status == 401 and request.getHeader(b"x-requested-with") is None and not cookie_of(request, SESSION):
         # Tools then ask for a password; a page would be covered by the browser's own box.
         request.setHeader("www-authenticate", 'Bearer realm="Gridbeat"')
-    if error.status == 503:
-        request.setHeader("retry-after", "5")
+    if error.status == 503 or error.wait:
+        request.setHeader("retry-after", str(error.wait or 5))
     return answer(request, {"error": error_view(error)}, error.status)
 
 
@@ -82,61 +87,75 @@ class Gate:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # argon2 takes 64 MB and 50 ms of a core each time: two at once leave the machine to the patrol.
-        self._verifying = DeferredSemaphore(2)
 
     async def who(self, request: Any) -> Who | None:
-        """Who is asking, or ``None``."""
-        return self._account(await self._name(request))
-
-    def signed_in(self, request: Any) -> Who | None:
-        """Who has signed in with the browser that asks, or ``None``; for pages."""
-        cookie = request.getCookie(COOKIE.encode())
-        return self.of_session(cookie.decode("latin-1")) if cookie else None
-
-    def of_session(self, session: str) -> Who | None:
-        """Whose session it is, as their account is now."""
-        return self._account(self._services.sessions.read(session))
-
-    def _account(self, name: str | None) -> Who | None:
-        account = None if name is None else self._services.accounts.get(name)
-        return None if account is None or account.disabled else account.who()
-
-    async def _name(self, request: Any) -> str | None:
-        sessions = self._services.sessions
+        """Who is asking, or ``None``. Raises :class:`ApiError` for those who must wait, and while the sessions of
+        before the start are not known yet."""
         header = header_of(request, b"authorization")
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer":
-            return sessions.read(value.strip())
+            return self._through(value.strip())
         if scheme.lower() == "basic":
-            try:
-                name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-            except (binascii.Error, ValueError):
-                return None
-            # Remembered ones are not for those who are guessing.
-            if sessions.may_try(request.getClientAddress().host) and sessions.checked(name, password):
-                return name
-            return name if await self.verify(request, name, password) else None
-        cookie = request.getCookie(COOKIE.encode())
-        return sessions.read(cookie.decode("latin-1")) if cookie else None
+            return await self._program(request, value)
+        return self._through(cookie_of(request, SESSION))
 
-    async def verify(self, request: Any, name: str, password: str) -> bool:
-        """Check a password; raises :class:`ApiError` 429 after too many wrong ones from this address."""
-        services, address = self._services, request.getClientAddress().host
-        # Looked at when it is our turn: else a thousand tries at once would all be before the first failure.
-        async with self._verifying:
-            if not services.sessions.may_try(address):
-                raise ApiError(
-                    429, "too_many_tries", "too many wrong passwords; wait a minute", "密码错误次数过多，请一分钟后再试"
-                )
-            account = services.accounts.get(name)
-            stored = account.password if account is not None and not account.disabled else NOBODY
-            good = bool(await deferToThreadPool(services.reactor, services.pool, matches, stored, password))
-            if good:
-                services.sessions.remember(name, password)
-            else:
-                services.sessions.failed(address)
-        return good
+    def heard(self, who: Who) -> None:
+        """Somebody's console has asked for something."""
+        self._services.desks.heard(who.name)
+
+    def signed_in(self, request: Any) -> Who | None:
+        """Who has signed in with the browser that asks, or ``None``; for pages."""
+        return self.of_session(cookie_of(request, SESSION))
+
+    def of_session(self, session: str) -> Who | None:
+        """Whose session it is, as their account is now; ``None`` if they must choose a password first."""
+        found = self._of(session)
+        return None if found is None or self.must_change(found) else found
+
+    def must_wait(self, session: str) -> bool:
+        """Whether nobody can say yet whose session it is: the server has just started."""
+        sessions = self._services.sessions
+        return bool(session) and not sessions.loaded and sessions.find(session) is None
+
+    def must_change(self, who: Who) -> bool:
+        """Whether they may do nothing but choose a password of their own."""
+        account = self._services.accounts.get(who.name)
+        return account is not None and account.must_change
+
+    def _of(self, text: str) -> Who | None:
+        session = self._services.sessions.find(text) if text else None
+        account = None if session is None else self._services.accounts.get(session.name)
+        return None if session is None or account is None else account.who(session.digest)
+
+    def _through(self, text: str) -> Who | None:
+        found = self._of(text)
+        if found is None and self.must_wait(text):
+            raise ApiError(503, "starting", "the server has just started: try again", "服务器刚刚启动，请稍后重试")
+        return found
+
+    async def _program(self, request: Any, value: str) -> Who | None:
+        try:
+            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return None
+        tried = await self._services.sign_in.program(name, password, request.getClientAddress().host)
+        if tried.verdict is Verdict.WRONG:
+            return None
+        if tried.account is None:
+            raise refused(tried)
+        return tried.account.who()
+
+
+def refused(tried: Tried, wrong: ApiError | None = None) -> ApiError:
+    """The answer to a try that did not let anybody in; ``wrong`` for what is wrong, if that is not a login."""
+    if tried.verdict is Verdict.WAIT:
+        seconds = max(1, -(-tried.wait // 1000))
+        text, zh = f"too many wrong passwords; wait {seconds} s", f"密码错误次数过多，请 {seconds} 秒后再试"
+        return ApiError(429, "too_many_tries", text, zh, wait=seconds)
+    if tried.verdict is Verdict.CODE:
+        text = "this account asks for a code too: POST /api/v1/login with code"
+        return ApiError(401, "code_needed", text, "请输入动态码或恢复码")
+    return wrong or ApiError(401, "bad_login", "wrong name, password or code", "用户名、密码或动态码不正确")
 
 
 def who_of(request: Any) -> Who:
@@ -152,10 +171,14 @@ def guarded(gate: Gate, action: Action, handler: Callable[..., Any]) -> Callable
         who = await gate.who(request)
         if who is None:
             raise ApiError(401, "login", "log in first: POST /api/v1/login", "请先登录")
+        if gate.must_change(who) and request.path not in MAY_BEFORE:
+            text = "choose a password of your own first: POST /api/v1/me/password"
+            raise ApiError(403, "must_change", text, "请先设置自己的密码")
         if not who.may(action):
             text = "your account has no right to do this: ask an admin"
             raise ApiError(403, "no_right", text, "您的账号没有此项权限，请联系管理员")
         request.who = who
+        gate.heard(who)
         value = handler(request, *args, **kwargs)
         result: bytes = await value if isinstance(value, Coroutine | Deferred) else value
         return result

@@ -15,6 +15,7 @@ from tracker.http import BODY_LIMIT, PhoneReports
 from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
+from webmap.cookies import SESSION, cookie_of
 from webmap.front import Front
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.pages import PAGES
@@ -50,6 +51,19 @@ class _File:
         return self.content
 
 
+def _to_login(request: Any, gate: Gate, path: str) -> bytes:
+    """The page of somebody who is not signed in; but for a moment after a start nobody can say who is."""
+    if not gate.must_wait(cookie_of(request, SESSION)):
+        request.redirect(path.encode())
+        return b""
+    request.setResponseCode(503)
+    request.setHeader("retry-after", "2")
+    request.setHeader("refresh", "2")
+    request.setHeader("content-type", "text/plain; charset=utf-8")
+    request.setHeader("cache-control", "no-store")
+    return "服务器正在启动，请稍候…\nThe server is starting; one moment…\n".encode()
+
+
 def _static_files() -> dict[str, _File]:
     files = {}
     for path in STATIC.iterdir():
@@ -79,8 +93,7 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any, origins
     @app.route("/")
     def console(request: Any) -> bytes:
         if not known(request):
-            request.redirect(b"/login")
-            return b""
+            return _to_login(request, gate, "/login")
         return html.send(request, revalidate, page.policy)
 
     def put_page(name: str, action: Action) -> None:
@@ -88,8 +101,7 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any, origins
         def page(request: Any) -> bytes:
             who = gate.signed_in(request)
             if who is None:
-                request.redirect(f"/login?to={name}".encode())
-                return b""
+                return _to_login(request, gate, f"/login?to={name}")
             if not who.may(action):
                 request.redirect(b"/")
                 return b""

@@ -22,6 +22,7 @@ from tracker.links import Links
 from tracker.mirror import Mirror
 from tracker.outages import Outages
 from tracker.removals import Removals
+from tracker.roll_caller import RollCaller
 from tracker.rota import Rota
 from tracker.steward import Steward
 from tracker.tracks import Tracks
@@ -29,8 +30,12 @@ from tracker.working_time import WorkingTime
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.basemaps import Choice
+from webmap.codes import Codes
+from webmap.desks import Desks
 from webmap.feeds import Feeds
+from webmap.passwords import FirstAdmin
 from webmap.sessions import Sessions
+from webmap.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +85,8 @@ class Services:
     rota: Rota
     outages: Outages
     working_time: WorkingTime
+    roll_calls: RollCaller = field(kw_only=True)
+    desks: Desks = field(kw_only=True)
+    sign_in: SignIn
+    codes: Codes
+    first: FirstAdmin

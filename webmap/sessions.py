@@ -1,161 +1,275 @@
-"""Passwords, the account of the first start, and sessions that are signed statements.
+"""Sessions: who has signed in, from where, and until when. The process's memory is the working copy, Redis outlives it.
 
-A session is ``name.expiry.signature``; it needs no store, so nobody is logged out by a restart or while Redis
-is away. Passwords are argon2id, checked in a thread, two at a time.
+A session's text is 256 random bits that only its browser or program holds; here and in the store it is named by the
+SHA-256 of that text. It ends when nobody has used it for 12 hours, after 7 days, at logout, and when its account has
+another serial: another password, role, area or second factor, or is disabled or removed.
+
+What changes is written behind: signing in needs neither Redis nor room on its disk, and what ends has ended here at
+once. While the store was not read yet after a start, an unknown session is not a wrong one (:attr:`Sessions.loaded`).
+What ended while Redis was away, and was not written before this process ended, is a session again when Redis is back,
+unless its account's serial has grown, which the journal keeps.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import hashlib
-import hmac
-import json
-import os
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
+import msgpack
+from twisted.logger import Logger
 
-SESSION_MS = 7 * 86_400_000
-TRIES = 10
-"""Wrong passwords per address and minute; the next are refused without a look."""
-ADDRESSES = 10_000
-REMEMBERED_MS = 300_000
-"""How long a checked password need not be checked again: a program that polls with Basic auth would else cost
-50 ms of CPU a request."""
+from storage.bridge import end_if_cancelled
+from storage.client import Unavailable
+from webmap.accounts import Account, Accounts
+from webmap.session_store import SessionStore
 
+IDLE_MS = 12 * 3_600_000
+LASTS_MS = 7 * 86_400_000
+SEEN_MS = 60_000
+"""When somebody was last there is written this often: a page asks many times a minute."""
+PER_ACCOUNT = 50
+"""Sessions of one account, the least used one ends for the next: a program may sign in again each time it runs."""
+SESSIONS = 20_000
+"""In all, likewise: some 300 bytes each."""
+AT_ONCE = 1000
+"""Sessions in one write: it takes Redis about a millisecond."""
+AGENT_LIMIT = 200
+"""Characters of a browser's name for itself."""
+LOOK_S = 2.0
+"""Between two looks at whether Redis still has what was written, and what to do while it is away."""
 
-NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$0Jyb1h1kOPgVgfmRKtea/A$CxKFb0TmJBlGVvq/rH6fDSB8hZVMrvMCbFMEqWDZZHw"
-"""The hash of no password: looked at for names that do not exist, so that they take as long."""
+_log = Logger(namespace="gridbeat.sessions")
 
-_hasher = PasswordHasher()
-
-
-def hashed(password: str) -> str:
-    """The argon2id hash of a password. For a thread: some 50 ms and 64 MB. Raises ``UnicodeEncodeError`` for halves of
-    characters."""
-    return _hasher.hash(password)
-
-
-def matches(stored: str, password: str) -> bool:
-    """Whether a password is the one of this hash; for a thread, as above."""
-    try:
-        return _hasher.verify(stored, password)
-    except (Argon2Error, InvalidHashError, UnicodeEncodeError):
-        # The last: JSON can spell half a character.
-        return False
+Ended = Callable[[Collection[str]], None]
 
 
-class FirstAdmin:
-    """The account of the first start. Its random password is left in ``first-login.txt`` of the data folder, readable
-    by the operator alone, until somebody deletes the file."""
+@dataclass(slots=True)
+class Session:
+    """Times are ms since 1970. ``digest`` names it, and opens nothing."""
 
-    name = "admin"
+    digest: str
+    name: str
+    serial: int
+    made: int
+    seen: int
+    address: str
+    agent: str
+    stored: int = 0
+    """What ``seen`` was when it was last handed to the store."""
 
-    def __init__(self, folder: Path) -> None:
-        self.note = folder / "first-login.txt"
-        self._former = folder / "account.json"
+    @property
+    def id(self) -> str:
+        """As lists name it."""
+        return self.digest[:16]
 
-    def make(self) -> str:
-        """The hash of a new password, which is in the note; or that of the account that there was before accounts were
-        kept in the journal. For a thread. To be called when there is no account."""
-        if self._former.exists():
-            return str(json.loads(self._former.read_text())["argon2id"])
-        password = "-".join(secrets.token_hex(2) for _ in range(4))
-        # The note first: an account whose password nobody knows would lock everybody out.
-        write_private(self.note, f"{self.name}\n{password}\n".encode())
-        return hashed(password)
-
-    def done(self) -> None:
-        """The account is in the journal."""
-        self._former.unlink(missing_ok=True)
-
-    def password(self) -> str | None:
-        """The password of the first start, while its note is there."""
-        try:
-            return self.note.read_text().split()[1]
-        except (OSError, IndexError):
-            return None
+    def packed(self) -> bytes:
+        fields = (self.name, self.serial, self.made, self.seen, self.address, self.agent)
+        packed: bytes = msgpack.packb(fields)
+        return packed
 
 
 class Sessions:
-    """Signs and reads sessions, counts wrong tries. ``secret`` belongs to the data folder."""
+    """All sessions. ``text`` makes what a browser is given."""
 
-    def __init__(self, secret: bytes, wall: Callable[[], int]) -> None:
-        self._key = hmac.digest(secret, b"console session", hashlib.sha256)
-        self._wall = wall
-        self._failures: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        self._checked: OrderedDict[bytes, int] = OrderedDict()
+    def __init__(
+        self,
+        accounts: Accounts,
+        store: SessionStore,
+        wall: Callable[[], int],
+        text: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        self._accounts, self._store, self._wall, self._text = accounts, store, wall, text
+        self._live: dict[str, Session] = {}
+        self._of: dict[str, set[str]] = {}
+        self._dirty: set[str] = set()
+        self._gone: set[str] = set()
+        """To be removed from the store; no more than it holds."""
+        self._mark = secrets.token_hex(8)
+        self._listeners: list[Ended] = []
+        self._wake: asyncio.Event | None = None
+        self.loaded = False
+        """Whether those of before the start are known."""
+        self.problem = ""
+        """Why the store does not take them now."""
+        accounts.listen(self._changed)
 
-    def open(self, name: str) -> str:
-        """A new session's text."""
-        expiry = self._wall() + SESSION_MS
-        statement = f"{base64.urlsafe_b64encode(name.encode()).decode().rstrip('=')}.{expiry}"
-        return f"{statement}.{self._sign(statement)}"
+    def __len__(self) -> int:
+        return len(self._live)
 
-    def read(self, session: str) -> str | None:
-        """Whose session it is; ``None`` if it is none of ours or has run out."""
-        statement, _, signature = session.rpartition(".")
-        if not hmac.compare_digest(self._sign(statement).encode(), signature.encode("utf-8", "replace")):
+    # -- using them
+
+    def open(self, account: Account, address: str = "", agent: str = "") -> tuple[str, Session]:
+        """A new session: the text for the browser or program, and what is kept of it."""
+        now, text = self._wall(), self._text()
+        held = self._of.get(account.name, ())
+        if len(held) >= PER_ACCOUNT:
+            self.end([min(held, key=lambda digest: self._live[digest].seen)])
+        elif len(self._live) >= SESSIONS:
+            self.end([min(self._live, key=lambda digest: self._live[digest].seen)])
+        agent = "".join(one if one.isprintable() else " " for one in agent)[:AGENT_LIMIT]
+        session = Session(digest_of(text), account.name, account.serial, now, now, address, agent)
+        self._take(session)
+        self._later(session)
+        return text, session
+
+    def find(self, text: str) -> Session | None:
+        """The session of this text, which is being used now; ``None`` if there is none (any more)."""
+        session = self._live.get(digest_of(text))
+        if session is None:
             return None
-        encoded, _, expiry = statement.partition(".")
-        if int(expiry) < self._wall():
-            return None
-        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-
-    def _sign(self, statement: str) -> str:
-        return hmac.digest(self._key, statement.encode("utf-8", "replace"), hashlib.sha256).hex()
-
-    # -- tries
-
-    def may_try(self, address: str) -> bool:
-        """Whether this address may try a password now."""
-        count, since = self._failures.get(address, (0, 0))
-        return count < TRIES or self._wall() - since > 60_000
-
-    def failed(self, address: str) -> None:
-        """A wrong password came from this address."""
-        count, since = self._failures.pop(address, (0, 0))
         now = self._wall()
-        self._failures[address] = (count + 1, since) if now - since <= 60_000 else (1, now)
-        if len(self._failures) > ADDRESSES:
-            self._failures.popitem(last=False)
+        if not self._good(session, now):
+            self.end([session.digest])
+            return None
+        session.seen = max(now, session.seen)
+        if session.seen - session.stored >= SEEN_MS:
+            self._later(session)
+        return session
 
-    # -- Basic auth
+    def of(self, name: str) -> list[Session]:
+        """Those of an account, the one used last first."""
+        now = self._wall()
+        found = [self._live[digest] for digest in self._of.get(name, ())]
+        return sorted((one for one in found if self._good(one, now)), key=lambda one: -one.seen)
 
-    def checked(self, name: str, password: str) -> bool:
-        """Whether this pair was found right a short while ago."""
-        at = self._checked.get(self._pair(name, password))
-        return at is not None and self._wall() - at < REMEMBERED_MS
+    def end(self, digests: Iterable[str]) -> None:
+        """They are no sessions any more, from now on."""
+        ended = []
+        for digest in list(digests):
+            session = self._live.pop(digest, None)
+            if session is None:
+                continue
+            ended.append(digest)
+            self._dirty.discard(digest)
+            self._gone.add(digest)
+            held = self._of[session.name]
+            held.discard(digest)
+            if not held:
+                del self._of[session.name]
+        if ended:
+            self._stir()
+            for listener in self._listeners:
+                listener(ended)
 
-    def remember(self, name: str, password: str) -> None:
-        """The pair is right."""
-        self._checked[self._pair(name, password)] = self._wall()
-        if len(self._checked) > 100:
-            self._checked.popitem(last=False)
+    def ended(self, listener: Ended) -> None:
+        """Have the digests of sessions told at once when they end: sockets that were opened with them close."""
+        self._listeners.append(listener)
 
-    def _pair(self, name: str, password: str) -> bytes:
-        return hmac.digest(self._key, f"{len(name)}:{name}{password}".encode(), hashlib.sha256)
+    def sweep(self) -> None:
+        """Let go of those that have run out by themselves."""
+        now = self._wall()
+        self.end([digest for digest, session in self._live.items() if not self._good(session, now)])
+
+    def _good(self, session: Session, now: int) -> bool:
+        account = self._accounts.get(session.name)
+        if account is None or account.disabled or account.serial != session.serial:
+            return False
+        return now - session.seen < IDLE_MS and now - session.made < LASTS_MS
+
+    def _changed(self, name: str) -> None:
+        now = self._wall()
+        self.end([digest for digest in self._of.get(name, ()) if not self._good(self._live[digest], now)])
+
+    def _take(self, session: Session) -> None:
+        self._live[session.digest] = session
+        self._of.setdefault(session.name, set()).add(session.digest)
+
+    # -- writing them behind
+
+    def _later(self, session: Session) -> None:
+        session.stored = session.seen
+        self._dirty.add(session.digest)
+        self._stir()
+
+    def _stir(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Read the store once, then keep it as this process is. Ends when it is cancelled."""
+        self._wake = asyncio.Event()
+        while True:
+            end_if_cancelled()
+            self._wake.clear()
+            try:
+                await self._keep()
+                self.problem = ""
+            except Unavailable as error:
+                if not self.problem:
+                    _log.warn("sessions wait for the store: {reason}", reason=str(error))
+                self.problem = str(error) or type(error).__name__
+            if self.problem:
+                await asyncio.sleep(LOOK_S)  # not at once with the next one who signs in
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+            except TimeoutError:
+                self.sweep()
+
+    async def close(self) -> None:
+        """Write what is not written yet, if the store takes it."""
+        try:
+            if self.loaded:
+                await self._write()
+        except Unavailable as error:
+            _log.warn("the last sessions were not written: {reason}", reason=str(error))
+
+    async def _keep(self) -> None:
+        if not self.loaded:
+            self._read(await self._store.load())
+        elif await self._store.mark() != self._mark:
+            # It has lost them, or another process wrote them: all that there are, anew.
+            self._dirty |= self._live.keys()
+        await self._write()
+
+    def _read(self, stored: dict[str, bytes]) -> None:
+        now = self._wall()
+        found = []
+        for digest, packed in stored.items():
+            session = unpacked(digest, packed)
+            if session is None or digest in self._gone or not self._good(session, now):
+                self._gone.add(digest)
+            elif digest not in self._live:
+                found.append(session)
+        found.sort(key=lambda one: -one.seen)
+        for session in found[: max(0, SESSIONS - len(self._live))]:
+            self._take(session)
+        self._dirty |= self._live.keys()
+        self.loaded = True
+
+    async def _write(self) -> None:
+        while True:
+            put, gone = list(self._dirty)[:AT_ONCE], list(self._gone)[:AT_ONCE]
+            if not put and not gone:
+                if await self._store.mark() != self._mark:
+                    await self._store.write(self._mark, {}, [])
+                return
+            self._dirty.difference_update(put)
+            self._gone.difference_update(gone)
+            # Packed now: what ends while this is on its way is removed by the next one.
+            packed = {digest: self._live[digest].packed() for digest in put}
+            try:
+                await self._store.write(self._mark, packed, gone)
+            except BaseException:
+                self._dirty.update(digest for digest in put if digest in self._live)
+                self._gone.update(gone)
+                raise
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only we can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def digest_of(text: str) -> str:
+    """What names the session of this text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def secret_of(folder: Path) -> bytes:
-    """The data folder's secret; made when there is none."""
-    path = folder / "secret"
-    if not path.exists():
-        write_private(path, secrets.token_bytes(32))
-    return path.read_bytes()
+def unpacked(digest: str, packed: bytes) -> Session | None:
+    """A session as it was stored; ``None`` for what is none."""
+    try:
+        name, serial, made, seen, address, agent = msgpack.unpackb(packed)
+        if not (type(serial) is type(made) is type(seen) is int) or not isinstance(name, str):
+            return None
+        return Session(digest, name, serial, made, seen, str(address), str(agent), stored=seen)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return None

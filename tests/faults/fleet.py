@@ -17,7 +17,7 @@ from tracker.admission import admit
 from tracker.record import ENTITY
 from tracker.roster import Roster
 from tracker.tokens import Tokens
-from webmap.sessions import secret_of
+from webmap.safe import secret_of
 
 HOUR = 3_600_000
 KINDS = ("handheld", "handheld", "handheld", "jt808", "traccar")
