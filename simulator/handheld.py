@@ -6,6 +6,8 @@ stream. Neither knows a socket or a clock; the keeper (keeper.py) drives both.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from protocols.handheld import Client, Command, Framer, Rejected, Welcome, frame
 from simulator.bearer import Bearer, e7
 from simulator.walker import Sighting
@@ -13,6 +15,9 @@ from simulator.walker import Sighting
 HEALTH_EVERY = 60_000
 """ms between two health messages while there is a fix; without one the health message is the only sign of life."""
 HEALTH_WITHOUT_FIX = 20_000
+ANSWERS_WITHIN = 25_000
+"""ms that somebody needs to take the device out and press "here"; one in ``SILENT_IN`` does not hear it at all."""
+SILENT_IN = 12
 
 
 class Handheld:
@@ -27,6 +32,8 @@ class Handheld:
         self._started = now
         self._health_at = now
         self._without_fix = False
+        self._questions: dict[str, int] = {}
+        """Roll calls that are on the screen: when somebody presses "here", by their command. Few: each ends."""
 
     @property
     def reachable(self) -> bool:
@@ -83,10 +90,14 @@ class Handheld:
 
     def get_timer(self) -> int | None:
         due = self._core.get_timer()
-        return None if due is None else due - self._bearer.conditions.clock
+        times = [*self._questions.values(), *([] if due is None else [due - self._bearer.conditions.clock])]
+        return min(times, default=None)
 
     def handle_timer(self, now: int) -> None:
         self._core.handle_timer(self._bearer.time(now))
+        for id in [id for id, at in self._questions.items() if at <= now]:
+            del self._questions[id]
+            self._core.done(id, True)
 
     def _keep(self, sighting: Sighting, now: int) -> None:
         if sighting.latitude is None:
@@ -115,14 +126,22 @@ class Handheld:
         )
 
     def _obey(self, command: Command, now: int) -> None:
-        if command.kind != "locate":
+        if command.kind not in ("locate", "roll_call"):
             self._core.done(command.id, False, "unknown command")
             return
+        if command.id in self._questions:
+            return  # it is on the screen already
         sighting = self._bearer.sense(now)
         located = sighting is not None and sighting.latitude is not None
         if sighting is not None:
             self._keep(sighting, now)
-        self._core.done(command.id, located, "" if located else "no fix")
+        if command.kind == "locate":
+            self._core.done(command.id, located, "" if located else "no fix")
+            return
+        # The same person hears one call and misses another, the same in every run over the same ids.
+        draw = crc32(f"{self.name} {command.id}".encode())
+        if draw % SILENT_IN:
+            self._questions[command.id] = now + 2000 + draw // SILENT_IN % (ANSWERS_WITHIN - 2000)
 
 
 class FramedHandheld(Handheld):

@@ -209,6 +209,7 @@ class _Export:
 
         self._text("history.jsonl", lines(ENTITY, ("unit", "device", "duty", ASSIGNMENT)))
         self._text("commands.jsonl", lines(EVENT, ("command",)))
+        self._text("roll_calls.jsonl", lines(EVENT, ("roll_call",)))
 
     def _photo_files(self) -> None:
         rows = []

@@ -8,6 +8,7 @@ A point on a shared border belongs to the area with the smaller id, so that ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,14 @@ _CACHE_LIMIT = 200_000
 
 
 class GeoJSONError(ValueError):
-    """The GeoJSON cannot be used; the text names the feature and says what to mend."""
+    """The GeoJSON cannot be used; the text names the feature and says what to mend, ``zh`` the same in Chinese.
+    ``code`` is stable; ``place`` is where it is, longitude and latitude, if it is at one place."""
+
+    def __init__(
+        self, text: str, code: str = "not_geojson", zh: str = "", place: tuple[float, float] | None = None
+    ) -> None:
+        super().__init__(text)
+        self.code, self.zh, self.place = code, zh, place
 
 
 def read_areas(document: Any) -> list[Area]:
@@ -37,22 +45,15 @@ def read_areas(document: Any) -> list[Area]:
     Properties: ``id`` (or the feature's id), ``name``, ``level`` ``grid`` or ``cell`` (default ``grid``),
     ``parent``, ``street``, ``owner``; other texts are kept. Raises :class:`GeoJSONError` with every problem.
     """
-    if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
-        raise GeoJSONError('not a GeoJSON FeatureCollection: the top object needs "type": "FeatureCollection"')
-    crs = document.get("crs")
-    if crs is not None and not any(word in str(crs) for word in ("CRS84", "4326", "4490")):
-        raise GeoJSONError("the file names another coordinate system: convert it to WGS-84 (EPSG:4326) first")
-    features = document.get("features")
-    if not isinstance(features, list):
-        raise GeoJSONError('"features" is not a list')
+    features = features_of(document)
     areas: list[Area] = []
     problems: list[str] = []
     seen: set[str] = set()
     for index, feature in enumerate(features, 1):
         try:
-            area = _read_area(feature)
+            area = read_area(feature)
             if area.id in seen:
-                raise GeoJSONError(f"the id {area.id!r} is used twice")
+                raise used_twice(area.id)
             seen.add(area.id)
             areas.append(area)
         except GeoJSONError as error:
@@ -69,41 +70,82 @@ def read_areas(document: Any) -> list[Area]:
     return areas
 
 
-def _read_area(feature: Any) -> Area:
+def features_of(document: Any) -> list[Any]:
+    """The features of a FeatureCollection in WGS-84. Raises :class:`GeoJSONError`."""
+    if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
+        text = 'not a GeoJSON FeatureCollection: the top object needs "type": "FeatureCollection"'
+        raise GeoJSONError(text, zh='不是 GeoJSON FeatureCollection：顶层对象须有 "type": "FeatureCollection"')
+    crs = document.get("crs")
+    if crs is not None and not any(word in str(crs) for word in ("CRS84", "4326", "4490")):
+        text = "the file names another coordinate system: convert it to WGS-84 (EPSG:4326) first"
+        raise GeoJSONError(text, "coordinates", "文件声明了其他坐标系，请先转换为 WGS-84（EPSG:4326）")
+    features = document.get("features")
+    if not isinstance(features, list):
+        raise GeoJSONError('"features" is not a list', zh="“features”不是列表")
+    return features
+
+
+def used_twice(identity: str) -> GeoJSONError:
+    """Of two features with one id."""
+    return GeoJSONError(f"the id {identity!r} is used twice", "duplicate_id", f"编号 {identity} 重复")
+
+
+_REASONS = {
+    "Self-intersection": "自相交", "Ring Self-intersection": "环自相交", "Hole lies outside shell": "内环在外环之外",
+    "Holes are nested": "内环互相嵌套", "Interior is disconnected": "内部不连通", "Nested shells": "多个外环嵌套",
+    "Duplicate Rings": "环重复", "Too few points in geometry component": "顶点过少", "Invalid Coordinate": "坐标无效",
+    "Ring is not closed": "环未闭合",
+}  # fmt: skip
+_PLACE = re.compile(r"(.*?)\[(\S+) (\S+?)(?: \S+)?\]$")
+
+
+def _not_valid(reason: str) -> GeoJSONError:
+    """From what shapely says, such as ``Self-intersection[117.1 30.2]``."""
+    told = _PLACE.match(reason)
+    what, place = (reason, None) if told is None else (told[1], (float(told[2]), float(told[3])))
+    text = f"its outline is not valid: {reason}"
+    return GeoJSONError(text, "not_valid", f"边界无效：{_REASONS.get(what.strip(), what)}", place)
+
+
+def read_area(feature: Any) -> Area:
+    """The area that a feature is. Raises :class:`GeoJSONError`."""
     if not isinstance(feature, Mapping) or feature.get("type") != "Feature":
-        raise GeoJSONError("not a Feature")
+        raise GeoJSONError("not a Feature", zh="不是 Feature")
     given = feature.get("properties")
     properties = given if isinstance(given, Mapping) else {}
     identity = properties.get("id", feature.get("id"))
     if not isinstance(identity, str | int) or not 0 < len(str(identity)) <= 64:
-        raise GeoJSONError('it needs an "id" of 1 to 64 characters')
+        raise GeoJSONError('it needs an "id" of 1 to 64 characters', "no_id", "缺少 1 至 64 个字符的编号 id")
     level = properties.get("level", "grid")
     if level not in LEVELS:
-        raise GeoJSONError(f'"level" must be grid or cell, not {level!r}')
+        raise GeoJSONError(f'"level" must be grid or cell, not {level!r}', "bad_level", "level 须为 grid 或 cell")
     geometry = feature.get("geometry")
     if not isinstance(geometry, Mapping) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
-        raise GeoJSONError("its geometry must be a Polygon or a MultiPolygon")
+        text = "its geometry must be a Polygon or a MultiPolygon"
+        raise GeoJSONError(text, "bad_geometry", "图形须为 Polygon 或 MultiPolygon")
     try:
         polygon = shape(geometry)
         valid: bool = polygon.is_valid
         west, south, east, north = polygon.bounds
     except Exception as error:  # shapely raises half a dozen unrelated types on what people write
-        raise GeoJSONError(f"its coordinates cannot be read ({type(error).__name__})") from None
+        text = f"its coordinates cannot be read ({type(error).__name__})"
+        raise GeoJSONError(text, "bad_geometry", "坐标无法读取") from None
     if polygon.is_empty:
-        raise GeoJSONError("its geometry is empty")
+        raise GeoJSONError("its geometry is empty", "bad_geometry", "图形为空")
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise GeoJSONError("its coordinates are no longitude and latitude in degrees (longitude comes first)")
+        text = "its coordinates are no longitude and latitude in degrees (longitude comes first)"
+        raise GeoJSONError(text, "not_degrees", "坐标不是以度为单位的经纬度（经度在前）")
     if not valid:
-        raise GeoJSONError(f"its outline is not valid: {shapely.is_valid_reason(polygon)}")
+        raise _not_valid(shapely.is_valid_reason(polygon))
 
-    def text(name: str) -> str:
+    def word(name: str) -> str:
         value = properties.get(name)
         return str(value)[:200] if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
     own = {"id", "name", "level", "parent", "street", "owner"}
-    others = {str(k)[:40]: text(k) for k in list(properties)[:40] if k not in own and text(k)}
+    others = {str(k)[:40]: word(k) for k in list(properties)[:40] if k not in own and word(k)}
     return Area(
-        AreaId(str(identity)), level, text("name") or str(identity), text("parent"), text("street"), text("owner"),
+        AreaId(str(identity)), level, word("name") or str(identity), word("parent"), word("street"), word("owner"),
         {"type": geometry["type"], "coordinates": geometry["coordinates"]}, others,
     )  # fmt: skip
 

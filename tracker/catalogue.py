@@ -75,7 +75,7 @@ def address_of(external_id: str) -> IPv4Address | IPv6Address | None:
 
 
 _ENTRIES = (
-    DeviceProtocol("handheld", "Handheld", True, aliases=("msgpack",), commands=("locate",)),
+    DeviceProtocol("handheld", "Handheld", True, aliases=("msgpack",), commands=("locate", "roll_call")),
     DeviceProtocol(
         "jt808",
         "JT/T 808",
@@ -85,7 +85,7 @@ _ENTRIES = (
         ids_told=("a JT/T 808 terminal number has up to 20 digits", "终端手机号为至多 20 位数字"),
         strip="0",
         aliases=("jt/t808", "jtt808"),
-        commands=tuple(KINDS),
+        commands=tuple(kind for kind in KINDS if kind != "roll_call"),
     ),
     DeviceProtocol("traccar", "Traccar Client", False, issued=True, aliases=("osmand",)),
     DeviceProtocol("owntracks", "OwnTracks", True, issued=True),

@@ -167,6 +167,7 @@ _FIELDS: dict[str, dict[str, tuple[Read, Any]]] = {
         "text": (text(1024), _REQUIRED), "urgent": (flag, False), "display": (flag, True), "speak": (flag, True),
     },
     "locate": {},
+    "roll_call": {"until": (whole(0, 1 << 53), 0)},
     "follow": {"interval": (whole(0, 0xFFFF), _REQUIRED), "duration": (whole(0, 7 * 86_400), 0)},
     "parameters": {"values": (_values, _REQUIRED)},
     "query_parameters": {"parameters": (listed(_parameter, least=0), [])},

@@ -87,6 +87,7 @@ KINDS: dict[str, Kind] = {
     "areas_set": Kind(86_400),
     "areas_delete": Kind(86_400),
     "photo": Kind(600, content=True),
+    "roll_call": Kind(120, content=True),
 }
 """A text or a setting still makes sense tomorrow; where somebody is, or what is in front of a camera, does not."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from storage.journal import JournalFull
@@ -16,9 +17,12 @@ RETRY_SECONDS = 1.0
 
 
 class OutcomeWriter:
-    """Empties the book's ``outcomes_to_write``. ``clock`` calls later."""
+    """Empties the book's ``outcomes_to_write``. ``clock`` calls later; ``told`` hears of each that is on disk."""
 
-    def __init__(self, book: CommandBook, intake: Intake, clock: Any) -> None:
+    def __init__(
+        self, book: CommandBook, intake: Intake, clock: Any, told: Callable[[Command], None] = lambda command: None
+    ) -> None:
+        self._told = told
         self._book = book
         self._intake = intake
         self._clock = clock
@@ -51,6 +55,8 @@ class OutcomeWriter:
         for command in ended:
             (self._book.written if ok else self._book.unwritten)(command)
         if ok:
+            for command in ended:
+                self._told(command)
             self.write()
         elif self._retry is None and not self._stopped:
             self._retry = self._clock.callLater(RETRY_SECONDS, self._again)

@@ -39,6 +39,7 @@ points/           每日一表，每个位置点  each position, one CSV table a
 tracks/           同样的轨迹，GPX 1.1（不含存疑的点）  the same as GPX 1.1, without points that are doubted
 messages/         没有定位的报告  reports without a position
 commands.jsonl    下发的指令及结果  what was asked of the devices, and what came of it
+roll_calls.jsonl  点名及应答        roll calls, and what was answered
 photos.csv photos/  设备拍摄的照片  photos of the devices
 proof/            所在各日的封存记录：每行是封存链中的一项，含该日全市文件的 SHA-256
                   the chain's entries of these days: each holds the SHA-256 of the whole city's files of a day

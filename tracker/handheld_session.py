@@ -104,7 +104,7 @@ class HandheldSession:
     def carry_out(self, command: Command) -> bool:
         if self._core.closing or self._carrier is None:
             return False
-        self._core.command(command.id, command.kind)
+        self._core.command(command.id, command.kind, command.arguments.get("until", 0))
         self._flush()
         return True
 

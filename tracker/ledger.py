@@ -1,4 +1,5 @@
-"""What has happened, as far as it still matters: commands and photos, from the journal's events and as events again."""
+"""What has happened, as far as it still matters: commands, photos and roll calls, from the journal's events and as
+events again."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 from tracker.commands import CommandBook
 from tracker.commands_model import Moment
 from tracker.media import PhotoIndex
+from tracker.roll_call import ROLL_CALL, RollBook
 from tracker.roster import Change
 
 
@@ -18,6 +20,7 @@ class Ledger:
 
     commands: CommandBook = field(default_factory=CommandBook)
     photos: PhotoIndex = field(default_factory=PhotoIndex)
+    roll_calls: RollBook = field(default_factory=RollBook)
     removals: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By ticket, how far the removal of somebody's data has come."""
 
@@ -31,6 +34,8 @@ class Ledger:
             photo = self.photos.replay(identity, fields)
             if photo.command is not None:
                 self.commands.photographed(photo.command, photo.told(), at)
+        elif kind == ROLL_CALL:
+            self.roll_calls.replay(event)
         elif kind == "removal":
             self.removals[identity] = fields
 
@@ -40,5 +45,6 @@ class Ledger:
             yield "command", id, fields
         for photo in self.photos.all():
             yield "photo", photo.id, photo.fields()
+        yield from self.roll_calls.events()
         for ticket, removal in self.removals.items():
             yield "removal", ticket, removal

@@ -7,7 +7,7 @@ that is in the journal too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import DeferredLock
@@ -21,6 +21,9 @@ from tracker.media import Photo, Taken
 from tracker.model import DeviceId, UnitId
 from tracker.photos import Fate, Photos
 from tracker.roster import Carrier, Change, Refusal
+
+Wanted = tuple[DeviceId, str, Mapping[str, Any], int]
+"""A command that is asked for: device, kind, arguments, and the seconds for which it holds."""
 
 
 class Session(Protocol):
@@ -46,8 +49,11 @@ class Links:
         self._timer: Any = None
         self._timer_due: int | None = None
         self.commands = CommandBook()
-        self._outcomes = OutcomeWriter(self.commands, intake, clock)
+        self._outcomes = OutcomeWriter(self.commands, intake, clock, lambda command: self.ended(command))
         self.photos = photos
+        self.ended: Callable[[Command], None] = lambda command: None
+        """Told of each command that a device or the time has ended, when that is in the journal; the root connects
+        it."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -118,6 +124,33 @@ class Links:
             self._planning.release()
         self._go_on(device)
         return command
+
+    async def ask_all(
+        self, wanted: Sequence[Wanted], beside: Callable[[Sequence[Command | None]], Sequence[Change]]
+    ) -> None:
+        """Several commands, and the events that belong with them, in one commit: all of it is there, or nothing.
+        ``beside`` is given the commands, ``None`` for one whose device has too many waiting. Raises StoreFailed."""
+        await self._planning.acquire()
+        try:
+            now = self._now()
+            commands: list[Command | None] = []
+            for device, kind, arguments, expires_s in wanted:
+                try:
+                    planned = self.commands.plan(self._new_id(), device, kind, arguments, expires_s, now)
+                except Refusal:
+                    commands.append(None)
+                else:
+                    commands.append(planned)
+            asked = [command for command in commands if command is not None]
+            events: list[Change] = [*beside(commands)]
+            await self._intake.keep([*events, *(("command", one.id, one.created_fields()) for one in asked)])
+            for command in asked:
+                self.commands.add(command, now)
+        finally:
+            self._planning.release()
+        for device in dict.fromkeys(command.device for command in asked):
+            self._send(device)
+        self._go_on()
 
     async def cancel(self, id: str) -> Command:
         """End an open command; that is in the journal. Raises Refusal and StoreFailed."""

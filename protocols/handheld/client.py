@@ -283,7 +283,8 @@ class Client:
             case "pong":
                 return [Pong(_number(message, "now"))]
             case "command":
-                return [Command(_string(message, "id"), _string(message, "kind"))]
+                until = whole(message, "until", 0, 1 << 53) or 0
+                return [Command(_string(message, "id"), _string(message, "kind"), until)]
             case "busy":
                 seconds = min(_number(message, "retry"), RETRY_LIMIT)
                 self._retry_at = now + seconds * 1000

@@ -154,10 +154,13 @@ class Conversation:
         if self._verb("pong"):
             self._send(t="pong", now=now)
 
-    def command(self, id: str, kind: str) -> None:
-        """Asks the device for something (``kind`` is ``locate``); a :class:`Done` with this id answers."""
+    def command(self, id: str, kind: str, until: int = 0) -> None:
+        """Asks the device for something (``locate``, ``roll_call``); a :class:`Done` with this id answers.
+
+        ``until``: ms, the server's time after which nobody waits for the answer; 0 says nothing.
+        """
         if self._verb("command"):
-            self._send(t="command", id=id, kind=kind)
+            self._send(t="command", id=id, kind=kind, **({"until": until} if until else {}))
 
     def busy(self, seconds: int) -> None:
         """What is not acknowledged was not taken: the device sends it again after ``seconds``."""

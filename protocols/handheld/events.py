@@ -99,10 +99,13 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The server asks for something; answer with :meth:`Client.done`."""
+    """The server asks for something; answer with :meth:`Client.done`. The same may come again: do it once.
+
+    ``until``: ms of the server's clock after which nobody waits for the answer; 0 if that was not told."""
 
     id: str
     kind: str
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

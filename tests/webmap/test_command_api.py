@@ -42,7 +42,7 @@ def terminal(server: Server) -> str:
 
 def test_a_handheld_is_asked_where_it_is(call: Call, server: Server) -> None:
     made = server.register("handheld", "asked")
-    assert made["commands"] == ["locate"]
+    assert made["commands"] == ["locate", "roll_call"]
     path = f"/api/v1/devices/{made['id']}/commands"
     with Handheld(server, "asked", made["token"]) as device:
         device.log_in()

@@ -6,6 +6,7 @@ learn({
   cmd_more: ["更多指令", "More commands"],
   cmd_text: ["发消息", "Message"],
   cmd_locate: ["立即定位", "Locate now"],
+  cmd_roll_call: ["点名", "Roll call"],
   cmd_often: ["密集上报", "Report often"],
   cmd_follow: ["密集上报", "Report often"],
   cmd_photo: ["拍照", "Photo"],
