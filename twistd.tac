@@ -221,9 +221,10 @@ class Gridbeat(Service):
             if unit != who.unit and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None:
                 services.access.looked(who, "follow", unit)
 
+        gate = Gate(services)
         self.feed_sockets = FeedSockets(
-            feed, Gate(services).of_session, lambda: applier.behind(wall()), wall, settings.origins, reactor,
-            lambda: self.accounts.version, followed,
+            feed, gate.of_session, lambda: applier.behind(wall()), wall, settings.origins, reactor,
+            lambda: self.accounts.version, followed, gate.must_wait,
         )  # fmt: skip
         sessions.ended(self.feed_sockets.ended)
         self.console = make_console(services, self.feed_sockets, reactor, settings.origins)

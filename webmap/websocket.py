@@ -23,11 +23,11 @@ from zope.interface import implementer
 
 from tracker.outbox import Outbox
 from tracker.tcp import socket_of, unread, write_now
+from webmap.cookies import SESSION, in_header
 from webmap.feed import Feed, Viewer
 from webmap.feeds import Alike, Feeds
 from webmap.front import is_ours
 from webmap.rights import Action, Who
-from webmap.routes import COOKIE
 
 VIEWERS = 2000
 MESSAGE_LIMIT = 4096
@@ -79,7 +79,10 @@ class FeedSocket(WebSocketServerProtocol):
         factory = self.factory
         who = None if self.session is None else factory.who_of(self.session)
         if who is None:
-            self.sendClose(SESSION_ENDED, "log in first")
+            if self.session is not None and factory.must_wait(self.session):
+                self.sendClose(TRY_LATER, "the server has just started")
+            else:
+                self.sendClose(SESSION_ENDED, "log in first")
             return
         if not who.may(Action.LIVE):
             self.sendClose(NO_RIGHT, "no right to the live map")
@@ -215,12 +218,15 @@ class FeedSockets(WebSocketServerFactory):
         reactor: Any,
         rights: Callable[[], int] = lambda: 0,
         followed: Callable[[Who, str], None] = lambda who, unit: None,
+        must_wait: Callable[[str], bool] = lambda session: False,
     ) -> None:
         super().__init__(server="", reactor=reactor)
         self.feeds = feeds
         self.who_of = who_of
         self.wall = wall
         self.followed = followed
+        self.must_wait = must_wait
+        """Whether nobody can say yet whose session it is."""
         self._rights = rights
         self._known_rights = rights()
         self.sockets: set[FeedSocket] = set()
@@ -261,11 +267,7 @@ class FeedSockets(WebSocketServerFactory):
         origin = headers.get("origin")
         if origin is not None and not is_ours(origin, headers.get("host", ""), self._origins):
             return None
-        for part in headers.get("cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == COOKIE:
-                return value
-        return None
+        return in_header(headers.get("cookie", ""), SESSION) or None
 
     def answer(self, viewer: FeedSocket) -> None:
         """Tells a viewer at once what it looks at now, if it does not ask too often; else with the next frame."""
