@@ -423,7 +423,7 @@ def test_grids_come_out_as_they_went_in(call: Call, server: Server) -> None:
         many,
     ]
     wanted = {"type": "FeatureCollection", "features": features}
-    assert call("POST", "/api/v1/grids", wanted, status=201) == {"grids": 2, "cells": 1}
+    assert call("POST", "/api/v1/grids", wanted, status=201) == {"grids": 2, "cells": 1, "removed": 0}
     found = call("GET", "/api/v1/grids")
     assert [one["id"] for one in found["features"]] == ["g1", "g2", "c1"], "grids first"
     by_id = {one["id"]: one for one in found["features"]}
@@ -432,7 +432,7 @@ def test_grids_come_out_as_they_went_in(call: Call, server: Server) -> None:
         assert there["geometry"] == feature["geometry"]
         assert feature["properties"].items() <= there["properties"].items()
     assert by_id["g1"]["properties"]["parent"] is None
-    assert call("POST", "/api/v1/grids", found, status=201) == {"grids": 2, "cells": 1}
+    assert call("POST", "/api/v1/grids", found, status=201) == {"grids": 2, "cells": 1, "removed": 0}
     assert call("GET", "/api/v1/grids") == found, "what is exported can be imported"
 
     made = server.register("handheld", "in-grid")
@@ -511,4 +511,4 @@ def test_bodies_that_are_none(server: Server, path: str) -> None:
 def test_geojson_has_a_content_type_of_its_own(server: Server) -> None:
     body = json.dumps({"type": "FeatureCollection", "features": []}).encode()
     answer = server.api("POST", "/api/v1/grids", body, {"content-type": "application/geo+json; charset=utf-8"})
-    assert (answer.status, answer.json) == (201, {"grids": 0, "cells": 0})
+    assert (answer.status, answer.json) == (201, {"grids": 0, "cells": 0, "removed": 0})
