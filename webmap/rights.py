@@ -112,6 +112,10 @@ _ROWS: dict[Action, tuple[Reach, ...]] = {
 MATRIX: dict[Action, dict[Role, Reach]] = {action: dict(zip(_ORDER, row, strict=True)) for action, row in _ROWS.items()}
 """The one place where it is written."""
 
+UNDIVIDED = frozenset({Action.ACCOUNTS})
+"""What an account that is narrowed to streets or teams cannot do at all: who makes accounts could make one for
+everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -159,16 +163,21 @@ class Who:
     """A digest that tells sessions apart; never what opens one."""
 
     def may(self, action: Action) -> bool:
-        return MATRIX[action][self.role] is not Reach.NONE
+        return self._reach(action) is not Reach.NONE
 
     def scope(self, action: Action) -> Scope:
         """What the action reaches for this account."""
-        reach = MATRIX[action][self.role]
+        reach = self._reach(action)
         if reach is Reach.OWN:
             return Scope(reach, self.unit, frozenset(), frozenset())
         if reach is Reach.NONE:
             return Scope(reach, NOBODY, frozenset(), frozenset())
         return Scope(reach, NOBODY, self.streets, self.teams)
+
+    def _reach(self, action: Action) -> Reach:
+        if action in UNDIVIDED and (self.streets or self.teams):
+            return Reach.NONE
+        return MATRIX[action][self.role]
 
 
 def with_street(area: Area, parent: Area | None) -> Area:
