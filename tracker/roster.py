@@ -370,6 +370,15 @@ class Roster:
             else:
                 self.areas[AreaId(identity)] = Area(**fields)
 
+    def _take_duty(self, identity: str, fields: dict[str, Any] | None) -> None:
+        name, _, number = identity.rpartition(":")
+        unit = UnitId(name)
+        duties = [duty for duty in self._duties.get(unit, ()) if duty.number != int(number)]
+        if fields is not None:
+            duties = sorted([*duties, Duty(**fields)], key=lambda duty: duty.start)
+        self._duties[unit] = tuple(duties)
+        self._refresh(unit)
+
     def remove(self, unit: UnitId) -> list[Change]:
         """Know nothing of a unit any more, nor of its devices and duties. Carriers that somebody has at hand are no
         longer those of their devices. Its id stays in :attr:`leaving`. Answers what registers say anew without it."""
