@@ -174,5 +174,5 @@ def _looks(columns: Columns) -> Iterable[Look]:
 
 
 def _look(row: Sequence[Any]) -> Look:
-    *values, about = row
-    return Look(*values, about=json.loads(about))
+    number, server_time, id, who, role, what, unit, reason, address, about = row
+    return Look(number, server_time, id, who, role, what, unit, reason, address, json.loads(about))

@@ -42,8 +42,8 @@ def add_access(route: Route, services: Services) -> None:
         start = time_of(services, request, "from", end - SPAN_MS)
         if start > end:
             raise ApiError(422, "bad_span", "from must not be after to", "开始时间不能晚于结束时间")
-        words = {name: _word(request, name) for name in ("who", "unit", "what")}
-        asked = Question(start, end, _place(request), **words, most=most)
+        by, unit, what = (_word(request, name) for name in ("who", "unit", "what"))
+        asked = Question(start, end, _place(request), by, unit, what, most=most)
         scope = who.scope(Action.ACCESS_LOG)
         if scope.everything:
             return asked
@@ -64,8 +64,8 @@ def add_access(route: Route, services: Services) -> None:
         page = await read(question)
         after = None if page.after is None else f"{page.after[0]}-{page.after[1]}"
         entries = [look_view(services, who, look) for look in page.looks]
-        value = {"from": question.start, "to": question.end, "unreadable": page.unreadable}
-        return answer(request, {**value, "next": after, "entries": entries})
+        value = {"zone": str(services.city.zone), "from": question.start, "to": question.end}
+        return answer(request, {**value, "unreadable": page.unreadable, "next": after, "entries": entries})
 
     @route("GET", "/api/v1/access-log.csv", Action.ACCESS_LOG)
     async def tabled(request: Any) -> bytes:

@@ -19,7 +19,7 @@ from tests.tracker.helpers import record
 from tracker.archive_context import Context, Result
 from tracker.archive_removal import note_path, remove_person
 from tracker.pipeline import STATE_FIELDS, UnitState
-from tracker.record import ENTITY, EVENT
+from tracker.record import ACCESS, ENTITY, EVENT, is_access
 
 EIGHT = 1_795_392_000_000
 """2026-11-23 08:00 in the city."""
@@ -77,6 +77,7 @@ class People(ArchiveHouse):
         if day > 8:
             self.put(record(EIGHT + 7, LATITUDES[unit] + 77, **own, server_time=self.now, marks=2))
         self.put(record(self.now + 6000, LATITUDES[unit] + 100 * day + 60, **own)._replace(altitude=1 << 40))
+        self.look(unit, start=self.now - DAY, end=self.now, photo=photo_id(unit, day))
         owner = "gone" if unit == GONE else "stays"
         command = f"cmd-of-{owner}-{day}"
         self.event(EVENT, "command", command, {
@@ -96,10 +97,17 @@ class People(ArchiveHouse):
             "taken": self.now, "received": self.now, "size": 20, "type": "image/jpeg", "name": name,
         })  # fmt: skip
 
+    def look(self, unit: str, what: str = "track", **about: Any) -> None:
+        """Somebody looks at one of them."""
+        fields = {"who": "leader", "role": "leader", "unit": unit, "what": what, "reason": f"asks for {NAMES[unit]}",
+                  "address": "10.0.0.7", "about": about}  # fmt: skip
+        self.event(EVENT, ACCESS, f"look-{self.now}-{unit[-1]}-{what}", fields)
+
     def unsealed(self) -> None:
         """What is in the journal alone."""
         self.now += HOUR
         for unit in (GONE, STAYS):
+            self.look(unit)
             self.put(record(self.now, LATITUDES[unit] + 9999, unit=unit, device=DEVICES[unit]))
 
     def snapshot(self) -> None:
@@ -108,7 +116,7 @@ class People(ArchiveHouse):
         changes = []
         for batch in self.bench.journal.read(1, 1 << 30):
             for one in batch.records:
-                if one[0] in (ENTITY, EVENT):
+                if one[0] in (ENTITY, EVENT) and not is_access(one):
                     word = snapshots.ENTITY if one[0] == ENTITY else snapshots.EVENT
                     changes.append((word, (one[2], one[3], one[4])))
         states = []

@@ -14,7 +14,7 @@ import pytest
 from storage.archive.chain import FAULTS, KINDS, START, Chain, Links, scan
 from storage.archive.head_sender import MOST_WAITING
 from storage.archive.heads import parse
-from storage.archive.layout import EVENTS, FIXES
+from storage.archive.layout import ACCESS, EVENTS, FIXES
 from storage.archive.verdict import FINDINGS, REASONS
 from storage.archive.verify import verify
 from tests.storage.archive.sealed import House
@@ -23,7 +23,7 @@ from tests.tracker.archive_house import DAY, ArchiveHouse
 from tests.tracker.helpers import record
 from tests.tree import ROOT
 from tracker.model import Doubt, Mark
-from tracker.record import ENTITY
+from tracker.record import ENTITY, EVENT
 
 TEXT = (ROOT / "docs" / "archive.md").read_text("utf-8")
 NOON = 1_794_715_200_000
@@ -48,7 +48,9 @@ def house(tmp_path: Path) -> ArchiveHouse:
         record(NOON + 30_000, unit="u1", device="d1", server_time=NOON + 60_000),
         record(None, unit="u1", device="d1", server_time=NOON + 60_000),
         (ENTITY, NOON, "unit", "u1", {"name": "王"}),
-    )
+        (EVENT, NOON, "access", "a1", {"who": "li", "role": "leader", "unit": "u1", "what": "track", "reason": "why",
+                                       "address": "10.0.0.7", "about": {}}),
+    )  # fmt: skip
     house.seal()
     house.now += 9 * DAY
     house.close_days()
@@ -61,6 +63,7 @@ def test_the_columns_are_those_of_the_files(house: ArchiveHouse) -> None:
         ("`fixes/<day>.parquet` has", layout.folder(FIXES) / "2026-11-15.parquet"),
         ("`fixes/<day>.details.parquet` has", layout.folder(FIXES) / "2026-11-15.details.parquet"),
         ("### Columns of events", layout.folder(EVENTS) / "2026-11-15.parquet"),
+        ("### Columns of who looked at whom", layout.folder(ACCESS) / "2026-11-15.parquet"),
     ):
         with duckdb.connect() as db:
             found = db.execute(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
@@ -159,4 +162,4 @@ def test_by_hand_and_by_command_agree_on_what_the_archivist_made(house: ArchiveH
     assert number == 1
     assert by_hand(house.data, "archive/fixes") == (0, [f"2 files, 0 wrong; head: {number} {digest}"])
     report = verify(house.data)
-    assert (report.sound, report.files, report.entries) == (True, 3, 2)
+    assert (report.sound, report.files, report.entries) == (True, 4, 3)

@@ -11,7 +11,7 @@ import pytest
 
 from storage.archive import parquet
 from storage.archive.chain import Chain
-from storage.archive.layout import CLASSES, FIXES, PHOTOS, SNAPSHOTS
+from storage.archive.layout import ACCESS, CLASSES, FIXES, PHOTOS, SNAPSHOTS
 from storage.archive.snapshots import newest
 from storage.archive.verify import verify
 from storage.exports import exports, half_of
@@ -20,7 +20,7 @@ from tests.tracker.persons import DEVICES, GONE, NAMES, STAYS, People
 from tracker import archive_removal
 from tracker.checkpoint import Kept
 from tracker.person import Person
-from tracker.record import ENTITY, EVENT
+from tracker.record import ENTITY, EVENT, is_access, masked
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +94,38 @@ def test_nothing_of_the_person_is_left_and_everything_of_others(people: People) 
     after = people.bench.everything()
     assert [number for number, _ in after] == [number for number, _ in records]
     assert [one for one in after if one[1][0] != TOMBSTONE] == [
-        one for one in records if GONE not in str(one) and "gone" not in str(one)
+        (number, masked(one)) if is_access(one) and one[4]["unit"] == GONE else (number, one)
+        for number, one in records
+        if is_access(one) or (GONE not in str(one) and "gone" not in str(one))
     ]
+    people.bench.close()
+
+
+def looks(people: People) -> list[tuple[Any, ...]]:
+    """What the archive has of who looked at whom, by record."""
+    paths = [source.path for source in people.archive.sources(ACCESS, "0000-00-00", "9999-99-99")]
+    rows = {row["number"]: row for row in people.rows(*paths)}
+    return [tuple(rows[number][name] for name in ("server_time", "who", "what", "unit", "reason", "about"))
+            for number in sorted(rows)]  # fmt: skip
+
+
+def test_who_looked_at_them_stays_and_at_whom_goes(people: People) -> None:
+    people.seal()
+    before = looks(people)
+    assert len([one for one in before if one[3] == GONE]) == 11
+    people.remove()
+    after = looks(people)
+    assert [one[:3] for one in after] == [one[:3] for one in before]
+    assert [one[3:] for one in after] == [("*", "*", "{}") if one[3] == GONE else one[3:] for one in before]
+    people.bench.close()
+
+
+def test_what_was_masked_before_it_was_sealed_is_sealed_so(people: People) -> None:
+    people.remove()
+    people.seal()
+    assert {one[3:] for one in looks(people) if one[3] != STAYS} == {("*", "*", "{}")}
+    people.done()
+    assert people.traces() == []
     people.bench.close()
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.archive.chain import Chain
-from storage.archive.layout import EVENTS, FIXES, details_of
+from storage.archive.layout import CLASSES, EVENTS, FIXES, details_of
 from tests.tracker.archive_house import DAY, HOUR, ArchiveHouse
 from tests.tracker.helpers import LAT, LON, record
 from tracker import closing
@@ -217,7 +217,7 @@ def test_an_archive_that_lost_its_runs_gets_them_from_the_journal(house: Archive
 def test_days_past_their_keep_are_left_to_tidying(house: ArchiveHouse) -> None:
     house.put(record(EIGHT - 40 * DAY), record(EIGHT - 20 * DAY))
     house.seal()
-    limits = {FIXES: [30, 0], EVENTS: [30, 0], "photos": [30, 0], "snapshots": [30, 0]}
+    limits = {kind: [30, 0] for kind in CLASSES}
     assert house.do("close", limits=limits)["closed"] == ["2026-11-03.parquet"]
     assert len(house.parts()) == 1
     house.do("tidy", limits=limits)
