@@ -50,7 +50,7 @@ class Reply(StrEnum):
 
     ASKED = "asked"
     OFFLINE = "offline"
-    """Its device has had no link since; it is asked as soon as it has one."""
+    """Its device has had no link since the call, or since the server was started; it is asked as soon as it has one."""
     NO_DEVICE = "no_device"
     """Nothing can be asked (:attr:`Way.WAIT`), and nothing has come."""
     POSITION = "position"

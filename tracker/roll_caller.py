@@ -170,7 +170,8 @@ class RollCaller:
         def done(first: int | None) -> None:
             self._writing = False
             if first is None:
-                self.book.unwritten(events)  # the next tick tries again
+                self.book.unwritten(events)
+            self._go_on()  # the next tick tries again, or goes on
 
         try:
             self._intake.note(events, done)

@@ -124,7 +124,7 @@ def add_grids(route: Route, services: Services) -> None:
             )
         if "name" in given and not given["name"].strip():
             raise ApiError(422, "no_name", "a grid needs a name", "网格须有名称")
-        wanted = {key: " ".join(value.split())[:LABEL_LIMIT] for key, value in given.items()}
+        wanted: dict[str, Any] = {key: " ".join(value.split())[:LABEL_LIMIT] for key, value in given.items()}
         area_of(request, grid)
 
         def plan() -> tuple[Area, list[Change]]:
