@@ -15,7 +15,7 @@ from typing import Any
 from tracker.model import UnitId
 from tracker.record import ACCOUNT
 from tracker.roster import Change, Refusal, Roster
-from webmap.rights import NOBODY, Role, Who
+from webmap.rights import NOBODY, Action, Role, Who
 
 NAME_LIMIT = 64
 LABELS_LIMIT = 200
@@ -130,9 +130,8 @@ class Accounts:
         return account
 
     def _keep_an_admin(self, account: Account, changed: Account | None) -> None:
-        stays = changed is not None and changed.role is Role.ADMIN and not changed.disabled
-        others = (a for a in self.by_name.values() if a.name != account.name)
-        if not stays and not any(a.role is Role.ADMIN and not a.disabled for a in others):
+        stays = changed is not None and _manages(changed)
+        if not stays and not any(_manages(a) for a in self.by_name.values() if a.name != account.name):
             text = "this is the last account that can manage accounts: make another admin first"
             raise Refusal("last_admin", text, "这是最后一个管理员账号，请先设立另一个管理员")
 
@@ -190,6 +189,11 @@ class Accounts:
                 self.by_name[name], changes = self._planned(replace(account, unit=NOBODY))
                 anew += changes
         return anew
+
+
+def _manages(account: Account) -> bool:
+    """Whether it can make and change accounts; one that is narrowed to streets or teams cannot."""
+    return not account.disabled and account.who().may(Action.ACCOUNTS)
 
 
 def normal(name: str) -> str:
