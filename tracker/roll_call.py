@@ -22,7 +22,7 @@ from tracker.roster import Change, Refusal
 
 ROLL_CALL = "roll_call"
 """The type of the events, and the kind of the command that asks a person."""
-SECONDS, SECONDS_LEAST, SECONDS_MOST = 120, 30, 1800
+SECONDS, SECONDS_LEAST, SECONDS_MOST = 120, 10, 1800
 """How long a call waits for answers, unless said otherwise, and the bounds of what may be said."""
 UNITS = 2000
 """Units of one call: all of a large city's on duty."""

@@ -119,7 +119,7 @@ def test_who_cannot_answer_says_so_and_counts_by_the_position(book: RollBook) ->
 
 @pytest.mark.parametrize(
     ("seconds", "units", "code"),
-    [(29, 1, "bad_seconds"), (1801, 1, "bad_seconds"), (True, 1, "bad_seconds"), ("60", 1, "bad_seconds"),
+    [(9, 1, "bad_seconds"), (1801, 1, "bad_seconds"), (True, 1, "bad_seconds"), ("60", 1, "bad_seconds"),
      (60, 0, "nobody"), (60, 2001, "too_many")],
 )  # fmt: skip
 def test_calls_that_cannot_be(book: RollBook, seconds: Any, units: int, code: str) -> None:
