@@ -63,7 +63,7 @@ def enter(services: Services, request: Any, account: Account) -> tuple[str, Sess
     if former:
         services.sessions.end([digest_of(former)])
     text, session = services.sessions.open(account, address_of(request), header_of(request, b"user-agent"))
-    set_cookie(request, SESSION, text, LASTS_MS // 1000)
     known = services.sign_in.browsers.marked(account, cookie_of(request, KNOWN))
     set_cookie(request, KNOWN, known, LASTS_S)
+    set_cookie(request, SESSION, text, LASTS_MS // 1000)
     return text, session

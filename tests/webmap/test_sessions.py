@@ -1,22 +1,22 @@
-"""Who may look: signed sessions, the account, and how a real server answers to wrong passwords and foreign pages."""
+"""Sessions: the working copy in memory, and what is written behind to Redis or to its fake."""
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
-import stat
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.server import PATIENCE_S, Answer, Server, basic
-from tests.webmap.wire import handshake
-from webmap.sessions import NOBODY, SESSION_MS, TRIES, FirstAdmin, Sessions, hashed, matches, secret_of
+from storage.client import Client
+from tests.reactor import run, until
+from tests.tracker.stores import valkey
+from tracker.roster import Roster
+from webmap.accounts import Accounts
+from webmap.session_store import MemorySessionStore, RedisSessionStore, SessionStore
+from webmap.sessions import IDLE_MS, LASTS_MS, PER_ACCOUNT, SEEN_MS, Session, Sessions, digest_of, unpacked
 
-SECRET = bytes(range(32))
 NOON = 1_795_435_200_000
 
 
@@ -30,274 +30,353 @@ class Watch:
         return self.now
 
 
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
+class House:
+    """Accounts and their sessions over a store."""
+
+    def __init__(self, store: SessionStore, *names: str) -> None:
+        self.watch, self.roster, self.store = Watch(), Roster(), store
+        self.accounts = Accounts(self.roster)
+        self.roster.attach(self.accounts)
+        for name in names or ("wang",):
+            wanted = {"name": name, "role": "admin"}
+            self.change(lambda wanted=wanted: self.accounts.plan_new(wanted, f"$argon2id${wanted['name']}"))
+        self.ended: list[str] = []
+        self.sessions = self.restarted()
+
+    def restarted(self) -> Sessions:
+        """The same city's next process."""
+        sessions = Sessions(self.accounts, self.store, self.watch)
+        sessions.ended(self.ended.extend)
+        return sessions
+
+    def change(self, plan: Callable[[], tuple[object, Sequence[tuple[str, str, dict[str, object] | None]]]]) -> None:
+        for change in plan()[1]:
+            self.roster.apply(change)
+
+    def open(self, name: str = "wang") -> tuple[str, Session]:
+        return self.sessions.open(self.accounts.known(name), "10.0.0.1", "Browser/1.0")
 
 
 @pytest.fixture
-def sessions(watch: Watch) -> Sessions:
-    return Sessions(SECRET, watch)
+def house() -> House:
+    return House(MemorySessionStore(), "wang", "li")
 
 
-# Sessions.
+# In memory.
 
 
-@pytest.mark.parametrize("name", ["admin", "王伟", "a.b c;d", ""])
-def test_a_session_is_good_for_a_week(sessions: Sessions, watch: Watch, name: str) -> None:
-    session = sessions.open(name)
-    assert ";" not in session
-    assert session.isascii()
-    for at in (0, SESSION_MS):
-        watch.now = NOON + at
-        assert sessions.read(session) == name
-    watch.now = NOON + SESSION_MS + 1
-    assert sessions.read(session) is None
+def test_a_session_is_a_long_text_of_which_only_the_digest_is_kept(house: House) -> None:
+    text, session = house.open()
+    assert len(text) == 43, "256 bits"
+    assert (session.digest, session.name, session.address) == (digest_of(text), "wang", "10.0.0.1")
+    assert text not in repr(session)
+    assert house.sessions.find(text) is session
+    assert house.open()[0] != text
 
 
-def test_a_restart_logs_nobody_out_and_another_folder_nobody_in(sessions: Sessions, watch: Watch) -> None:
-    session = sessions.open("admin")
-    assert Sessions(SECRET, watch).read(session) == "admin"
-    assert Sessions(bytes(32), watch).read(session) is None
+@pytest.mark.parametrize("text", ["", "x", "\x00\xff", "\ud800", "é" * 100, "wang.9999999999999.00"])
+def test_what_is_no_session_at_all(house: House, text: str) -> None:
+    digest = house.open()[1].digest
+    assert house.sessions.find(text) is None
+    assert house.sessions.find(digest) is None, "what names a session does not open it"
 
 
-def test_a_session_with_any_other_letter_is_none(sessions: Sessions) -> None:
-    session = sessions.open("admin")
-    for at, letter in enumerate(session):
-        for other in "0aA.":
-            if other != letter:
-                assert sessions.read(session[:at] + other + session[at + 1 :]) is None
-        assert sessions.read(session[:at]) is None
-    assert sessions.read(session + "0") is None
+def test_a_session_that_nobody_uses_ends_and_one_that_is_used_ends_after_a_week(house: House) -> None:
+    used, left = house.open()[0], house.open()[0]
+    for at in range(NOON, NOON + LASTS_MS, IDLE_MS - 1):
+        house.watch.now = at
+        assert house.sessions.find(used) is not None
+    assert house.sessions.find(left) is None
+    house.watch.now = NOON + LASTS_MS
+    assert house.sessions.find(used) is None
+    assert {*house.ended} == {digest_of(used), digest_of(left)}
 
 
-@pytest.mark.parametrize(
-    "session", ["", ".", "..", "a.b.c", "YWRtaW4.9999999999999.", "\x00\xff", "\ud800.1.2", "é.é.é"]
-)
-def test_what_is_no_session_at_all(sessions: Sessions, session: str) -> None:
-    assert sessions.read(session) is None
+def test_sessions_that_ran_out_are_swept(house: House) -> None:
+    digests = {house.open()[1].digest, house.open("li")[1].digest}
+    house.watch.now += IDLE_MS - 1
+    house.sessions.sweep()
+    assert house.ended == []
+    house.watch.now += 1
+    house.sessions.sweep()
+    assert ({*house.ended}, len(house.sessions)) == (digests, 0)
 
 
-def test_a_later_end_cannot_be_written_in(sessions: Sessions, watch: Watch) -> None:
-    name, expiry, signature = sessions.open("admin").split(".")
-    watch.now = NOON + SESSION_MS + 1
-    assert sessions.read(f"{name}.{int(expiry) + SESSION_MS}.{signature}") is None
-    other = base64.urlsafe_b64encode(b"root").decode().rstrip("=")
-    watch.now = NOON
-    assert sessions.read(f"{other}.{expiry}.{signature}") is None
+def test_what_changes_an_account_ends_its_sessions_at_once_and_says_which(house: House) -> None:
+    accounts = house.accounts
+    changes: list[Callable[[], tuple[object, Sequence[tuple[str, str, dict[str, object] | None]]]]] = [
+        lambda: accounts.plan_password("wang", "$argon2id$new"),
+        lambda: accounts.plan_totp("wang", "sealed", ("one",)),
+        lambda: accounts.plan_change("wang", {"role": "leader"}),
+        lambda: accounts.plan_change("wang", {"streets": ["东街"]}),
+        lambda: accounts.plan_change("wang", {"disabled": True}),
+        lambda: accounts.plan_reset("wang", "$argon2id$reset", enable=True),
+        lambda: accounts.plan_removal("wang"),
+    ]
+    stays = house.open("li")[0]
+    for change in changes:
+        text, session = house.open()
+        house.ended.clear()
+        house.change(change)
+        assert house.ended == [session.digest]
+        assert house.sessions.find(text) is None
+    assert house.sessions.find(stays) is not None
 
 
-def test_tries_are_counted_by_address_and_minute(sessions: Sessions, watch: Watch) -> None:
-    for _ in range(TRIES):
-        assert sessions.may_try("a")
-        sessions.failed("a")
-    assert not sessions.may_try("a")
-    assert sessions.may_try("b")
-    watch.now += 60_000
-    assert not sessions.may_try("a")
-    watch.now += 1
-    assert sessions.may_try("a")
-    sessions.failed("a")
-    assert sessions.may_try("a"), "a new minute has begun"
+def test_what_changes_nothing_ends_nothing(house: House) -> None:
+    house.change(lambda: house.accounts.plan_totp("wang", "sealed", ("one", "two")))
+    text = house.open()[0]
+    house.change(lambda: house.accounts.plan_change("wang", {"role": "admin", "disabled": False}))
+    house.change(lambda: house.accounts.plan_recovery("wang", "one"))
+    assert house.sessions.find(text) is not None
+    assert house.accounts.known("wang").recovery == ("two",)
 
 
-def test_tries_of_many_addresses_are_forgotten_in_the_end(sessions: Sessions) -> None:
-    for number in range(10_050):
-        sessions.failed(f"a{number}")
-    assert len(sessions._failures) == 10_000
+def test_an_account_of_the_same_name_is_another(house: House) -> None:
+    text = house.open()[0]
+    house.change(lambda: house.accounts.plan_removal("wang"))
+    house.change(lambda: house.accounts.plan_new({"name": "wang", "role": "admin"}, "$argon2id$later"))
+    assert house.sessions.find(text) is None
 
 
-def test_a_checked_password_is_remembered_for_a_while(sessions: Sessions, watch: Watch) -> None:
-    sessions.remember("admin", "secret")
-    assert sessions.checked("admin", "secret")
-    assert not sessions.checked("admin", "secret ")
-    assert not sessions.checked("admins", "ecret"), "where the name ends is part of it"
-    assert b"secret" not in repr(sessions._checked).encode()
-    watch.now += 300_000
-    assert not sessions.checked("admin", "secret")
+def test_the_least_used_one_makes_room(house: House) -> None:
+    texts = [house.open()[0] for _ in range(PER_ACCOUNT)]
+    house.watch.now += 1
+    for text in texts[1:]:
+        house.sessions.find(text)
+    other = house.open("li")[0]
+    newest = house.open()[0]
+    assert house.sessions.find(texts[0]) is None
+    assert all(house.sessions.find(text) for text in [*texts[1:], newest, other])
+    assert len(house.sessions.of("wang")) == PER_ACCOUNT
 
 
-# The first account.
+def test_what_a_browser_calls_itself_is_cut_and_harmless(house: House) -> None:
+    session = house.sessions.open(house.accounts.known("wang"), "10.0.0.1", "\x1b[2J<b>\n" + "x" * 5000)[1]
+    assert session.agent.startswith(" [2J<b> x")
+    assert len(session.agent) == 200
 
 
-def test_the_first_start_makes_a_password(tmp_path: Path) -> None:
-    first = FirstAdmin(tmp_path)
-    assert first.password() is None
-    stored = first.make()
-    name, password = first.note.read_text().split()
-    assert (first.name, first.password()) == (name, password)
-    assert len(password) >= 16
-    assert stat.S_IMODE(first.note.stat().st_mode) == 0o600
-    assert password not in stored
-    assert matches(stored, password)
-    assert not matches(stored, password[:-1])
-    assert not matches(stored, "\ud800")
-    assert not matches(NOBODY, password)
-    first.note.unlink()
-    assert first.password() is None
+# Over a store.
 
-
-def test_the_account_of_an_older_version_keeps_its_password(tmp_path: Path) -> None:
-    former = tmp_path / "account.json"
-    former.write_text(json.dumps({"name": "admin", "argon2id": hashed("as before")}))
-    first = FirstAdmin(tmp_path)
-    assert matches(first.make(), "as before")
-    assert not first.note.exists()
-    first.done()
-    assert not former.exists()
-
-
-def test_the_secret_of_a_folder_stays(tmp_path: Path) -> None:
-    secret = secret_of(tmp_path)
-    assert len(secret) == 32
-    assert secret_of(tmp_path) == secret
-    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
-    assert secret_of(tmp_path / "other") != secret
-
-
-# A real server.
+Check = Callable[[House], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("sessions"), {"console": {"origins": ["https://map.example"]}}) as running:
-        yield running
+def url() -> Iterator[str]:
+    with valkey() as address:
+        yield address
 
 
-def test_login_answers_a_token_and_sets_a_cookie(server: Server) -> None:
-    name, password = server.login
-    answer = server.ask("POST", "/api/v1/login", {"name": name, "password": password})
-    assert (answer.status, answer.json["name"]) == (200, name)
-    cookie = answer.headers["set-cookie"]
-    first, *attributes = cookie.split("; ")
-    assert first == f"session={answer.json['token']}"
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes)
-    for headers in ({"cookie": first}, {"cookie": f"a=b; {first}; c=d"}, basic(name, password),
-                    {"authorization": f"Bearer {answer.json['token']}"},
-                    {"authorization": f"bearer  {answer.json['token']} "}):  # fmt: skip
-        assert server.ask("GET", "/api/v1/units", headers=headers).status == 200, headers
-    out = server.ask("POST", "/api/v1/logout", headers={"cookie": first, "sec-fetch-site": "same-origin"})
-    assert (out.status, "session=;" in out.headers["set-cookie"]) == (200, True)
+@pytest.fixture(params=["memory", "redis"])
+def check(request: pytest.FixtureRequest) -> Callable[[Check], None]:
+    """Runs a check over an empty store of each kind."""
+
+    def go(work: Check) -> None:
+        async def over() -> None:
+            if request.param == "memory":
+                await work(House(MemorySessionStore(), "wang", "li"))
+                return
+            client = Client(request.getfixturevalue("url"))
+            await client._redis.flushall()
+            try:
+                await work(House(RedisSessionStore(client), "wang", "li"))
+            finally:
+                await client.close()
+
+        run(over())
+
+    return go
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"cookie": "session="},
-        {"cookie": "session=YWRtaW4.9999999999999.00"},
-        {"cookie": "session=\xff\xfe"},
-        {"authorization": "Bearer"},
-        {"authorization": "Bearer YWRtaW4.9999999999999.00"},
-        {"authorization": "Basic"},
-        {"authorization": "Basic !!!"},
-        {"authorization": "Basic /////w=="},
-        {"authorization": "Digest admin"},
-        {"authorization": "\xff"},
-    ],
+async def lost(store: SessionStore) -> None:
+    """FLUSHALL."""
+    if isinstance(store, MemorySessionStore):
+        store.clear()
+    else:
+        assert isinstance(store, RedisSessionStore)
+        await store._client._redis.flushall()
+
+
+def test_a_restart_signs_nobody_out(check: Callable[[Check], None]) -> None:
+    async def work(house: House) -> None:
+        texts = {name: house.open(name)[0] for name in ("wang", "li")}
+        await house.sessions._keep()
+        next_one = house.restarted()
+        assert not next_one.loaded
+        await next_one._keep()
+        assert next_one.loaded
+        for name, text in texts.items():
+            found = next_one.find(text)
+            assert found is not None
+            assert (found.name, found.made, found.agent) == (name, NOON, "Browser/1.0")
+        assert texts["wang"] not in str(await house.store.load())
+
+    check(work)
+
+
+def test_what_has_ended_is_no_session_of_the_next_process(check: Callable[[Check], None]) -> None:
+    async def work(house: House) -> None:
+        (gone, session), stays, changed = house.open(), house.open()[0], house.open("li")[0]
+        await house.sessions._keep()
+        house.sessions.end([session.digest])
+        await house.sessions._keep()
+        house.change(lambda: house.accounts.plan_password("li", "$argon2id$new"))  # and is killed before it writes that
+        next_one = house.restarted()
+        await next_one._keep()
+        assert [next_one.find(text) is not None for text in (gone, stays, changed)] == [False, True, False]
+        assert len(await house.store.load()) == 1, "what is none is removed"
+
+    check(work)
+
+
+def test_a_lost_store_is_written_anew(check: Callable[[Check], None]) -> None:
+    async def work(house: House) -> None:
+        texts = [house.open()[0] for _ in range(3)]
+        await house.sessions._keep()
+        await lost(house.store)
+        await house.sessions._keep()
+        next_one = house.restarted()
+        await next_one._keep()
+        assert all(next_one.find(text) for text in texts)
+
+    check(work)
+
+
+def test_when_it_was_used_last_is_written_now_and_then(check: Callable[[Check], None]) -> None:
+    async def work(house: House) -> None:
+        text, session = house.open()
+        await house.sessions._keep()
+        stored = await house.store.load()
+        house.watch.now += SEEN_MS - 1
+        house.sessions.find(text)
+        await house.sessions._keep()
+        assert await house.store.load() == stored
+        house.watch.now += 1
+        house.sessions.find(text)
+        await house.sessions._keep()
+        found = unpacked(session.digest, (await house.store.load())[session.digest])
+        assert found is not None
+        assert found.seen == house.watch.now
+
+    check(work)
+
+
+class Away:
+    """A store that is away, or takes no writes."""
+
+    def __init__(self, inner: SessionStore) -> None:
+        self.inner, self.away, self.full, self.writes = inner, True, False, 0
+
+    async def load(self) -> dict[str, bytes]:
+        if self.away:
+            raise ConnectionError("away")
+        return await self.inner.load()
+
+    async def write(self, mark: str, put: Mapping[str, bytes], gone: Sequence[str]) -> None:
+        self.writes += 1
+        if self.away or self.full:
+            raise ConnectionError("it takes nothing")
+        await self.inner.write(mark, put, gone)
+
+    async def mark(self) -> str:
+        if self.away:
+            raise ConnectionError("away")
+        return await self.inner.mark()
+
+
+def test_signing_in_needs_no_store_and_what_waited_is_written_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webmap.sessions.LOOK_S", 0.005)
+
+    async def work() -> None:
+        before = House(MemorySessionStore())
+        old = before.open()[0]
+        await before.sessions._keep()
+        store = Away(before.store)
+        house = House(store)
+        task = asyncio.ensure_future(house.sessions.run())
+        await until(lambda: house.sessions.problem)
+        text = house.open()[0]
+        assert house.sessions.find(text) is not None
+        assert not house.sessions.loaded
+        store.away, store.full = False, True
+        await until(lambda: store.writes > 1)
+        assert house.sessions.loaded
+        assert house.sessions.find(old) is not None, "it reads all the same"
+        gone = house.open()
+        house.sessions.end([gone[1].digest])
+        store.full = False
+        await until(lambda: not house.sessions.problem)
+        assert {digest_of(text), digest_of(old)} == {*await store.load()}
+        house.sessions.end([digest_of(old)])
+        while digest_of(old) in await store.load():
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(work())
+
+
+def test_what_came_while_the_store_was_read_is_kept(house: House) -> None:
+    async def work() -> None:
+        stored = house.open()[0]
+        await house.sessions._keep()
+        next_one = house.restarted()
+        made = next_one.open(house.accounts.known("li"))[0]
+        await next_one._keep()
+        assert next_one.find(stored) is not None
+        assert next_one.find(made) is not None
+        await next_one.close()
+        assert {*await house.store.load()} == {digest_of(stored), digest_of(made)}
+
+    run(work())
+
+
+@given(st.binary(max_size=60))
+def test_whatever_lies_in_the_store_is_read_or_left(packed: bytes) -> None:
+    found = unpacked("d", packed)
+    assert found is None or unpacked("d", found.packed()) == found
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["open", "find", "end", "keep", "lose", "change", "restart", "wait"]), st.integers(0, 5)
+        ),
+        max_size=40,
+    )
 )
-def test_what_is_no_login(server: Server, headers: dict[str, str]) -> None:
-    answer = server.ask("GET", "/api/v1/units", headers=headers)
-    assert (answer.status, answer.code) == (401, "login")
-    assert answer.json["error"]["zh"]
+def test_memory_and_store_agree_in_the_end(steps: list[tuple[str, int]]) -> None:
+    """Whatever happens in whatever order: a session is good until it has ended, and after a restart the same are."""
 
+    async def work() -> None:
+        house = House(MemorySessionStore(), "wang", "li")
+        await house.sessions._keep()
+        good: dict[str, str] = {}
+        for step, n in steps:
+            name = ("wang", "li")[n % 2]
+            chosen = [*good][n % len(good)] if good else ""
+            if step == "open":
+                good[house.open(name)[0]] = name
+            elif step == "end" and chosen:
+                house.sessions.end([digest_of(chosen)])
+                del good[chosen]
+            elif step == "keep":
+                await house.sessions._keep()
+            elif step == "lose":
+                await lost(house.store)
+            elif step == "change":
+                house.change(lambda name=name, n=n: house.accounts.plan_password(name, f"$argon2id${n}"))
+                good = {text: of for text, of in good.items() if of != name}
+            elif step == "restart":
+                await house.sessions._keep()
+                house.sessions = house.restarted()
+                await house.sessions._keep()
+            elif step == "wait":
+                house.watch.now += SEEN_MS
+            assert {text for text in good if house.sessions.find(text)} == {*good}
+        await house.sessions._keep()
+        assert {*await house.store.load()} == {digest_of(text) for text in good}
 
-def test_a_header_that_is_wrong_beats_a_cookie_that_is_right(server: Server) -> None:
-    headers = {"cookie": f"session={server.session}", "authorization": "Bearer none"}
-    assert server.ask("GET", "/api/v1/units", headers=headers).status == 401
-
-
-@pytest.mark.parametrize("body", [[], {}, {"name": "admin"}, {"name": 1, "password": 2}, "x"])
-def test_a_login_that_is_none(server: Server, body: object) -> None:
-    answer = server.ask("POST", "/api/v1/login", body)
-    assert (answer.status, answer.code) == (422, "bad_login")
-
-
-def ask_from(server: Server, address: str, password: str, name: str = "admin") -> Answer:
-    """A login from another address of this machine."""
-    port = server.ports["console"]
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S, source_address=(address, 0))
-    try:
-        body = json.dumps({"name": name, "password": password})
-        link.request("POST", "/api/v1/login", body, {"content-type": "application/json"})
-        response = link.getresponse()
-        return Answer(response.status, {}, response.read())
-    finally:
-        link.close()
-
-
-def test_too_many_wrong_passwords_lock_the_address(server: Server) -> None:
-    name, password = server.login
-    answers = [ask_from(server, "127.0.0.2", "wrong", "admin" if n % 2 else "root") for n in range(TRIES)]
-    assert [(one.status, one.code) for one in answers] == [(401, "bad_login")] * TRIES
-    locked = ask_from(server, "127.0.0.2", password, name)
-    assert (locked.status, locked.code) == (429, "too_many_tries"), "the right one too: it could have been guessed"
-    assert ask_from(server, "127.0.0.3", password, name).status == 200
-
-
-def test_many_tries_at_once_are_no_more_than_one_after_the_other(server: Server) -> None:
-    with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda n: ask_from(server, "127.0.0.4", f"wrong {n}"), range(40)))
-    statuses = [one.status for one in answers]
-    assert set(statuses) == {401, 429}
-    assert statuses.count(401) <= TRIES + 1, "two are checked at a time"
-
-
-def test_basic_auth_counts_tries_too(server: Server) -> None:
-    def from_five(password: str) -> int:
-        link = http.client.HTTPConnection(
-            "127.0.0.1", server.ports["console"], timeout=PATIENCE_S, source_address=("127.0.0.5", 0)
-        )
-        try:
-            link.request("GET", "/healthz", headers=basic("admin", password))
-            return link.getresponse().status
-        finally:
-            link.close()
-
-    assert [from_five("wrong") for _ in range(TRIES)] == [401] * TRIES
-    assert from_five("wrong") == 429
-    assert server.ask("GET", "/healthz", headers=basic(*server.login)).status == 200
-    assert from_five(server.login[1]) == 429, "not even a password that was found right a moment ago"
-
-
-def test_a_form_of_another_site_changes_nothing(server: Server) -> None:
-    """What a page elsewhere can send with the cookie and without asking first is not JSON by its content type."""
-    cookie = {"cookie": f"session={server.session}", "sec-fetch-site": "same-origin"}
-    for kind in ("application/x-www-form-urlencoded", "text/plain"):
-        answer = server.ask("POST", "/api/v1/units", b'{"name": "forged"}', {**cookie, "content-type": kind})
-        assert answer.status == 415
-    assert server.get("/api/v1/units")["units"] == []
-    answer = server.ask("OPTIONS", "/api/v1/units", headers={**cookie, "origin": "https://evil.example"})
-    assert "access-control-allow-origin" not in answer.headers
-
-
-# The feed.
-
-
-Open = Callable[..., tuple[int, list[bytes]]]
-
-
-@pytest.fixture
-def open_feed(server: Server) -> Open:
-    def call(origin: str | None = None, cookie: str | None = None) -> tuple[int, list[bytes]]:
-        return handshake(server, "/feed", origin=origin, cookie=cookie)
-
-    return call
-
-
-def test_the_feed_is_for_sessions_only(server: Server, open_feed: Open) -> None:
-    good = f"session={server.session}"
-    status, frames = open_feed(cookie=good)
-    assert (status, json.loads(frames[0])["op"]) == (101, "hello")
-    for cookie in (None, "session=", "session=forged", f"other={server.session}"):
-        assert open_feed(cookie=cookie) == (101, [b"\x11\x31log in first"]), "closed with 4401, told nothing"
-
-
-def test_the_feed_is_for_our_own_pages_only(server: Server, open_feed: Open) -> None:
-    good, own = f"session={server.session}", f"127.0.0.1:{server.ports['console']}"
-    for origin in (f"http://{own}", f"https://{own}", "https://map.example"):
-        status, frames = open_feed(origin, good)
-        assert (status, json.loads(frames[0])["op"]) == (101, "hello"), origin
-    for origin in ("http://evil.example", f"http://{own}.evil.example", "https://map.example.evil", "null", "http://"):
-        status, frames = open_feed(origin, good)
-        assert b"hello" not in b"".join(frames), origin
+    run(work())
