@@ -257,4 +257,4 @@ def _public(key: Any) -> bytes:
 
 
 def _ms(moment: Any) -> int:
-    return round(moment.timestamp() * 1000)
+    return int(moment.timestamp() * 1000)

@@ -105,9 +105,10 @@ class _Connection(ProtocolWrapper):
     _ending_at: float | None = None
     _produced = False
     _http: Any = None
+    transport: Any
+    factory: BoundedSite
 
     def makeConnection(self, transport: Any) -> None:
-        self.factory: BoundedSite
         self.secure = ISSLTransport.providedBy(transport)
         # TLS says of what is under it neither that it is a socket nor that it can be paused, and twisted.web would
         # write on and on. Not that this is TLS: autobahn then asks for what only TLS itself can tell.
@@ -117,7 +118,7 @@ class _Connection(ProtocolWrapper):
         self.factory.registerProtocol(self)
         if self.secure:
             self.owed_since = self.factory.now()
-        self.wrappedProtocol.makeConnection(self)  # type: ignore[union-attr]
+        self.wrappedProtocol.makeConnection(self)  # type: ignore[arg-type]
 
     def handshakeCompleted(self) -> None:
         self.owed_since = None
