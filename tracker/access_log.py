@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from storage.archive import parquet
 from storage.archive.archive import Archive
 from storage.archive.layout import ACCESS
 from storage.archive.reader import Columns, Reader
 from storage.journal import Journal
 from tracker.admission import LATEST
 from tracker.archive_columns import ACCESS_TYPES, access_row
+from tracker.archive_context import Context
 from tracker.archive_tracks import ArchiveTracks, Lost
+from tracker.person import FIRST_DAY, LAST_DAY
 from tracker.record import MASK, is_access
 
 MOST = 50_000
@@ -28,6 +32,7 @@ MOST = 50_000
 DAYS_AT_ONCE = 31
 """City days that are asked at a time: what is asked for is mostly in the newest ones."""
 READ_RECORDS = 20_000
+READ_ROWS = 2000
 
 Place = tuple[int, int]
 """Server time and journal number of an entry."""
@@ -141,6 +146,29 @@ class AccessLog:
                         if _asked_for(question, look):
                             yield look
             start = batches[-1].last + 1
+
+
+def looks(context: Context, where: str, goes: Callable[[Look], bool], upto: int) -> Iterator[Look]:
+    """For a job: what the archive has that meets a condition of SQL, then what the journal has up to record ``upto``
+    that ``goes`` takes; each once, oldest first. Raises ``duckdb.Error`` for a file that is damaged."""
+    context.archive.refresh()
+    sealed = context.archive.sealed
+    files = [source.path for source in context.archive.sources(ACCESS, FIRST_DAY, LAST_DAY)]
+    if files:
+        with closing(parquet.connect()) as db:
+            select = f"SELECT {', '.join(ACCESS_TYPES)} FROM {parquet.table(files)} WHERE {where} ORDER BY number"
+            cursor = db.execute(select)
+            while rows := cursor.fetchmany(READ_ROWS):
+                yield from map(_look, rows)
+    start = sealed + 1
+    while batches := context.journal.read(start, READ_RECORDS, last=upto, rare=True):
+        for batch in batches:
+            for number, record in enumerate(batch.records, batch.first):
+                if sealed < number <= upto and is_access(record):
+                    look = _look(access_row(number, record))
+                    if goes(look):
+                        yield look
+        start = batches[-1].last + 1
 
 
 def _asked_for(question: Question, look: Look) -> bool:

@@ -25,10 +25,13 @@ from storage.archive.chain import line_of
 from storage.archive.layout import CLASSES, FIXES, PHOTOS, SNAPSHOTS, details_of
 from storage.journal_files import sync_names
 from storage.space import free_bytes
+from tracker.access_log import Look, looks
 from tracker.archive_columns import records_of
 from tracker.archive_context import Arguments, Context, Result
 from tracker.areas import AreaIndex
 from tracker.export_files import (
+    DEED_HEAD,
+    LOOK_HEAD,
     MESSAGE_HEAD,
     PHOTO_HEAD,
     POINT_HEAD,
@@ -41,14 +44,18 @@ from tracker.export_files import (
     table,
     text_of,
 )
-from tracker.person import FIRST_DAY, LAST_DAY, READ_RECORDS, Person, events, learned
+from tracker.model import FOREVER
+from tracker.person import FIRST_DAY, LAST_DAY, READ_RECORDS, Person, events, learned, listed
 from tracker.pipeline import judge
-from tracker.record import ASSIGNMENT, ENTITY, EVENT, REPORT, ReportRecord
+from tracker.record import ACCOUNT, ASSIGNMENT, ENTITY, EVENT, REPORT, ReportRecord
 
 FREE = free_bytes
 """What is free on the disk of a folder; tests have disks of their own."""
 MADE = (2026, 1, 1, 0, 0, 0)
 COPY = 1 << 20
+
+ACCOUNT_TOLD = ("name", "role", "unit", "streets", "teams", "disabled")
+"""What is told of an account: nothing that opens it."""
 
 Judged = tuple[ReportRecord, int]
 
@@ -101,6 +108,7 @@ class _Export:
             self._text("about.json", [json.dumps(self._about, ensure_ascii=False, indent=2)])
             days = self._days(name)
             self._history()
+            self._looks()
             self._photo_files()
             self._proof(days)
         return {"points": self._points, "photos": self._photos, "days": len(days)}
@@ -207,9 +215,31 @@ class _Export:
                     }
                     yield text_of(told) + "\n"
 
-        self._text("history.jsonl", lines(ENTITY, ("unit", "device", "duty", ASSIGNMENT)))
+        self._text("history.jsonl", lines(ENTITY, ("unit", "device", "binding", "duty", ASSIGNMENT, ACCOUNT)))
         self._text("commands.jsonl", lines(EVENT, ("command",)))
         self._text("roll_calls.jsonl", lines(EVENT, ("roll_call",)))
+
+    def _looks(self) -> None:
+        """Who looked at the person; and what was done with the person's account, while it was that."""
+        unit, held = self._unit, _held(self._context, self._unit, self._upto)
+
+        def mine(look: Look) -> bool:
+            return any(start < look.number < end for start, end in held.get(look.who, ()))
+
+        at, by = [], []
+        accounts = f"who IN ({listed(held)})"
+        where = f"unit = {parquet.text(unit)} OR {accounts}"
+        for look in looks(self._context, where, lambda look: look.unit == unit or look.who in held, self._upto):
+            times = (moment(look.server_time), moment(look.server_time, self._zone))
+            if look.unit == unit:
+                at.append((*times, look.who, look.role, look.what, look.reason, text_of(look.about)))
+            if mine(look):
+                # At whom is somebody else's.
+                by.append((*times, look.who, look.what, look.unit if look.unit == unit else "", look.address))
+        if at:
+            self._text("looked_at.csv", table(LOOK_HEAD, at))
+        if by:
+            self._text("account.csv", table(DEED_HEAD, by))
 
     def _photo_files(self) -> None:
         rows = []
@@ -283,6 +313,24 @@ def _rows(db: duckdb.DuckDBPyConnection, path: Path, where: str) -> list[dict[st
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def _held(context: Context, unit: str, upto: int) -> dict[str, list[tuple[int, int]]]:
+    """The person's accounts by name, with the records between which each was the person's."""
+    held: dict[str, list[tuple[int, int]]] = {}
+    for number, _, what, kind, id, fields in events(context, upto):
+        if what == ENTITY and kind == ACCOUNT:
+            spans = held.get(id, [])
+            is_theirs, was = fields is not None and fields["unit"] == unit, bool(spans) and spans[-1][1] == FOREVER
+            if is_theirs and not was:
+                held.setdefault(id, []).append((number, FOREVER))
+            elif was and not is_theirs:
+                spans[-1] = (spans[-1][0], number)
+    return held
+
+
 def told_of(kind: str, fields: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The fields of an event as they are handed out."""
-    return device_told(fields) if kind == "device" and fields is not None else fields
+    if fields is None:
+        return None
+    if kind == ACCOUNT:
+        return {name: fields[name] for name in ACCOUNT_TOLD if name in fields}
+    return device_told(fields) if kind == "device" else fields

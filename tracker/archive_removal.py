@@ -134,9 +134,9 @@ def where(kind: str, person: Person) -> str:
         f"(what = {EVENT} AND (kind = 'command' AND id IN ({listed(person.commands)})"
         f" OR kind = 'photo' AND id IN ({listed(person.photos)})"
         f" OR kind = 'roll_call' AND split_part(id, ':', 2) = {unit}))"
-        f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty') AND split_part(id, ':', 1) = {unit}"
+        f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty', 'assignment') AND split_part(id, ':', 1) = {unit}"
         # Fields are packed: a key and a value, one after the other.
-        f" OR kind = 'account' AND contains(hex(fields), {text(_carries(person.unit))})"
+        f" OR kind IN ('account', 'binding') AND contains(hex(fields), {text(_carries(person.unit))})"
         f" OR kind = 'device' AND (id IN ({listed(person.devices)}) AND fields IS NULL"
         f" OR contains(hex(fields), {text(_carries(person.unit))}))))"
     )

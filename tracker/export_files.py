@@ -23,6 +23,8 @@ POINT_HEAD = (
 )  # fmt: skip
 MESSAGE_HEAD = ("server_time", "local_time", "fix_time", "device_time", "device", "duty", "status", "alarm", "flags",
                 "readings")  # fmt: skip
+LOOK_HEAD = ("time", "local_time", "account", "role", "what", "reason", "about")
+DEED_HEAD = ("time", "local_time", "account", "what", "unit", "address")
 PHOTO_HEAD = ("file", "received", "taken", "device", "command", "bytes", "kept")
 
 README = """\
@@ -40,6 +42,8 @@ tracks/           同样的轨迹，GPX 1.1（不含存疑的点）  the same as
 messages/         没有定位的报告  reports without a position
 commands.jsonl    下发的指令及结果  what was asked of the devices, and what came of it
 roll_calls.jsonl  点名及应答        roll calls, and what was answered
+looked_at.csv     谁在何时、为何查看过这些数据  who looked at all this, when and why
+account.csv       本人账号的登录与操作  when the person's account signed in, and what it looked at
 photos.csv photos/  设备拍摄的照片  photos of the devices
 proof/            所在各日的封存记录：每行是封存链中的一项，含该日全市文件的 SHA-256
                   the chain's entries of these days: each holds the SHA-256 of the whole city's files of a day
@@ -155,7 +159,7 @@ def gpx(name: str, points: Iterable[tuple[ReportRecord, int]]) -> Iterator[str]:
 
 def device_told(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A device without what is a secret or makes one: an id that we issued is all that such a device has."""
-    told = {name: value for name, value in fields.items() if name != "token_serial"}
+    told = {name: value for name, value in fields.items() if name not in ("token", "next", "token_serial")}
     entry = CATALOGUE.get(str(fields.get("protocol")))
     if entry is None or (entry.issued and not entry.secret):
         told.pop("external_id", None)

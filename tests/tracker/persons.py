@@ -19,7 +19,7 @@ from tests.tracker.helpers import record
 from tracker.archive_context import Context, Result
 from tracker.archive_removal import note_path, remove_person
 from tracker.pipeline import STATE_FIELDS, UnitState
-from tracker.record import ACCESS, ENTITY, EVENT, is_access
+from tracker.record import ACCESS, ACCOUNT, ENTITY, EVENT, is_access
 
 EIGHT = 1_795_392_000_000
 """2026-11-23 08:00 in the city."""
@@ -27,6 +27,8 @@ GONE, STAYS = "P-9041x", "P-7788y"
 DEVICES = {GONE: "dv-40417", STAYS: "dv-77881"}
 NAMES = {GONE: "司马长空", STAYS: "诸葛留存"}
 LATITUDES = {GONE: 301_234_567, STAYS: 302_345_678}
+ACCOUNT_NAME = "zhaoyun"
+"""First of the one, then of the other."""
 WORDS = [GONE, NAMES[GONE], DEVICES[GONE], "ext-gone-55", "cmd-of-gone"]
 
 
@@ -49,6 +51,12 @@ class People(ArchiveHouse):
                 "header": 0, "coordinates": "wgs84", "lenient": False,
                 "external_id": "ext-gone-55" if unit == GONE else "ext-stays-66",
             })  # fmt: skip
+        self.account(STAYS)
+        self.now += 1000
+        self.look(STAYS, "login", who=ACCOUNT_NAME)
+        self.account(GONE)
+        self.look("", "login", who=ACCOUNT_NAME)
+        self.look(STAYS, who=ACCOUNT_NAME)
         for day in range(days):
             self.now = EIGHT + day * DAY
             for unit in (GONE, STAYS):
@@ -97,11 +105,19 @@ class People(ArchiveHouse):
             "taken": self.now, "received": self.now, "size": 20, "type": "image/jpeg", "name": name,
         })  # fmt: skip
 
-    def look(self, unit: str, what: str = "track", **about: Any) -> None:
-        """Somebody looks at one of them."""
-        fields = {"who": "leader", "role": "leader", "unit": unit, "what": what, "reason": f"asks for {NAMES[unit]}",
-                  "address": "10.0.0.7", "about": about}  # fmt: skip
-        self.event(EVENT, ACCESS, f"look-{self.now}-{unit[-1]}-{what}", fields)
+    def account(self, unit: str) -> None:
+        """The account is this one's from now on."""
+        self.event(ENTITY, ACCOUNT, ACCOUNT_NAME, {
+            "name": ACCOUNT_NAME, "role": "collector", "unit": unit, "password": "$argon2id$of-the-account",
+            "streets": [], "teams": [], "totp": "sealed-secret", "disabled": False, "serial": 1,
+        })  # fmt: skip
+
+    def look(self, unit: str, what: str = "track", who: str = "leader", **about: Any) -> None:
+        """Somebody looks at one of them, or signs in."""
+        reason = f"asks for {NAMES[unit]}" if unit else ""
+        fields = {"who": who, "role": "leader", "unit": unit, "what": what, "reason": reason, "address": "10.0.0.7",
+                  "about": about}  # fmt: skip
+        self.event(EVENT, ACCESS, f"look-{self.now}-{unit[-1:]}-{who}-{what}", fields)
 
     def unsealed(self) -> None:
         """What is in the journal alone."""

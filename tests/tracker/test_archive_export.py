@@ -18,7 +18,7 @@ from storage.archive.layout import FIXES, PHOTOS
 from storage.exports import Export, announce, file_of, half_of
 from tests.traces import traces
 from tests.tracker.helpers import record
-from tests.tracker.persons import DEVICES, GONE, LATITUDES, NAMES, STAYS, People
+from tests.tracker.persons import ACCOUNT_NAME, DEVICES, GONE, LATITUDES, NAMES, STAYS, People
 from tracker import archive_export
 from tracker.archive_export import ExportFailed, export_person
 from tracker.export_files import device_told, duty_told, flags, gpx, message_row, moment, plain, point_row, table
@@ -68,11 +68,24 @@ def test_it_holds_everything_and_nothing_of_others(people: People, tmp_path: Pat
     assert len([name for name in names if name.startswith("messages/")]) == 10
 
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
-    assert [one["type"] for one in history] == ["unit", "duty", "device"]
+    assert [one["type"] for one in history] == ["unit", "duty", "device", "account"]
+    assert history[3]["fields"] == {
+        "name": ACCOUNT_NAME, "role": "collector", "unit": GONE, "streets": [], "teams": [], "disabled": False,
+    }  # fmt: skip
     assert "token_serial" not in history[2]["fields"]
     assert history[2]["fields"]["external_id"] == "ext-gone-55"
     commands = (tmp_path / "commands.jsonl").read_text().splitlines()
     assert len(commands) == 20
+    looked = list(csv.DictReader(io.StringIO((tmp_path / "looked_at.csv").read_text("utf-8-sig"))))
+    assert [(row["account"], row["what"]) for row in looked] == [("leader", "track")] * 11
+    assert {row["reason"] for row in looked} == {f"asks for {NAMES[GONE]}"}
+    assert [row["time"] for row in looked] == sorted(row["time"] for row in looked)
+    # Only while the account was theirs, and not at whom.
+    deeds = list(csv.DictReader(io.StringIO((tmp_path / "account.csv").read_text("utf-8-sig"))))
+    assert [(row["account"], row["what"], row["unit"]) for row in deeds] == [
+        (ACCOUNT_NAME, "login", ""), (ACCOUNT_NAME, "track", ""),
+    ]  # fmt: skip
+    assert not [name for name in names if b"of-the-account" in (tmp_path / name).read_bytes()]
     photos = list(csv.DictReader(io.StringIO((tmp_path / "photos.csv").read_text("utf-8-sig"))))
     assert len(photos) == result["photos"] == 10
     for row in photos:
