@@ -36,7 +36,8 @@ class Outages:
         """What a start at ``now`` has to note: ``last`` is the time of the last record, ``None`` without any."""
         if last is None or now - last < LEAST_MS:
             return None, []
-        oldest = sorted(self._spans, key=lambda identity: self._spans[identity])[: len(self._spans) + 1 - KEPT]
+        newest_last = sorted(self._spans, key=lambda identity: self._spans[identity])
+        oldest = newest_last[: max(0, len(newest_last) + 1 - KEPT)]
         gone: list[Change] = [(OUTAGE, identity, None) for identity in oldest]
         return None, [*gone, (OUTAGE, str(last), {"start": last, "end": now})]
 

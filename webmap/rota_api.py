@@ -126,7 +126,8 @@ def add_rota(route: Route, services: Services) -> None:
         days = [(first + timedelta(days=n)).isoformat() for n in range(31)]
         shown = [day_view(services, day) for day in days if day.startswith(given)]
         hours = [spelled(period) for period in services.working_time.hours]
-        return answer(request, {"month": given, "hours": hours, "days": shown})
+        told = {"month": given, "today": today(services), "zone": str(services.city.zone)}
+        return answer(request, {**told, "hours": hours, "days": shown})
 
     @route("GET", "/api/v1/working-time", Action.ROTA)
     def deadline(request: Any) -> bytes:

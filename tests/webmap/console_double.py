@@ -27,11 +27,12 @@ from twisted.web.server import Site
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
+from tests.webmap.double_rota import RotaDouble
 from tests.webmap.double_storage import Storage
 from webmap.me_api import rights_of
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.pages import PAGES, open_to
-from webmap.rights import Role, Who
+from webmap.rights import Who
 
 reactor: Any = running_reactor  # its interface is the union of many
 
@@ -39,10 +40,10 @@ NAME, PASSWORD, SESSION = "demo", "demo-password", "of-the-double"
 TICK = 1.0
 
 
-def me() -> dict[str, Any]:
-    """Who is signed in: an admin, who may do everything."""
-    who = Who(NAME, Role.ADMIN)
-    about = {"name": NAME, "role": "admin", "unit": None, "streets": [], "teams": [], "totp": False}
+def me(who: Who) -> dict[str, Any]:
+    """Who is signed in: an admin, who may do everything, unless a test says otherwise."""
+    about = {"name": NAME, "role": str(who.role), "unit": who.unit or None, "streets": sorted(who.streets)}
+    about |= {"teams": [], "totp": False}
     return {**about, "rights": rights_of(who), "pages": open_to(who)}
 
 
@@ -97,6 +98,7 @@ class Double:
         self.devices = Devices(self.roster(), now_ms())
         self.storage = Storage(now_ms())
         self.persons = Persons(self.take_off)
+        self.rota = RotaDouble(self.roster())
 
     def take_off(self, unit: str) -> None:
         """A unit is nobody any more."""
@@ -163,6 +165,8 @@ class Double:
             self.behind = 0
         elif verb == "persons":
             self.persons.fails = given["fails"]
+        elif verb == "rota":
+            self.rota.switch(**given)
         elif verb == "storage":
             self.storage.switch(**given)
         elif verb in ("freeze", "silence", "behind"):
@@ -239,6 +243,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         request.addCookie("session", "", path="/", max_age="0")
         return answer(request, {})
 
+    double.rota.mount(app, guest)
+
     @app.route("/api/v1/<path:name>", methods=["GET", "POST", "PATCH", "DELETE"])
     def api(request: Any, name: str) -> bytes:
         if guest(request):
@@ -247,7 +253,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         if parts == ["grids"]:
             return answer(request, double.town.geojson())
         if parts == ["me"]:
-            return answer(request, me())
+            return answer(request, me(double.rota.who))
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
         body = request.content.read()

@@ -25,6 +25,7 @@ PAGES = {
     "/",
     "/phones",
     "/storage",
+    "/rota",
     "/login",
     "/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>",
     "/favicon.ico",

@@ -1,0 +1,87 @@
+// What came of the plan: read for the rows that are looked at, a few people at a time, and put into words.
+
+import { api } from "./api.js";
+import { t } from "./i18n.js";
+import { inMinutes } from "./rota_words.js";
+
+const UNIT_DAYS = 60; // in one question: it takes the server some seconds
+
+export class Attendance {
+  #rows = new Map();
+  #wanted = [];
+  #busy = false;
+
+  constructor({ onChange, onProblem }) {
+    this.onChange = onChange;
+    this.onProblem = onProblem;
+    this.may = false;
+  }
+
+  of(unit, day) {
+    return this.#rows.get(`${unit} ${day}`);
+  }
+
+  get reading() {
+    return this.#busy;
+  }
+
+  /** Forgets what is known of some cells, or of all. */
+  forget(cells) {
+    if (!cells) this.#rows.clear();
+    else for (const { unit, day } of cells) this.#rows.delete(`${unit} ${day}`);
+  }
+
+  /** These people on these days are looked at; what was asked for before and not read yet no longer matters. */
+  look(units, first, last, today) {
+    if (!this.may || first > today) return;
+    const end = last < today ? last : today;
+    const days = Math.round((Date.parse(end) - Date.parse(first)) / 86_400_000) + 1;
+    const missing = units.filter((unit) => !this.#rows.has(`${unit} ${first}`) || !this.#rows.has(`${unit} ${end}`));
+    const size = Math.max(1, Math.floor(UNIT_DAYS / days));
+    this.#wanted = [];
+    for (let n = 0; n < missing.length; n += size) this.#wanted.push([missing.slice(n, n + size), first, end]);
+    this.#next();
+  }
+
+  async #next() {
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#wanted.length) {
+      const [units, first, last] = this.#wanted.shift();
+      try {
+        const { rows } = await api.attendance(units, first, last);
+        for (const row of rows) this.#rows.set(`${row.unit} ${row.day}`, row);
+        this.onChange();
+      } catch (error) {
+        this.#wanted = [];
+        this.onProblem(error);
+      }
+    }
+    this.#busy = false;
+  }
+}
+
+/** The marks of a day, the worst first: [{kind, words}]. */
+export function marksOf(row) {
+  if (!row) return [];
+  if (row.state === "absent" || row.state === "awaited" || row.state === "unknown") {
+    const late = row.late_ms ? [{ kind: "late", words: t("late", { n: inMinutes(row.late_ms) }) }] : [];
+    return [{ kind: row.state, words: t(`state_${row.state}`) }, ...late];
+  }
+  const marks = [];
+  for (const kind of ["late", "early", "off_post"]) {
+    const ms = row[`${kind}_ms`];
+    if (ms) marks.push({ kind, words: t(kind, { n: inMinutes(ms) }) });
+  }
+  return marks;
+}
+
+const percent = (share) => Math.round(100 * share);
+
+/** The shares of a day in words. */
+export function sharesOf(row) {
+  const found = [];
+  if (row?.in_grid !== null && row?.in_grid !== undefined) found.push(t("in_grid", { n: percent(row.in_grid) }));
+  if (row?.with_fix !== null && row?.with_fix !== undefined) found.push(t("with_fix", { n: percent(row.with_fix) }));
+  return found;
+}
