@@ -147,6 +147,12 @@ def test_a_restore_may_name_settings_that_it_is_to_bring(clone: Clone, tmp_path:
     assert clone.noted[-1]["GRIDBEAT_CONFIG"] == str(tmp_path / "new.toml")
 
 
+def test_a_certificate_is_made_for_the_names_that_are_given(clone: Clone, tmp_path: Path) -> None:
+    for words in ([], ["map.lan", "192.168.1.20"]):
+        assert clone.call("run", "make-certificate", *words, cwd=tmp_path).returncode == 0
+        assert clone.noted[-1]["words"] == ["-P", "-m", "tracker.certifying", *words]
+
+
 def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
     for words in ([], ["--head", "heads of today.jsonl"]):
         assert clone.call("run", "verify", *words, cwd=tmp_path).returncode == 0

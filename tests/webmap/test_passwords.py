@@ -55,10 +55,16 @@ def test_what_may_not_be_a_password(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["correct horse", "城管巡查每天八小时不停歇", "wangwei likes to walk", random_password()]
+    "password", ["correct horse", "城管巡查每天八小时不停歇", "wangwei likes to walk", "0a1b-2c3d-4e5f-0617"]
 )
 def test_what_may_be_one(password: str) -> None:
     assert check_new("wangwei", password) == password
+
+
+def test_what_we_make_may_be_one() -> None:
+    made = {random_password() for _ in range(20)}
+    assert {check_new("wangwei", one) for one in made} == made
+    assert len(made) == 20
 
 
 def test_a_password_that_is_too_long_is_wrong_whatever_is_stored() -> None:
