@@ -1,5 +1,5 @@
-"""What has happened, as far as it still matters: commands, photos and roll calls, from the journal's events and as
-events again."""
+"""What has happened, as far as it still matters: commands, photos, roll calls and duty, from the journal's events and
+as events again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from tracker.commands import CommandBook
 from tracker.commands_model import Moment
+from tracker.duty_events import DUTY, DutyEvents
 from tracker.media import PhotoIndex
 from tracker.roll_call import ROLL_CALL, RollBook
 from tracker.roster import Change
@@ -23,6 +24,7 @@ class Ledger:
     roll_calls: RollBook = field(default_factory=RollBook)
     removals: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By ticket, how far the removal of somebody's data has come."""
+    duty: DutyEvents = field(default_factory=DutyEvents)
 
     def replay(self, event: Change, at: Moment) -> None:
         """Take in what the journal holds."""
@@ -36,6 +38,8 @@ class Ledger:
                 self.commands.photographed(photo.command, photo.told(), at)
         elif kind == ROLL_CALL:
             self.roll_calls.replay(event)
+        elif kind == DUTY:
+            self.duty.take(event, at.wall)
         elif kind == "removal":
             self.removals[identity] = fields
 
@@ -46,5 +50,6 @@ class Ledger:
         for photo in self.photos.all():
             yield "photo", photo.id, photo.fields()
         yield from self.roll_calls.events()
+        yield from self.duty.events()
         for ticket, removal in self.removals.items():
             yield "removal", ticket, removal

@@ -171,7 +171,7 @@ def known(intake: Intake, ledger: Ledger) -> dict[str, Any]:
     }  # fmt: skip
 
 
-UNSEEN = ("version", "areas_version", "_carriers")
+UNSEEN = ("version", "labels_version", "areas_version", "duty_version", "_carriers")
 
 
 def plain(command: Command) -> dict[str, Any]:
