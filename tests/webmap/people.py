@@ -36,8 +36,12 @@ class Person:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("content-type", "application/json")
-        self._link.request(method, path, body, sent)
-        response = self._link.getresponse()
+        try:
+            self._link.request(method, path, body, sent)
+            response = self._link.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for too long
+            self._link.request(method, path, body, sent)
+            response = self._link.getresponse()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
 
