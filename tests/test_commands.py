@@ -160,9 +160,16 @@ def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
         assert clone.noted[-1]["folder"] == str(tmp_path)
 
 
+def test_a_new_password_is_for_one_account(clone: Clone) -> None:
+    for words in ([], ["王伟"]):
+        assert clone.call("run", "new-password", *words).returncode == 0
+        assert clone.noted[-1]["words"] == ["-P", "-m", "webmap.password_tool", *words]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["new-password", "a", "b"], "new-password needs one name at most"),
         (["start"], "unknown command: start"),
         (["--demo"], "unknown option: --demo"),
         (["--config"], "--config needs the name of a file"),
