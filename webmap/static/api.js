@@ -74,6 +74,6 @@ export const api = {
   calendar: () => call("GET", "/api/v1/calendar"),
   deadline: (start, seconds) => call("GET", `/api/v1/working-time?start=${id(start)}&limit_s=${seconds}`),
   attendance: (units, from, to) => call("GET", `/api/v1/attendance?from=${from}&to=${to}${units.map((unit) => `&unit=${id(unit)}`).join("")}`),
-  attendanceTable: (from, to, street, team) => `/api/v1/attendance?${wanted({ format: "csv", from, to, street, team })}`,
+  attendanceTable: (asked) => `/api/v1/attendance?format=csv&${new URLSearchParams(asked)}`,
   logout: () => call("POST", "/api/v1/logout", {}),
 };

@@ -107,7 +107,7 @@ function show() {
   $("calendar-note").hidden = !unknown;
   text($("calendar-note"), unknown ? t("unknown_year", { year: unknown.day.slice(0, 4) }) : "");
   $("nobody").hidden = people.length > 0;
-  $("table").href = api.attendanceTable(first, last < plan.today ? last : plan.today, state.street, state.team);
+  $("table").href = api.attendanceTable({ from: first, to: last < plan.today ? last : plan.today, street: state.street, team: state.team });
   $("table").hidden = !attendance.may || first > plan.today;
   $("matrix").hidden = small.matches || !people.length;
   $("list").hidden = !small.matches;
@@ -289,8 +289,10 @@ async function begin() {
     await plan.loadShifts();
     const now = await api.calendar();
     zone = now.zone;
-    ready = true;
     await go(/^\d{4}-\d\d-\d\d$/.test(day) ? day : now.today);
+    if (!plan.days.length) throw new Error($("trouble-text").textContent);
+    ready = true;
+    show();
   } catch (error) {
     trouble(error.message);
     setTimeout(begin, 5000);

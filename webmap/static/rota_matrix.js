@@ -142,7 +142,7 @@ export class Matrix {
     }
     this.body.replaceChildren(...rows);
     if (this.people.length) this.node.setAttribute("aria-activedescendant", `c-${this.cursor.row}-${this.cursor.column}`);
-    this.onLook(this.people.slice(first, last).map((unit) => unit.id));
+    if (rows.length) this.onLook(this.people.slice(first, last).map((unit) => unit.id));
   }
 
   #name(unit) {
