@@ -23,14 +23,8 @@ if "twisted.internet.reactor" not in sys.modules:
 import json
 from zoneinfo import ZoneInfo
 
-import msgpack
-from twisted.application.service import Application, Service
-from twisted.internet import defer, reactor, task, threads
-from twisted.internet.error import CannotListenError
-from twisted.logger import ILogObserver, Logger
-from twisted.python.threadpool import ThreadPool
-
 import demo
+import msgpack
 from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
@@ -39,7 +33,9 @@ from storage.archive.head_sender import HeadSender
 from storage.archive.reader import Reader
 from storage.blobs import Blobs
 from storage.bridge import as_deferred
+from storage.certificates import CertificateError, Certificates, files_of
 from storage.client import Client
+from storage.doors import doors
 from storage.embedded import EmbeddedServer
 from storage.journal import Journal
 from storage.space import MEGABYTE, Level, Space
@@ -53,6 +49,7 @@ from tracker.exporting import Exports
 from tracker.http import PhoneReports
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
+from tracker.listening import Listening
 from tracker.mirror import Mirror
 from tracker.outages import Outages, last_heard
 from tracker.photos import Photos
@@ -72,14 +69,21 @@ from tracker.tracks import Tracks
 from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
 from tracker.workdays import CalendarError, read_calendar
 from tracker.working_time import WorkingTime
+from twisted.application.service import Application, Service
+from twisted.internet import defer, reactor, task, threads
+from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.threadpool import ThreadPool
 from webmap.access import Access
 from webmap.accounts import Accounts
+from webmap.authority_page import AuthorityPage
 from webmap.basemaps import choices
 from webmap.codes import Codes
 from webmap.desks import Desks
 from webmap.feeds import Feeds
 from webmap.lost_password import SECONDS as LOST_SECONDS
 from webmap.lost_password import LostPassword
+from webmap.page import STATIC
 from webmap.passwords import FirstAdmin
 from webmap.reach import unit_within
 from webmap.rights import Action
@@ -105,11 +109,16 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, tiles, archive, kept, calendar):
+    def __init__(
+        self, settings, listeners, certificates, tiles, archive, kept, calendar
+    ):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
-        self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
+        self.writer, self.threads = (
+            ThreadPool(1, 1, "journal"),
+            ThreadPool(1, 4, "work"),
+        )
         self.space = Space(data, settings.reserve_mb * MEGABYTE, reactor, self.threads)
         if settings.redis_url:
             self.embedded, self.client = None, Client(settings.redis_url)
@@ -120,9 +129,19 @@ class Gridbeat(Service):
 
         secret = secret_of(data)
         journal = Journal(
-            data / "journal", reactor, self.writer, wall, floor=kept.floor, make_room=self.space.make_room
+            data / "journal",
+            reactor,
+            self.writer,
+            wall,
+            floor=kept.floor,
+            make_room=self.space.make_room,
         )
         self.intake = intake = Intake(journal, Tokens(secret), wall)
+        self.listening = Listening(
+            listeners, certificates, intake.counters, wall, reactor
+        )
+        self.authority = AuthorityPage(STATIC, settings.city.name,
+                                       lambda: certificates.authority if certificates else None)  # fmt: skip
         self.accounts = Accounts(intake.roster)
         intake.roster.attach(self.accounts)
         zone = ZoneInfo(settings.city.zone)
@@ -135,7 +154,9 @@ class Gridbeat(Service):
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
-        self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
+        self.links = links = Links(
+            intake, photos, reactor, lambda: secrets.token_urlsafe(9)
+        )
         removed, calls = [], RollBook()
 
         def happened(event):
@@ -155,20 +176,41 @@ class Gridbeat(Service):
                           kept=lambda: kept.states(journal.id))  # fmt: skip
         online, offline = settings.presence.online_s, settings.presence.offline_s
         on_duty = lambda unit, at: intake.roster.on_duty(unit, at) is not None  # noqa: E731
-        mirror = Mirror(store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000))
+        mirror = Mirror(
+            store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000)
+        )
         intake.heard = lambda carrier: mirror.heard(carrier.unit.id)
         city = self.city()
         about = {"city": {"name": city.name, "center": city.center, "zone": str(city.zone)}, "demo": city.demo,
                  "limits": {"online_s": online, "offline_s": offline}}  # fmt: skip
-        feed = Feeds(intake.roster, lambda unit: feed_row(mirror, unit), lambda _: about, lambda: secrets.token_hex(8))
+        feed = Feeds(
+            intake.roster,
+            lambda unit: feed_row(mirror, unit),
+            lambda _: about,
+            lambda: secrets.token_hex(8),
+        )
         mirror.listen(feed.update)
         coordinates = CoordinateWatch(intake.areas)
-        mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
-        self.roll_calls = RollCaller(intake, links, mirror, calls, reactor, lambda: secrets.token_urlsafe(9))
+        mirror.listen(
+            lambda units: coordinates.look(units, mirror.units, intake.roster)
+        )
+        self.roll_calls = RollCaller(
+            intake, links, mirror, calls, reactor, lambda: secrets.token_urlsafe(9)
+        )
         mirror.listen(self.roll_calls.seen)
         links.ended = self.roll_calls.ended
         self.reader = Reader(archive.layout.root)
-        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
+        tracks = Tracks(
+            journal,
+            store,
+            applier,
+            intake.areas,
+            archive,
+            self.reader,
+            reactor,
+            self.threads,
+            wall,
+        )
         self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
                                 file=settings.heads.file, url=settings.heads.url)  # fmt: skip
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
@@ -178,7 +220,9 @@ class Gridbeat(Service):
             "close": lambda: self.steward.arguments(),
             "tidy": lambda: self.steward.arguments(),
         }, may_write=lambda: self.space.level < Level.CRITICAL, after_night=self.send_heads)  # fmt: skip
-        rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
+        rewrite = (
+            (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
+        )
         self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
                                self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
 
@@ -197,8 +241,14 @@ class Gridbeat(Service):
                                  (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
         self.removals.begin(removed)
         log_of_looks = AccessLog(journal, archive, self.reader)
-        self.first, codes, access = FirstAdmin(data), Codes(secret), Access(intake, log_of_looks)
-        self.sessions = sessions = Sessions(self.accounts, RedisSessionStore(self.client), wall)
+        self.first, codes, access = (
+            FirstAdmin(data),
+            Codes(secret),
+            Access(intake, log_of_looks),
+        )
+        self.sessions = sessions = Sessions(
+            self.accounts, RedisSessionStore(self.client), wall
+        )
         sign_in = SignIn(self.accounts, codes, secret, reactor, self.threads, wall)
         self.lost = LostPassword(data, intake, self.accounts, access, self.first)
         self.desks = Desks(seats, self.accounts, SeatWatch(seats, calendar, zone, wall()),
@@ -209,16 +259,23 @@ class Gridbeat(Service):
                             self.embedded is not None, self.removals, self.exports, access, self.rota,
                             self.outages, WorkingTime(calendar, settings.working_time.hours, zone), sign_in,
                             codes, self.first,
-                            roll_calls=self.roll_calls, desks=self.desks)  # fmt: skip
+                            roll_calls=self.roll_calls, desks=self.desks,
+                            listening=self.listening)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
         turns = Turns(reactor, lambda: journal.waiting < WAITING_RECORDS,
                       lambda: bool(applier.problem) or journal.last - applier.stored < BEHIND_RECORDS)  # fmt: skip
-        self.listeners = make_listeners(intake, links, link_limits, reactor, turns=turns)
+        sources = self.listening.sources
+        self.listeners = make_listeners(
+            intake, links, link_limits, reactor, turns=turns, sources=sources
+        )
 
         def followed(who, unit):
-            if unit != who.unit and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None:
+            if (
+                unit != who.unit
+                and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None
+            ):
                 services.access.looked(who, "follow", unit)
 
         gate = Gate(services)
@@ -227,29 +284,43 @@ class Gridbeat(Service):
             lambda: self.accounts.version, followed, gate.must_wait,
         )  # fmt: skip
         sessions.ended(self.feed_sockets.ended)
-        self.console = make_console(services, self.feed_sockets, reactor, settings.origins)
+        self.console = make_console(services, self.feed_sockets, reactor, settings.origins,
+                                    self.authority)  # fmt: skip
         phones = PhoneReports(intake)
-        self.field = make_field(phones, self.listeners.handheld_sockets, reactor)
+        self.field = make_field(
+            phones, self.listeners.handheld_sockets, reactor, self.authority
+        )
         self.phones = make_phones(phones, reactor)
         self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run,
                       "sessions": sessions.run, "tail": tracks.run}  # fmt: skip
         self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
         self.rounds = task.LoopingCall(self.desks.look)
-        self.lost_look = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(self.find_lost()))
-        self.tasks, self.ports, self.simulator = [], [], None
+        self.lost_look = task.LoopingCall(
+            lambda: defer.Deferred.fromCoroutine(self.find_lost())
+        )
+        self.tasks, self.simulator = [], None
 
     def entities(self):
         """Who is who, as live state holds it for other programs."""
         roster = self.intake.roster
-        return [(kind, identity, msgpack.packb(fields)) for kind, identity, fields in roster.changes()]
+        return [
+            (kind, identity, msgpack.packb(fields))
+            for kind, identity, fields in roster.changes()
+        ]
 
     def city(self):
         settings, zone = self.settings, ZoneInfo(self.settings.city.zone)
         if self.town:
-            basemap = json.dumps(self.town.basemap, ensure_ascii=False, separators=(",", ":")).encode()
-            return CityInfo(self.town.name.zh, self.town.centre, zone, basemap, True, *self.basemaps)
+            basemap = json.dumps(
+                self.town.basemap, ensure_ascii=False, separators=(",", ":")
+            ).encode()
+            return CityInfo(
+                self.town.name.zh, self.town.centre, zone, basemap, True, *self.basemaps
+            )
         center = settings.city.center or self.intake.areas().center() or (35.0, 105.0)
-        return CityInfo(settings.city.name, center, zone, NO_BASEMAP, False, *self.basemaps)
+        return CityInfo(
+            settings.city.name, center, zone, NO_BASEMAP, False, *self.basemaps
+        )
 
     def startService(self):
         super().startService()
@@ -268,7 +339,10 @@ class Gridbeat(Service):
         self.writer.start()
         self.threads.start()
         self.space.start()
-        self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
+        self.tasks = [
+            as_deferred(loop()).addErrback(self.died, name)
+            for name, loop in self.loops.items()
+        ]
         self.links.start()
         self.roll_calls.start()
         self.rounds.start(5.0, now=False)
@@ -281,54 +355,54 @@ class Gridbeat(Service):
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
         defer.Deferred.fromCoroutine(self.begin()).addErrback(
-            lambda failure: self.log.failure("the start did not come to its end", failure=failure)
+            lambda failure: self.log.failure(
+                "the start did not come to its end", failure=failure
+            )
         )
         # What was made until now stays for ever; looking through it again and again is time lost.
         gc.collect()
         gc.freeze()
 
     def listen(self):
-        doors, parts = self.settings, self.listeners
         sites = {"console": self.console, "field": self.field, "phones": self.phones}
-        self.doors = {name: getattr(doors, name) for name in (*sites, "handheld", "jt808")} | dict(doors.trackers)
-        self.numbers = {}
-        for name, door in self.doors.items():
-            factory = sites.get(name) or parts.tcp.get(name)
-            if factory:
-                port = reactor.listenTCP(door.port, factory, interface=door.bind, backlog=1024)
-                self.ports.append(port)
-                self.numbers[name] = port.getHost().port
-            if name in parts.udp:
-                number = self.numbers.get(name, door.port)
-                port = reactor.listenUDP(number, parts.udp[name], interface=door.bind, maxPacketSize=2048)
-                self.ports.append(port)
-                self.numbers.setdefault(name, port.getHost().port)
+        self.listening.open(
+            sites, self.listeners.tcp, self.listeners.udp, self.authority.plain
+        )
 
     def phone_door(self):
-        return self.settings.phones.bind, self.numbers["phones"]
+        return self.settings.phones.bind, self.listening.numbers["phones"]
 
     def died(self, failure, name):
         if self.running:
             self.log.failure("the {name} loop ended", failure=failure, name=name)
 
     def send_heads(self):
-        self.heads.send(wall()).addErrback(lambda failure: self.log.failure("the heads were not read", failure=failure))
+        self.heads.send(wall()).addErrback(
+            lambda failure: self.log.failure("the heads were not read", failure=failure)
+        )
 
     async def begin(self):
         """What a start writes: the first account, and the demo city."""
         while not self.accounts.by_name:
-            made = await threads.deferToThreadPool(reactor, self.threads, self.first.make)
+            made = await threads.deferToThreadPool(
+                reactor, self.threads, self.first.make
+            )
             wanted = {"name": self.first.name, "role": "admin"}
             try:
                 await self.intake.change(lambda: self.accounts.plan_new(wanted, made))  # noqa: B023 - it is called at once
             except StoreFailed as failed:
-                self.log.error("the first account cannot be written: {reason}", reason=str(failed))
+                self.log.error(
+                    "the first account cannot be written: {reason}", reason=str(failed)
+                )
                 await task.deferLater(reactor, 5.0)
         self.first.done()
         try:
             await self.intake.change(lambda: self.outages.plan(*self.silent))
         except StoreFailed as failed:
-            self.log.error("when the server was away cannot be written: {reason}", reason=str(failed))
+            self.log.error(
+                "when the server was away cannot be written: {reason}",
+                reason=str(failed),
+            )
         self.lost_look.start(LOST_SECONDS)
         self.tell()
         if self.town:
@@ -346,7 +420,9 @@ class Gridbeat(Service):
 
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
-        self.simulator = demo.Simulator(self.town, issued, self.numbers, reactor)
+        self.simulator = demo.Simulator(
+            self.town, issued, self.listening.numbers, reactor
+        )
         self.simulator.start()
 
     def tell(self):
@@ -354,11 +430,23 @@ class Gridbeat(Service):
         rows = [("console 控制台", "console", "http"), ("field 外场", "field", "http"),
                 ("phone apps 手机", "phones", "http"), ("handhelds 手持终端", "handheld", "tcp"),
                 ("JT/T 808", "jt808", "tcp+udp")]  # fmt: skip
-        rows += [(CATALOGUE[name].title, name, "+".join(door.transports)) for name, door in DOORS.items()]
-        lines = ["", "Gridbeat is running" + (" the demo city 演示城市" if self.town else "") + "."]
+        rows += [
+            (CATALOGUE[name].title, name, "+".join(door.transports))
+            for name, door in DOORS.items()
+        ]
+        lines = [
+            "",
+            "Gridbeat is running"
+            + (" the demo city 演示城市" if self.town else "")
+            + ".",
+        ]
         for label, name, scheme in rows:
-            bind = self.doors[name].bind
-            lines.append(f"  {label:<20} {scheme}://{bind or '0.0.0.0'}:{self.numbers[name]}")
+            lines.append(f"  {label:<20} {self.listening.address(name, scheme)}")
+        for networks, names in self.listening.in_the_clear().items():
+            lines += [
+                f"  without TLS 无加密    {', '.join(names)}",
+                f"    only from 仅限 {', '.join(networks)}",
+            ]
         password = self.first.password()
         if password:
             lines.append(
@@ -366,7 +454,9 @@ class Gridbeat(Service):
             )
         else:
             lines.append("  login 登录            (as you know it)")
-        print("\n".join([*lines, ""]), file=sys.__stdout__, flush=True)  # twistd turns sys.stdout into the log
+        print(
+            "\n".join([*lines, ""]), file=sys.__stdout__, flush=True
+        )  # twistd turns sys.stdout into the log
 
     async def stop(self):
         """Refuse first, then write what was taken, then let go of the store."""
@@ -379,8 +469,7 @@ class Gridbeat(Service):
             self.lost_look.stop()
         self.feed_sockets.stop()
         self.listeners.handheld_sockets.stop()
-        for port in self.ports:
-            await defer.maybeDeferred(port.stopListening)
+        await self.listening.close()
         self.links.stop()
         self.space.stop()
         self.removals.stop()
@@ -409,18 +498,30 @@ os.umask(0o077)
 try:
     given = os.environ.get("GRIDBEAT_CONFIG")
     settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
+    pem = files_of(settings.data, settings.tls.certificate, settings.tls.key)
+    certificates = Certificates(pem, settings.data, reactor, wall) if pem else None
+    listeners = doors(settings, certificates is not None)
     tiles = open_all(settings.basemaps)
     # Before anything else opens the folder. The handle is held to the end: with it goes the folder's lock.
     folder = upgrade.prepare(settings.data, settings.city.zone)
     archive = Archive(settings.data / "archive", settings.city.zone)
-    kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
+    kept = Kept(
+        archive.layout,
+        lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason),
+    )
     days = settings.working_time
     calendar = read_calendar(days.country, days.weekdays, days.holidays)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
+except CertificateError as error:
+    sys.exit(
+        f"The settings cannot be used:\n{settings.source.place('tls', 'certificate')}: [tls] {error}"
+    )
 except (upgrade.FolderError, ArchiveError, CalendarError) as error:
     sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, tiles, archive, kept, calendar).setServiceParent(application)
+Gridbeat(
+    settings, listeners, certificates, tiles, archive, kept, calendar
+).setServiceParent(application)

@@ -127,7 +127,7 @@ def test_every_format_of_the_data_folder_is_listed() -> None:
 
 def test_the_commands_of_run_are_explained() -> None:
     text = "\n".join(map(read, PAGES))
-    for command in set(re.findall(r"^\./run ([a-z]+)", read("run"), re.MULTILINE)):
+    for command in set(re.findall(r"^\./run ([a-z][a-z-]*)", read("run"), re.MULTILINE)):
         assert re.search(rf"^\./run {command} ", blocks(text), re.MULTILINE), f"no page has ./run {command}"
 
 
@@ -143,7 +143,7 @@ def test_every_problem_of_health_is_listed() -> None:
         DOCUMENT["components"]["schemas"]["Health"]["properties"]["problems"]["items"]["properties"]["what"]["enum"]
     )
     assert set(re.findall(r"^\| `(\w+)` \|", section("docs/operations.md", "Health"), re.MULTILINE)) >= known
-    source = read("webmap/health.py") + read("webmap/storage_health.py")
+    source = read("webmap/health.py") + read("webmap/storage_health.py") + read("webmap/door_health.py")
     assert set(re.findall(r"problem\(\s*\"(\w+)\"", source)) == known
 
 

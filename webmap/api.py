@@ -18,6 +18,7 @@ from webmap import metrics
 from webmap.access_api import add_access
 from webmap.account_api import add_accounts
 from webmap.attendance_api import add_attendance
+from webmap.certificate_api import add_certificate
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
 from webmap.grid_api import add_grids
@@ -47,6 +48,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_login(app, route, services)
     add_me(route, services)
     add_accounts(route, services)
+    add_certificate(route, services)
     add_devices(route, services)
     add_commands(route, services)
     add_phones(route, services)

@@ -7,6 +7,7 @@ from typing import Any
 from storage.archive.head_sender import FILE
 from tracker.clockwatch import server_ahead
 from tracker.model import DeviceId
+from webmap.door_health import certificate_problems, door_views, source_warnings
 from webmap.rights import Scope
 from webmap.services import Services
 from webmap.storage_health import storage_problems
@@ -42,6 +43,7 @@ def health(services: Services, scope: Scope) -> dict[str, Any]:
             f"The disk is slow: {journal.waiting} records wait for it.",
             f"磁盘缓慢：有 {journal.waiting} 条记录等待写入。",
         )
+    certificate_problems(services, now, problem)
     problems += storage_problems(services)
     for trouble in services.heads.troubles(now):
         days = (now - trouble.since) // DAY_MS
@@ -99,7 +101,8 @@ def health(services: Services, scope: Scope) -> dict[str, Any]:
         "disk": {"free_bytes": space.free, "reserve_bytes": space.reserve if space.held else 0},
         "live": {"stored": applier.stored, "behind_ms": behind},
         "viewers": services.feed.viewers,
-        "warnings": _warnings(services, scope),
+        "doors": door_views(services),
+        "warnings": _warnings(services, scope) + source_warnings(services, now),
     }
 
 

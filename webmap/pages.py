@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webmap.rights import Action, Who
 
-PAGES = {"phones": Action.DEVICES, "storage": Action.STORAGE, "rota": Action.ROTA}
+PAGES = {"phones": Action.DEVICES, "certificate": Action.SELF, "storage": Action.STORAGE, "rota": Action.ROTA}
 
 
 def open_to(who: Who) -> list[str]:

@@ -15,6 +15,8 @@ from tracker.http import BODY_LIMIT, PhoneReports
 from tracker.site import UPLOAD_LIMIT, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
+from webmap.authority_page import FILE, PAGE, AuthorityPage
+from webmap.authority_site import AuthorityFiles
 from webmap.cookies import SESSION, cookie_of
 from webmap.front import Front
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
@@ -76,7 +78,9 @@ def _static_files() -> dict[str, _File]:
     return files
 
 
-def make_console(services: Services, sockets: FeedSockets, reactor: Any, origins: tuple[str, ...] = ()) -> BoundedSite:
+def make_console(
+    services: Services, sockets: FeedSockets, reactor: Any, origins: tuple[str, ...], authority: AuthorityPage
+) -> BoundedSite:
     """The intranet's site: pages, feed, API. ``origins`` are accepted besides its own."""
     app = Klein()
     page = build_page(PageSettings(center=services.city.center, basemaps=services.city.basemaps))
@@ -129,6 +133,14 @@ def make_console(services: Services, sockets: FeedSockets, reactor: Any, origins
         file = static.get(name)
         return notFound() if file is None else file.send(request, revalidate)
 
+    @app.route("/ca")
+    def install(request: Any) -> Any:
+        return AuthorityFiles(authority)
+
+    @app.route("/ca.crt")
+    def authority_file(request: Any) -> Any:
+        return AuthorityFiles(authority)
+
     @app.route("/feed")
     def feed(request: Any) -> Any:
         return sockets.as_resource()
@@ -151,9 +163,11 @@ def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:
     return BoundedSite(phones, reactor, body_limit=BODY_LIMIT)
 
 
-def make_field(phones: PhoneReports, sockets: HandheldSockets, reactor: Any) -> BoundedSite:
+def make_field(phones: PhoneReports, sockets: HandheldSockets, reactor: Any, authority: AuthorityPage) -> BoundedSite:
     """What is reached from the street: handhelds' WebSocket and phone apps. No route of the console exists here."""
     root = _Field(phones)
+    for path in (PAGE, FILE):
+        root.putChild(path[1:].encode(), AuthorityFiles(authority))
     root.putChild(b"handheld", sockets.as_resource())
     # As many as on the other doors of devices: a handheld keeps its WebSocket.
     return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections)

@@ -19,6 +19,7 @@ from tracker.coordinate_watch import CoordinateWatch
 from tracker.exporting import Exports
 from tracker.intake import Intake
 from tracker.links import Links
+from tracker.listening import Listening
 from tracker.mirror import Mirror
 from tracker.outages import Outages
 from tracker.removals import Removals
@@ -87,6 +88,7 @@ class Services:
     working_time: WorkingTime
     roll_calls: RollCaller = field(kw_only=True)
     desks: Desks = field(kw_only=True)
+    listening: Listening = field(kw_only=True)
     sign_in: SignIn
     codes: Codes
     first: FirstAdmin

@@ -23,6 +23,9 @@ from webmap.routes import Gate
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "webmap" / "openapi.json").read_text("utf-8"))
 PAGES = {
     "/",
+    "/ca",
+    "/ca.crt",
+    "/certificate",
     "/phones",
     "/storage",
     "/rota",

@@ -284,10 +284,25 @@ def test_request_after_request_is_never_cut(clock: Clock, site: BoundedSite) -> 
     assert steady.transport.value().count(b"hello") == 20  # type: ignore[no-untyped-call]
 
 
-def test_connections_are_counted(clock: Clock, site: BoundedSite) -> None:
-    links = [Link(clock, site) for _ in range(4)]
-    assert [link.turned_away for link in links] == [False, False, False, True]
+def test_whoever_comes_when_all_places_are_taken_gets_that_of_the_one_who_never_asked(
+    clock: Clock, site: BoundedSite
+) -> None:
+    links = [Link(clock, site) for _ in range(3)]
+    links[0].send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    links[1].send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    late = Link(clock, site)
+    assert not late.turned_away
+    assert [link.cut for link in links] == [False, True, False]
+    assert (site.pushed_out, site.turned_away) == (1, 0)
+
+
+def test_nobody_who_has_asked_is_pushed_out(clock: Clock, site: BoundedSite) -> None:
+    links = [Link(clock, site) for _ in range(3)]
+    for link in links:
+        link.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert Link(clock, site).turned_away
     assert site.turned_away == 1
+    assert not any(link.cut for link in links)
 
 
 # Health and numbers.

@@ -62,6 +62,7 @@ export const api = {
   addDevice: (device) => call("POST", "/api/v1/devices", device),
   setup: (device, base) => call("GET", `/api/v1/devices/${id(device)}/setup?base=${id(base)}`),
   renewToken: (device) => call("POST", `/api/v1/devices/${id(device)}/token`),
+  certificate: (host) => call("GET", `/api/v1/certificate?host=${id(host)}`),
   storage: () => call("GET", "/api/v1/storage"),
   storageDays: (before, limit) => call("GET", `/api/v1/storage/days?limit=${limit}${before ? `&before=${id(before)}` : ""}`),
   startVerify: () => call("POST", "/api/v1/storage/verify"),

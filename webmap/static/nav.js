@@ -15,6 +15,7 @@ learn({
   nav_grids: ["网格", "Grids"],
   nav_rota: ["排班与考勤", "Rota and attendance"],
   nav_phones: ["手机接入", "Phones"],
+  nav_certificate: ["安装证书", "Certificate"],
   nav_storage: ["存储", "Storage"],
   nav_access: ["查看记录", "Access log"],
   nav_accounts: ["账号与权限", "Accounts and rights"],
@@ -29,7 +30,7 @@ learn({
   role_admin: ["管理员", "Administrator"],
 });
 
-const ORDER = ["map", "roster", "grids", "rota", "phones", "storage", "access", "accounts", "profile"];
+const ORDER = ["map", "roster", "grids", "rota", "phones", "certificate", "storage", "access", "accounts", "profile"];
 const SVG = "http://www.w3.org/2000/svg";
 
 let asked = null;
