@@ -11,7 +11,7 @@ import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,10 @@ class AccessLog:
 
     def read(self, question: Question) -> Page:
         """The newest entries that are asked for."""
-        most = min(question.most, MOST)
+        # No column holds any number.
+        start, end = max(question.start, 0), min(question.end, END[0])
+        question = replace(question, start=start, end=end, most=min(question.most, MOST))
+        most = question.most
         # The journal first: what is sealed meanwhile is found twice then, and not at no place.
         sealed = self._archive.sealed
         fresh = heapq.nlargest(most + 1, self._fresh(question, sealed + 1), key=lambda look: look.place)
@@ -123,7 +126,7 @@ class AccessLog:
     def _listed(self, question: Question) -> Iterator[tuple[int, list[Path]]]:
         """The files that may hold entries, some days at a time, the newest first; with when these days begin."""
         days = self._archive.days
-        start, end = max(question.start, 0), min(question.end, question.after[0], LATEST)
+        start, end = question.start, min(question.end, question.after[0], LATEST)
         if start > end:
             return
         paths: dict[str, list[Path]] = {}
