@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from webmap.rights import Action, Who
 
-PAGES = {"phones": Action.DEVICES, "certificate": Action.SELF, "storage": Action.STORAGE, "rota": Action.ROTA}
+PAGES = {
+    "phones": Action.DEVICES,
+    "certificate": Action.SELF,
+    "storage": Action.STORAGE,
+    "access": Action.ACCESS_LOG,
+    "rota": Action.ROTA,
+}
 
 
 def open_to(who: Who) -> list[str]:

@@ -41,6 +41,9 @@ export function toLogin(back = true) {
 
 const id = encodeURIComponent;
 
+/** What is asked for, as a query: nothing of what is empty. */
+const wanted = (asked) => new URLSearchParams(Object.entries(asked).filter(([, value]) => value !== "" && value !== null));
+
 export const api = {
   me: () => call("GET", "/api/v1/me"),
   export: (unit) => call("GET", `/api/v1/units/${id(unit)}/export`),
@@ -58,6 +61,20 @@ export const api = {
   send: (device, command) => call("POST", `/api/v1/devices/${id(device)}/commands`, command),
   commands: (device) => call("GET", `/api/v1/devices/${id(device)}/commands?limit=12`),
   cancel: (command) => call("DELETE", `/api/v1/commands/${id(command)}`),
+  callRoll: (wanted) => call("POST", "/api/v1/roll-calls", wanted),
+  rollCalls: () => call("GET", "/api/v1/roll-calls"),
+  rollCall: (one) => call("GET", `/api/v1/roll-calls/${id(one)}`),
+  rollCallTable: (one) => `/api/v1/roll-calls/${id(one)}/csv`,
+  seats: () => call("GET", "/api/v1/seats"),
+  addSeat: (seat) => call("POST", "/api/v1/seats", seat),
+  amendSeat: (seat, changes) => call("PATCH", `/api/v1/seats/${id(seat)}`, changes),
+  removeSeat: (seat) => call("DELETE", `/api/v1/seats/${id(seat)}`),
+  checkGrids: (collection) => call("POST", "/api/v1/grids?check=1", collection),
+  putGrids: (collection, removing) => call("POST", `/api/v1/grids${removing ? "?remove_missing=1" : ""}`, collection),
+  amendGrid: (grid, changes) => call("PATCH", `/api/v1/grids/${id(grid)}`, changes),
+  removeGrid: (grid) => call("DELETE", `/api/v1/grids/${id(grid)}?cells=1`),
+  lastImport: () => call("GET", "/api/v1/grid-import"),
+  undoImport: () => call("DELETE", "/api/v1/grid-import"),
   phones: () => call("GET", "/api/v1/phones"),
   addDevice: (device) => call("POST", "/api/v1/devices", device),
   setup: (device, base) => call("GET", `/api/v1/devices/${id(device)}/setup?base=${id(base)}`),
@@ -66,6 +83,8 @@ export const api = {
   storage: () => call("GET", "/api/v1/storage"),
   storageDays: (before, limit) => call("GET", `/api/v1/storage/days?limit=${limit}${before ? `&before=${id(before)}` : ""}`),
   startVerify: () => call("POST", "/api/v1/storage/verify"),
+  accessLog: (asked) => call("GET", `/api/v1/access-log?${wanted(asked)}`),
+  accessTable: (asked) => `/api/v1/access-log.csv?${wanted(asked)}`,
   shifts: () => call("GET", "/api/v1/shifts"),
   addShift: (shift) => call("POST", "/api/v1/shifts", shift),
   changeShift: (shift, changes) => call("PATCH", `/api/v1/shifts/${id(shift)}`, changes),
