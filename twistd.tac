@@ -3,6 +3,7 @@
 It is the only file that knows every package; whatever a part needs is handed to it here.
 """
 
+import contextlib
 import dataclasses
 import gc
 import os
@@ -23,8 +24,14 @@ if "twisted.internet.reactor" not in sys.modules:
 import json
 from zoneinfo import ZoneInfo
 
-import demo
 import msgpack
+from twisted.application.service import Application, Service
+from twisted.internet import defer, reactor, task, threads
+from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.threadpool import ThreadPool
+
+import demo
 from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
@@ -45,6 +52,7 @@ from tracker.archivist import HOUR, Archivist
 from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.device_plans import plan_digests, plan_shift_ends
 from tracker.exporting import Exports
 from tracker.http import PhoneReports
 from tracker.intake import Intake, StoreFailed
@@ -55,6 +63,7 @@ from tracker.outages import Outages, last_heard
 from tracker.photos import Photos
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
+from tracker.record import PRIVATE
 from tracker.removals import Removals
 from tracker.roll_call import ROLL_CALL, RollBook
 from tracker.roll_caller import RollCaller
@@ -64,16 +73,11 @@ from tracker.service import make_listeners
 from tracker.steward import Steward
 from tracker.store import RedisLiveStore
 from tracker.tcp import LinkLimits
-from tracker.tokens import Tokens
+from tracker.tokens import derived
 from tracker.tracks import Tracks
 from tracker.turns import BEHIND_RECORDS, WAITING_RECORDS, Turns
 from tracker.workdays import CalendarError, read_calendar
 from tracker.working_time import WorkingTime
-from twisted.application.service import Application, Service
-from twisted.internet import defer, reactor, task, threads
-from twisted.internet.error import CannotListenError
-from twisted.logger import ILogObserver, Logger
-from twisted.python.threadpool import ThreadPool
 from webmap.access import Access
 from webmap.accounts import Accounts
 from webmap.authority_page import AuthorityPage
@@ -109,16 +113,11 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(
-        self, settings, listeners, certificates, tiles, archive, kept, calendar
-    ):
+    def __init__(self, settings, listeners, certificates, tiles, archive, kept, calendar):
         self.settings, self.log = settings, Logger(namespace="gridbeat")
         self.basemaps = choices(settings.basemaps, tiles), tiles
         data = settings.data
-        self.writer, self.threads = (
-            ThreadPool(1, 1, "journal"),
-            ThreadPool(1, 4, "work"),
-        )
+        self.writer, self.threads = ThreadPool(1, 1, "journal"), ThreadPool(1, 4, "work")
         self.space = Space(data, settings.reserve_mb * MEGABYTE, reactor, self.threads)
         if settings.redis_url:
             self.embedded, self.client = None, Client(settings.redis_url)
@@ -129,17 +128,10 @@ class Gridbeat(Service):
 
         secret = secret_of(data)
         journal = Journal(
-            data / "journal",
-            reactor,
-            self.writer,
-            wall,
-            floor=kept.floor,
-            make_room=self.space.make_room,
+            data / "journal", reactor, self.writer, wall, floor=kept.floor, make_room=self.space.make_room
         )
-        self.intake = intake = Intake(journal, Tokens(secret), wall)
-        self.listening = Listening(
-            listeners, certificates, intake.counters, wall, reactor
-        )
+        self.intake = intake = Intake(journal, wall)
+        self.listening = Listening(listeners, certificates, intake.counters, wall, reactor)
         self.authority = AuthorityPage(STATIC, settings.city.name,
                                        lambda: certificates.authority if certificates else None)  # fmt: skip
         self.accounts = Accounts(intake.roster)
@@ -154,9 +146,7 @@ class Gridbeat(Service):
         blobs = Blobs(data / "media", reactor, self.threads, self.space.may_store_photos,
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
-        self.links = links = Links(
-            intake, photos, reactor, lambda: secrets.token_urlsafe(9)
-        )
+        self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
         removed, calls = [], RollBook()
 
         def happened(event):
@@ -175,42 +165,20 @@ class Gridbeat(Service):
         applier = Applier(journal, Pipeline(intake.areas), store, reactor, self.threads, wall, self.entities,
                           kept=lambda: kept.states(journal.id))  # fmt: skip
         online, offline = settings.presence.online_s, settings.presence.offline_s
-        on_duty = lambda unit, at: intake.roster.on_duty(unit, at) is not None  # noqa: E731
-        mirror = Mirror(
-            store, wall, on_duty, PresenceLimits(online * 1000, offline * 1000)
-        )
-        intake.heard = lambda carrier: mirror.heard(carrier.unit.id)
+        mirror = Mirror(store, wall, intake.roster.on_duty, PresenceLimits(online * 1000, offline * 1000))
+        intake.heard = lambda carrier: carrier.device.unit and mirror.heard(carrier.unit.id)
         city = self.city()
         about = {"city": {"name": city.name, "center": city.center, "zone": str(city.zone)}, "demo": city.demo,
                  "limits": {"online_s": online, "offline_s": offline}}  # fmt: skip
-        feed = Feeds(
-            intake.roster,
-            lambda unit: feed_row(mirror, unit),
-            lambda _: about,
-            lambda: secrets.token_hex(8),
-        )
+        feed = Feeds(intake.roster, lambda unit: feed_row(mirror, unit), lambda _: about, lambda: secrets.token_hex(8))
         mirror.listen(feed.update)
         coordinates = CoordinateWatch(intake.areas)
-        mirror.listen(
-            lambda units: coordinates.look(units, mirror.units, intake.roster)
-        )
-        self.roll_calls = RollCaller(
-            intake, links, mirror, calls, reactor, lambda: secrets.token_urlsafe(9)
-        )
+        mirror.listen(lambda units: coordinates.look(units, mirror.units, intake.roster))
+        self.roll_calls = RollCaller(intake, links, mirror, calls, reactor, lambda: secrets.token_urlsafe(9))
         mirror.listen(self.roll_calls.seen)
         links.ended = self.roll_calls.ended
         self.reader = Reader(archive.layout.root)
-        tracks = Tracks(
-            journal,
-            store,
-            applier,
-            intake.areas,
-            archive,
-            self.reader,
-            reactor,
-            self.threads,
-            wall,
-        )
+        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
         self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
                                 file=settings.heads.file, url=settings.heads.url)  # fmt: skip
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
@@ -220,9 +188,7 @@ class Gridbeat(Service):
             "close": lambda: self.steward.arguments(),
             "tidy": lambda: self.steward.arguments(),
         }, may_write=lambda: self.space.level < Level.CRITICAL, after_night=self.send_heads)  # fmt: skip
-        rewrite = (
-            (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
-        )
+        rewrite = (lambda: as_deferred(self.client.rewrite())) if self.embedded else None
         self.steward = Steward(data, archive, limits_from(dataclasses.asdict(settings.archive)), self.space,
                                self.archivist, blobs, reactor, self.threads, wall, rewrite)  # fmt: skip
 
@@ -241,14 +207,8 @@ class Gridbeat(Service):
                                  (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
         self.removals.begin(removed)
         log_of_looks = AccessLog(journal, archive, self.reader)
-        self.first, codes, access = (
-            FirstAdmin(data),
-            Codes(secret),
-            Access(intake, log_of_looks),
-        )
-        self.sessions = sessions = Sessions(
-            self.accounts, RedisSessionStore(self.client), wall
-        )
+        self.first, codes, access = FirstAdmin(data), Codes(secret), Access(intake, log_of_looks)
+        self.sessions = sessions = Sessions(self.accounts, RedisSessionStore(self.client), wall)
         sign_in = SignIn(self.accounts, codes, secret, reactor, self.threads, wall)
         self.lost = LostPassword(data, intake, self.accounts, access, self.first)
         self.desks = Desks(seats, self.accounts, SeatWatch(seats, calendar, zone, wall()),
@@ -267,15 +227,10 @@ class Gridbeat(Service):
         turns = Turns(reactor, lambda: journal.waiting < WAITING_RECORDS,
                       lambda: bool(applier.problem) or journal.last - applier.stored < BEHIND_RECORDS)  # fmt: skip
         sources = self.listening.sources
-        self.listeners = make_listeners(
-            intake, links, link_limits, reactor, turns=turns, sources=sources
-        )
+        self.listeners = make_listeners(intake, links, link_limits, reactor, turns=turns, sources=sources)
 
         def followed(who, unit):
-            if (
-                unit != who.unit
-                and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None
-            ):
+            if unit != who.unit and unit_within(intake.roster, who.scope(Action.LIVE), unit) is not None:
                 services.access.looked(who, "follow", unit)
 
         gate = Gate(services)
@@ -287,40 +242,30 @@ class Gridbeat(Service):
         self.console = make_console(services, self.feed_sockets, reactor, settings.origins,
                                     self.authority)  # fmt: skip
         phones = PhoneReports(intake)
-        self.field = make_field(
-            phones, self.listeners.handheld_sockets, reactor, self.authority
-        )
+        self.field = make_field(phones, self.listeners.handheld_sockets, reactor, self.authority)
         self.phones = make_phones(phones, reactor)
         self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run,
                       "sessions": sessions.run, "tail": tracks.run}  # fmt: skip
         self.sweep = task.LoopingCall(lambda: mirror.sweep(intake.roster.units))
+        self.shift_look = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(self.end_shifts()))
+        self.derived = lambda device: derived(secret, device)
         self.rounds = task.LoopingCall(self.desks.look)
-        self.lost_look = task.LoopingCall(
-            lambda: defer.Deferred.fromCoroutine(self.find_lost())
-        )
+        self.lost_look = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(self.find_lost()))
         self.tasks, self.simulator = [], None
 
     def entities(self):
         """Who is who, as live state holds it for other programs."""
         roster = self.intake.roster
-        return [
-            (kind, identity, msgpack.packb(fields))
-            for kind, identity, fields in roster.changes()
-        ]
+        changes = [change for change in roster.changes() if change[0] not in PRIVATE]
+        return [(kind, identity, msgpack.packb(fields)) for kind, identity, fields in changes]
 
     def city(self):
         settings, zone = self.settings, ZoneInfo(self.settings.city.zone)
         if self.town:
-            basemap = json.dumps(
-                self.town.basemap, ensure_ascii=False, separators=(",", ":")
-            ).encode()
-            return CityInfo(
-                self.town.name.zh, self.town.centre, zone, basemap, True, *self.basemaps
-            )
+            basemap = json.dumps(self.town.basemap, ensure_ascii=False, separators=(",", ":")).encode()
+            return CityInfo(self.town.name.zh, self.town.centre, zone, basemap, True, *self.basemaps)
         center = settings.city.center or self.intake.areas().center() or (35.0, 105.0)
-        return CityInfo(
-            settings.city.name, center, zone, NO_BASEMAP, False, *self.basemaps
-        )
+        return CityInfo(settings.city.name, center, zone, NO_BASEMAP, False, *self.basemaps)
 
     def startService(self):
         super().startService()
@@ -339,14 +284,12 @@ class Gridbeat(Service):
         self.writer.start()
         self.threads.start()
         self.space.start()
-        self.tasks = [
-            as_deferred(loop()).addErrback(self.died, name)
-            for name, loop in self.loops.items()
-        ]
+        self.tasks = [as_deferred(loop()).addErrback(self.died, name) for name, loop in self.loops.items()]
         self.links.start()
         self.roll_calls.start()
         self.rounds.start(5.0, now=False)
         self.sweep.start(5.0, now=False)  # some 15 ms for 10,000 units
+        self.shift_look.start(30.0, now=False)
         self.archivist.start()
         self.removals.start()
         self.exports.start()
@@ -355,9 +298,7 @@ class Gridbeat(Service):
         self.feed_sockets.start()
         self.listeners.handheld_sockets.start()
         defer.Deferred.fromCoroutine(self.begin()).addErrback(
-            lambda failure: self.log.failure(
-                "the start did not come to its end", failure=failure
-            )
+            lambda failure: self.log.failure("the start did not come to its end", failure=failure)
         )
         # What was made until now stays for ever; looking through it again and again is time lost.
         gc.collect()
@@ -365,9 +306,7 @@ class Gridbeat(Service):
 
     def listen(self):
         sites = {"console": self.console, "field": self.field, "phones": self.phones}
-        self.listening.open(
-            sites, self.listeners.tcp, self.listeners.udp, self.authority.plain
-        )
+        self.listening.open(sites, self.listeners.tcp, self.listeners.udp, self.authority.plain)
 
     def phone_door(self):
         return self.settings.phones.bind, self.listening.numbers["phones"]
@@ -377,32 +316,24 @@ class Gridbeat(Service):
             self.log.failure("the {name} loop ended", failure=failure, name=name)
 
     def send_heads(self):
-        self.heads.send(wall()).addErrback(
-            lambda failure: self.log.failure("the heads were not read", failure=failure)
-        )
+        self.heads.send(wall()).addErrback(lambda failure: self.log.failure("the heads were not read", failure=failure))
 
     async def begin(self):
-        """What a start writes: the first account, and the demo city."""
+        """What a start writes: digests of tokens, the first account, and the demo city."""
+        await self.write_digests()
         while not self.accounts.by_name:
-            made = await threads.deferToThreadPool(
-                reactor, self.threads, self.first.make
-            )
+            made = await threads.deferToThreadPool(reactor, self.threads, self.first.make)
             wanted = {"name": self.first.name, "role": "admin"}
             try:
                 await self.intake.change(lambda: self.accounts.plan_new(wanted, made))  # noqa: B023 - it is called at once
             except StoreFailed as failed:
-                self.log.error(
-                    "the first account cannot be written: {reason}", reason=str(failed)
-                )
+                self.log.error("the first account cannot be written: {reason}", reason=str(failed))
                 await task.deferLater(reactor, 5.0)
         self.first.done()
         try:
             await self.intake.change(lambda: self.outages.plan(*self.silent))
         except StoreFailed as failed:
-            self.log.error(
-                "when the server was away cannot be written: {reason}",
-                reason=str(failed),
-            )
+            self.log.error("when the server was away cannot be written: {reason}", reason=str(failed))
         self.lost_look.start(LOST_SECONDS)
         self.tell()
         if self.town:
@@ -411,18 +342,29 @@ class Gridbeat(Service):
     async def find_lost(self):
         """A password that ./run new-password has asked for."""
         try:
-            name = await self.lost.look()
+            if await self.lost.look():
+                self.log.info("an account has a new password by command")
         except Exception:
             self.log.failure("a request for a new password was not taken up")
-        else:
-            if name:
-                self.log.info("an account has a new password by command", account=name)
+
+    async def write_digests(self):
+        """Tokens were derived from the folder's secret once: the digests of those are written."""
+        changes = lambda: plan_digests(self.intake.roster, self.derived)  # noqa: E731
+        while changes():
+            try:
+                await self.intake.change(lambda: (None, changes()))
+            except StoreFailed as failed:
+                self.log.error("the devices' digests cannot be written: {reason}", reason=str(failed))
+                await task.deferLater(reactor, 5.0)
+
+    async def end_shifts(self):
+        """Phones that were given for a shift which has ended are nobody's."""
+        with contextlib.suppress(StoreFailed):  # the next look is in half a minute
+            await self.intake.change(lambda: (None, plan_shift_ends(self.intake.roster, wall())))
 
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
-        self.simulator = demo.Simulator(
-            self.town, issued, self.listening.numbers, reactor
-        )
+        self.simulator = demo.Simulator(self.town, issued, self.listening.numbers, reactor)
         self.simulator.start()
 
     def tell(self):
@@ -430,23 +372,12 @@ class Gridbeat(Service):
         rows = [("console 控制台", "console", "http"), ("field 外场", "field", "http"),
                 ("phone apps 手机", "phones", "http"), ("handhelds 手持终端", "handheld", "tcp"),
                 ("JT/T 808", "jt808", "tcp+udp")]  # fmt: skip
-        rows += [
-            (CATALOGUE[name].title, name, "+".join(door.transports))
-            for name, door in DOORS.items()
-        ]
-        lines = [
-            "",
-            "Gridbeat is running"
-            + (" the demo city 演示城市" if self.town else "")
-            + ".",
-        ]
+        rows += [(CATALOGUE[name].title, name, "+".join(door.transports)) for name, door in DOORS.items()]
+        lines = ["", "Gridbeat is running" + (" the demo city 演示城市" if self.town else "") + "."]
         for label, name, scheme in rows:
             lines.append(f"  {label:<20} {self.listening.address(name, scheme)}")
         for networks, names in self.listening.in_the_clear().items():
-            lines += [
-                f"  without TLS 无加密    {', '.join(names)}",
-                f"    only from 仅限 {', '.join(networks)}",
-            ]
+            lines += [f"  without TLS 无加密    {', '.join(names)}", f"    only from 仅限 {', '.join(networks)}"]
         password = self.first.password()
         if password:
             lines.append(
@@ -454,15 +385,14 @@ class Gridbeat(Service):
             )
         else:
             lines.append("  login 登录            (as you know it)")
-        print(
-            "\n".join([*lines, ""]), file=sys.__stdout__, flush=True
-        )  # twistd turns sys.stdout into the log
+        print("\n".join([*lines, ""]), file=sys.__stdout__, flush=True)  # twistd turns sys.stdout into the log
 
     async def stop(self):
         """Refuse first, then write what was taken, then let go of the store."""
         if self.simulator:
             self.simulator.stop()
         self.sweep.stop()
+        self.shift_look.stop()
         self.rounds.stop()
         self.roll_calls.stop()
         if self.lost_look.running:
@@ -505,23 +435,16 @@ try:
     # Before anything else opens the folder. The handle is held to the end: with it goes the folder's lock.
     folder = upgrade.prepare(settings.data, settings.city.zone)
     archive = Archive(settings.data / "archive", settings.city.zone)
-    kept = Kept(
-        archive.layout,
-        lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason),
-    )
+    kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
     days = settings.working_time
     calendar = read_calendar(days.country, days.weekdays, days.holidays)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 except CertificateError as error:
-    sys.exit(
-        f"The settings cannot be used:\n{settings.source.place('tls', 'certificate')}: [tls] {error}"
-    )
+    sys.exit(f"The settings cannot be used:\n{settings.source.place('tls', 'certificate')}: [tls] {error}")
 except (upgrade.FolderError, ArchiveError, CalendarError) as error:
     sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(
-    settings, listeners, certificates, tiles, archive, kept, calendar
-).setServiceParent(application)
+Gridbeat(settings, listeners, certificates, tiles, archive, kept, calendar).setServiceParent(application)
