@@ -221,6 +221,11 @@ class Client:
             }
         )  # fmt: skip
 
+    def add_duty(self, on: bool, at: int, id: str) -> None:
+        """Keeps the event that the person came on duty or went off at a time (ms); ``id`` is the device's own, of up to
+        64 characters. Call it before the positions of that time are added."""
+        self._outbox.add_duty({"t": "duty", "on": on, "at": at, "id": id})
+
     def ping(self, now: int) -> None:
         """Asks for the server's time; only on a welcomed link, else nothing happens."""
         self._say({"t": "ping", "now": now})

@@ -2,7 +2,7 @@
 
 A conversation begins with the device's ``hello``. The shell looks the device up and answers it with
 :meth:`Conversation.welcome` or :meth:`Conversation.refuse`; only then may the device send positions. Every
-``fix`` and ``health`` carries a number, and :meth:`Conversation.acknowledge` says that the message and all
+``fix``, ``health`` and ``duty`` carries a number, and :meth:`Conversation.acknowledge` says that the message and all
 before it are on disk; what is not acknowledged the device sends again after it has reconnected.
 
 ``TABLE`` is the whole machine. The rows are where the conversation is, the columns what happens: messages of
@@ -28,7 +28,7 @@ from enum import IntEnum
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.handheld import messages
-from protocols.handheld.events import Batch, Bye, Done, Event, Health, Hello, Ping, Refused
+from protocols.handheld.events import Batch, Bye, Done, Duty, Event, Health, Hello, Ping, Refused
 from protocols.handheld.messages import BATCH_MAX, VERSION, Message, encode
 from protocols.report import CoordinateSystem
 
@@ -49,16 +49,17 @@ TABLE: dict[State, dict[str, State]] = {
     State.CONNECTED: {"hello": _G, "bye": _X, "malformed": _X, "refuse": _X},
     State.GREETED: {"bye": _X, "malformed": _X, "welcome": _W, "refuse": _X, "busy": _C},
     State.WELCOMED: {
-        "fix": _W, "health": _W, "resend": _W, "ping": _W, "done": _W, "unknown": _W, "bye": _X, "malformed": _X,
-        "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "busy_idle": _W, "refuse": _X,
+        "fix": _W, "health": _W, "duty": _W, "resend": _W, "ping": _W, "done": _W, "unknown": _W, "bye": _X,
+        "malformed": _X, "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "busy_idle": _W, "refuse": _X,
     },
     State.BUSY: {
-        "fix": _B, "health": _B, "resend": _W, "ping": _B, "done": _B, "unknown": _B, "bye": _X, "malformed": _X,
-        "acknowledge": _B, "pong": _B, "command": _B, "busy": _B, "refuse": _X,
+        "fix": _B, "health": _B, "duty": _B, "resend": _W, "ping": _B, "done": _B, "unknown": _B, "bye": _X,
+        "malformed": _X, "acknowledge": _B, "pong": _B, "command": _B, "busy": _B, "refuse": _X,
     },
     State.CLOSING: {
-        "hello": _X, "fix": _X, "health": _X, "resend": _X, "ping": _X, "done": _X, "unknown": _X, "bye": _X,
-        "malformed": _X, "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "busy": _X, "refuse": _X,
+        "hello": _X, "fix": _X, "health": _X, "duty": _X, "resend": _X, "ping": _X, "done": _X, "unknown": _X,
+        "bye": _X, "malformed": _X, "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "busy": _X,
+        "refuse": _X,
     },
 }  # fmt: skip
 
@@ -199,6 +200,12 @@ class Conversation:
         report, refused = messages.read_health(message, self._crs)
         return [Health(seq, report, refused)]
 
+    def _duty(self, message: Message) -> list[Event]:
+        seq = messages.sequence(message)
+        if not self._takes(seq, "duty"):
+            return []
+        return [Duty(seq, *messages.read_duty(message))]
+
     def _ping(self, message: Message) -> list[Event]:
         self._peer("ping")
         return [Ping(messages.clock(message))]
@@ -270,6 +277,7 @@ _READERS: dict[str, Callable[[Conversation, Message], list[Event]]] = {
     "hello": Conversation._hello,
     "fix": Conversation._fix,
     "health": Conversation._health,
+    "duty": Conversation._duty,
     "ping": Conversation._ping,
     "done": Conversation._done,
     "bye": Conversation._bye,

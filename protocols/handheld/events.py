@@ -42,6 +42,17 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Duty:
+    """The person came on duty or went off; acknowledged as a :class:`Batch` is, before which it was sent."""
+
+    seq: int
+    on: bool
+    at: int | None
+    """When, by the device's clock, ms. ``None``: it cannot be read, and never will be. Count it, and acknowledge it."""
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """A sign of life; the shell answers ``pong(now)``."""
 
@@ -71,7 +82,7 @@ class Refused:
     detail: str = ""
 
 
-Event = Hello | Batch | Health | Ping | Done | Bye | Refused
+Event = Hello | Batch | Health | Duty | Ping | Done | Bye | Refused
 
 
 # The device's side: what the server said.

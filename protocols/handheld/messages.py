@@ -175,6 +175,15 @@ def _careful(position: object, crs: int, now: int | None) -> Report | None:
     return Report(fix, lat, lon, altitude, speed, course, accuracy, status, alarm, False, now, None, crs)
 
 
+def read_duty(message: Message) -> tuple[bool, int | None, str]:
+    """On or off, when (ms; ``None`` if any of this cannot be read), and the device's own id of the event."""
+    on, id = message.get("on"), message.get("id")
+    at = whole(message, "at", EARLIEST, LATEST - 1)
+    if type(on) is not bool or type(id) is not str or not 0 < len(id) <= 64 or not id.isprintable():
+        return False, None, ""
+    return on, at, id
+
+
 def read_health(message: Message, crs: int) -> tuple[Report, int]:
     """A report without a fix whose ``items`` are the readings, and how many readings were refused.
 

@@ -24,7 +24,7 @@ Position = list[int | None]
 
 @dataclass(slots=True)
 class _Entry:
-    """A numbered message that is not acknowledged: positions or a health message."""
+    """A numbered message that is not acknowledged: positions, a health message or a duty event."""
 
     seq: int
     content: list[Position] | Message
@@ -34,7 +34,11 @@ class _Entry:
 
     @property
     def weight(self) -> int:
-        return len(self.content) if isinstance(self.content, list) else 1
+        return len(self.content) if isinstance(self.content, list) else 0 if self.is_duty else 1
+
+    @property
+    def is_duty(self) -> bool:
+        return not isinstance(self.content, list) and self.content.get("t") == "duty"
 
 
 class Outbox:
@@ -62,6 +66,10 @@ class Outbox:
         self._number(health)
         self.held += 1
         self._shed()
+
+    def add_duty(self, duty: Message) -> None:
+        """Never thrown away: they are few, and what is stored or not depends on them."""
+        self._number(duty)
 
     def allow_batch(self, positions: int) -> None:
         """The server takes so many positions in a message."""
@@ -112,17 +120,19 @@ class Outbox:
         self._queue.append(_Entry(self._seq, content, live, backlog))
         self._seq += 1
 
-    def _pop(self) -> int:
-        weight = self._queue.popleft().weight
+    def _pop(self, place: int = 0) -> int:
+        weight = self._queue[place].weight
+        del self._queue[place]
         self.held -= weight
-        self.flying = max(0, self.flying - 1)
+        self.flying -= place < self.flying
         return weight
 
     def _shed(self) -> None:
         """Beyond the limit the oldest goes: a whole message once it is numbered, because its number is taken."""
         while self.held > self._limit:
-            if self._queue and not (self._fresh and _time(self._queue[0]) > (self._fresh[0][0] or 0)):
-                self.dropped += self._pop()
+            place = next((n for n, entry in enumerate(self._queue) if not entry.is_duty), None)
+            if place is not None and not (self._fresh and _time(self._queue[place]) > (self._fresh[0][0] or 0)):
+                self.dropped += self._pop(place)
             else:
                 self._fresh.popleft()
                 self.held -= 1

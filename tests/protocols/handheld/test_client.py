@@ -448,3 +448,32 @@ def test_only_the_remote_error_leaves(steps: list[bytes | str]) -> None:
             client.receive_message(encode(SERVER[step]) if isinstance(step, str) else step, NOW)
         except RemoteProtocolError:
             assert client.closing
+
+
+def test_a_duty_event_goes_out_before_the_positions_that_come_after_it_and_again_on_the_next_link() -> None:
+    client = Client("d", "t")
+    client.add_duty(True, NOW, "e1")
+    client.add_position(NOW + 1, 1, 2)
+    assert client.unacknowledged == 1
+    for _ in range(2):
+        client.connected(NOW)
+        client.messages_to_send(NOW)
+        client.receive_message(encode(WELCOME), NOW)
+        duty, fix = (decode(message) for message in client.messages_to_send(NOW + 2))
+        assert duty == {"t": "duty", "seq": 1, "on": True, "at": NOW, "id": "e1"}
+        assert fix["seq"] == 2
+        client.disconnected()
+
+
+def test_a_full_queue_throws_positions_away_and_no_duty_event() -> None:
+    client = Client("d", "t", limit=2)
+    client.add_duty(True, NOW, "e1")
+    for n in range(3):
+        client.add_health(NOW + n)
+        client.add_duty(n % 2 == 0, NOW + n, f"f{n}")
+    assert (client.dropped, client.unacknowledged) == (1, 2)
+    client.connected(NOW)
+    client.messages_to_send(NOW)
+    client.receive_message(encode(WELCOME), NOW)
+    sent = [decode(message) for message in client.messages_to_send(NOW + 2)]
+    assert [message["t"] for message in sent] == ["duty", "duty", "health", "duty", "health", "duty"]

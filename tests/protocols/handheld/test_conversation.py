@@ -16,6 +16,7 @@ from protocols.handheld import (
     Bye,
     Conversation,
     Done,
+    Duty,
     Event,
     Framer,
     Health,
@@ -61,6 +62,7 @@ PEER: dict[str, object] = {
     "hello": HELLO,
     "fix": fix(6),
     "health": {"t": "health", "seq": 6},
+    "duty": {"t": "duty", "seq": 6, "on": True, "at": NOW, "id": "e1"},
     "resend": fix(5),
     "ping": {"t": "ping", "now": NOW},
     "done": {"t": "done", "id": "c1", "ok": True},
@@ -354,3 +356,21 @@ def test_no_peer_makes_it_raise(steps: list[bytes | str]) -> None:
         elif conversation.closing and not isinstance(events[0], Bye):
             assert isinstance(events[0], Refused)
             assert sent(conversation)[-1]["code"] == events[0].reason
+
+
+def test_a_duty_event_says_on_or_off_and_when() -> None:
+    conversation = welcomed()
+    assert give(conversation, {"t": "duty", "seq": 3, "on": False, "at": NOW, "id": "e1"}) == [
+        Duty(3, False, NOW, "e1")
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"on": 1}, {"on": None}, {"at": None}, {"at": 1.5}, {"at": 5}, {"id": ""}, {"id": 7}, {"id": "x" * 65}]
+)
+def test_a_duty_event_that_cannot_be_read_is_acknowledged_all_the_same(wrong: dict[str, object]) -> None:
+    conversation = welcomed()
+    [event] = give(conversation, {"t": "duty", "seq": 3, "on": True, "at": NOW, "id": "e1", **wrong})
+    assert (event.seq, event.at) == (3, None)
+    conversation.acknowledge(3)
+    assert sent(conversation) == [{"t": "ack", "seq": 3}]
