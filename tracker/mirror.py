@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 import msgpack
 from twisted.logger import Logger
 
+from protocols.report import ALARM_SOS
 from storage.bridge import end_if_cancelled
 from storage.client import Unavailable
-from tracker.model import Presence, UnitId
+from tracker.model import Duty, Presence, UnitId
 from tracker.pipeline import UnitState
 from tracker.presence import PresenceLimits, presence
 from tracker.store import LiveStore
@@ -22,18 +23,18 @@ Listener = Callable[[Iterable[UnitId]], None]
 
 
 class Mirror:
-    """``on_duty(unit, at)`` says whether a unit is on duty; ``wall`` gives ms since 1970."""
+    """``duty(unit, at)`` is the duty interval of a unit at a time; ``wall`` gives ms since 1970."""
 
     def __init__(
         self,
         store: LiveStore,
         wall: Callable[[], int],
-        on_duty: Callable[[UnitId, int], bool],
+        duty: Callable[[UnitId, int], Duty | None],
         limits: PresenceLimits,
     ) -> None:
         self._store = store
         self._wall = wall
-        self._on_duty = on_duty
+        self._duty = duty
         self.limits = limits
         self.units: dict[UnitId, UnitState] = {}
         self.last = 0
@@ -49,8 +50,10 @@ class Mirror:
         self._listeners.append(listener)
 
     def heard(self, unit: UnitId) -> None:
-        """A sign of life that carried nothing to store."""
-        self._heard[unit] = self._wall()
+        """A sign of life that carried nothing to store. Whoever is off duty is not listened to."""
+        now = self._wall()
+        if self._duty(unit, now) is not None:
+            self._heard[unit] = now
 
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more."""
@@ -59,22 +62,36 @@ class Mirror:
         self._presence.pop(unit, None)
 
     def last_message(self, unit: UnitId) -> int | None:
-        """When anything last came from the unit, server time in ms."""
+        """When anything last came from the unit, server time in ms. Nothing is said of what came off duty, which may be
+        what was stored on duty, unless it calls for help."""
         state = self.units.get(unit)
-        return max(state.seen if state else 0, self._heard.get(unit, 0)) or None
+        seen = max(state.seen if state else 0, self._heard.get(unit, 0))
+        if not seen or (self._duty(unit, seen) is None and not (state is not None and state.alarm & ALARM_SOS)):
+            return None
+        return seen
+
+    def shows(self, unit: UnitId) -> bool:
+        """Whether where the unit is may be shown: a fix of its present duty, or its call for help if it is off duty."""
+        state = self.units.get(unit)
+        if state is None or state.fix_time is None:
+            return False
+        duty = self._duty(unit, self._wall())
+        if duty is not None:
+            return state.fix_time >= duty.start
+        return bool(state.alarm & ALARM_SOS) and self._duty(unit, state.fix_time) is None
 
     def presence(self, unit: UnitId) -> Presence:
         """How present the unit is now."""
         now = self._wall()
         state = self.units.get(unit)
         fix_time = state.fix_time if state else None
-        return presence(self.last_message(unit), fix_time, self._on_duty(unit, now), now, self.limits)
+        return presence(self.last_message(unit), fix_time, self._duty(unit, now) is not None, now, self.limits)
 
     def sweep(self, units: Iterable[UnitId]) -> None:
         """Tell of the units whose presence has changed because time went by. Call it every few seconds."""
         changed = []
         now, states, heard, before = self._wall(), self.units, self._heard, self._presence
-        on_duty, limits = self._on_duty, self.limits
+        duty, limits = self._duty, self.limits
         # What presence() does, in one go: ten thousand units are looked at every few seconds.
         for unit in units:
             state = states.get(unit)
@@ -83,7 +100,7 @@ class Mirror:
                 fix_time = state.fix_time
                 if seen is None or state.seen > seen:
                     seen = state.seen or None
-            current = presence(seen, fix_time, on_duty(unit, now), now, limits)
+            current = presence(seen, fix_time, duty(unit, now) is not None, now, limits)
             if before.get(unit) != current:
                 self._presence[unit] = current
                 changed.append(unit)

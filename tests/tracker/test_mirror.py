@@ -16,7 +16,7 @@ from tests.reactor import run, until
 from tests.tracker.helpers import LAT, NO_AREAS, NOON, record
 from tests.tracker.stores import Fickle, valkey
 from tracker.mirror import Mirror
-from tracker.model import Presence, UnitId
+from tracker.model import Duty, Presence, UnitId
 from tracker.pipeline import Pipeline
 from tracker.presence import PresenceLimits
 from tracker.store import MemoryLiveStore, RedisLiveStore, Update
@@ -43,7 +43,12 @@ class Bench:
         self.now = NOON
         self.off: set[UnitId] = set()
         self.told: list[set[UnitId]] = []
-        self.mirror = Mirror(self.store, lambda: self.now, lambda unit, at: unit not in self.off, PresenceLimits())
+        self.mirror = Mirror(
+            self.store,
+            lambda: self.now,
+            lambda unit, at: None if unit in self.off else Duty(unit, 1, 0),
+            PresenceLimits(),
+        )
         self.mirror.listen(lambda units: self.told.append(set(units)))
 
     def update(self, *records: Any) -> Update:
