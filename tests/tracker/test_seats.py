@@ -35,7 +35,8 @@ class City:
         self.watch = SeatWatch(self.seats, Calendar(), ZONE, started)
 
     def make(self, **wanted: Any) -> Seat:
-        return self.take(self.seats.plan_new(wanted))
+        seat: Seat = self.take(self.seats.plan_new(wanted))
+        return seat
 
     def take(self, planned: tuple[Any, list[Change]]) -> Any:
         for change in planned[1]:

@@ -24,6 +24,8 @@ from twisted.internet import stdio, task
 from twisted.internet.protocol import Protocol
 from twisted.web.server import Site
 
+from tests.webmap.double_areas import Areas
+from tests.webmap.double_calls import Calls
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
@@ -98,6 +100,8 @@ class Double:
         self.devices = Devices(self.roster(), now_ms())
         self.storage = Storage(now_ms())
         self.persons = Persons(self.take_off)
+        self.calls = Calls(self.town, now_ms())
+        self.areas = Areas(self.town)
         self.rota = RotaDouble(self.roster())
 
     def take_off(self, unit: str) -> None:
@@ -137,6 +141,7 @@ class Double:
     def tick(self) -> None:
         self.seq += 1
         self.devices.tick(now_ms())
+        self.calls.tick(now_ms())
         self.storage.tick(now_ms())
         if not self.frozen:
             self.town.step(now_ms(), TICK)
@@ -167,6 +172,8 @@ class Double:
             self.persons.fails = given["fails"]
         elif verb == "rota":
             self.rota.switch(**given)
+        elif verb == "calls":
+            self.calls.switch(now_ms(), **given)
         elif verb == "storage":
             self.storage.switch(**given)
         elif verb in ("freeze", "silence", "behind"):
@@ -250,14 +257,19 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         if guest(request):
             return answer(request, {"error": {"code": "session", "text": "Log in first", "zh": "请先登录"}}, 401)
         parts = name.split("/")
-        if parts == ["grids"]:
-            return answer(request, double.town.geojson())
         if parts == ["me"]:
             return answer(request, me(double.rota.who))
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
         body = request.content.read()
         query = request.uri.decode().partition("?")[2]
+        if parts[0] in ("grids", "grid-import", "seats", "roll-calls"):
+            asked, method = json.loads(body) if body else None, request.method.decode()
+            if parts[0] in ("grids", "grid-import"):
+                code, value = double.areas.answer(method, parts, query, asked, now_ms())
+            else:
+                code, value = double.calls.answer(method, parts, asked, now_ms())
+            return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
         if parts[0] == "storage":
             return answer(request, double.storage.answer(parts[1:], query, request.method == b"POST", now_ms()))
         if parts[0] == "units" and parts[2:3] in (["export"], ["removal"]):
@@ -281,7 +293,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq,
                                 "devices": list(double.devices.devices.values()),
                                 "commands": list(double.devices.commands.values()),
-                                "removals": double.persons.asked})  # fmt: skip
+                                "removals": double.persons.asked, "calls": double.calls.asked,
+                                "areas": len(double.areas.all)})  # fmt: skip
 
     return app
 

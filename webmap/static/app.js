@@ -1,5 +1,6 @@
 // The console: builds its parts, connects them, and starts the feed. The only module that knows all others.
 
+import { AbsentSeats } from "./absent.js";
 import { api, toLogin } from "./api.js";
 import { BasemapLayer } from "./basemap_layer.js";
 import { Basemaps } from "./basemaps.js";
@@ -19,6 +20,7 @@ import { showNav } from "./nav.js";
 import { Pace } from "./pace.js";
 import { Preferences } from "./prefs.js";
 import { plane } from "./projection.js";
+import { RollCalls } from "./roll_call.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
 import { Theme } from "./theme.js";
@@ -53,6 +55,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     clock.heard(message.now);
     chrome.city(message.city?.name, message.city?.zone);
     card.person.zone = message.city?.zone;
+    rollCalls.zone(message.city?.zone);
   },
   roster: (message) => {
     units.roster(message.units ?? {});
@@ -111,6 +114,9 @@ const card = new Card({
   onCopy: copyPosition,
 });
 const sheet = new Sheet(() => list.paint());
+const notice = (words, level) => chrome.notice(words, level);
+const rollCalls = new RollCalls({ view, onPick: (id) => pick(id, true), onNotice: notice, speak: (words) => chrome.speak(words) });
+new AbsentSeats({ onNotice: notice });
 
 let wasBroken = false;
 let calling = new Set(); // units whose SOS is already known
@@ -241,6 +247,7 @@ onLanguage(() => {
   view.renamed();
   card.update(true);
   list.update();
+  rollCalls.translate();
   redrawAll();
 });
 
@@ -280,6 +287,10 @@ const actions = {
   language: () => prefs.set("language", language() === "zh" ? "en" : "zh"),
   theme: () => theme.toggle(),
   wall: () => toggle("wall"),
+  rollCall: () => {
+    rollCalls.toggle();
+    sheet.set(rollCalls.open);
+  },
   phones: () => location.assign("/phones"),
   storage: () => location.assign("/storage"),
   help: () => chrome.help(),
@@ -290,7 +301,8 @@ const actions = {
     if (document.activeElement === $("search")) {
       $("search").blur();
       if (view.query) view.filter({ query: "" });
-    } else if (view.following) view.follow(false);
+    } else if (rollCalls.open) rollCalls.close();
+    else if (view.following) view.follow(false);
     else view.select(null);
     sheet.close();
   },

@@ -12,7 +12,7 @@ const NOTICE_MS = 4000;
 
 export const KEYS = [
   ["/", "key_search"], ["j k ↓ ↑", "key_move"], ["Enter", "key_select"], ["F", "key_follow"], ["T", "key_trails"], ["G", "key_grids"], ["C", "key_cells"], ["B", "key_ground"],
-  ["+ −", "key_zoom"], ["0", "key_whole"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones"], ["S", "key_storage"], ["Esc", "key_escape"], ["?", "key_help"],
+  ["+ −", "key_zoom"], ["0", "key_whole"], ["R", "key_roll"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones"], ["S", "key_storage"], ["Esc", "key_escape"], ["?", "key_help"],
 ];
 
 const $ = (id) => document.getElementById(id);

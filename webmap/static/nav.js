@@ -13,6 +13,7 @@ learn({
   nav_map: ["实时地图", "Live map"],
   nav_roster: ["人员与设备", "People and devices"],
   nav_grids: ["网格", "Grids"],
+  nav_seats: ["席位", "Seats"],
   nav_rota: ["排班与考勤", "Rota and attendance"],
   nav_phones: ["手机接入", "Phones"],
   nav_certificate: ["安装证书", "Certificate"],
@@ -30,7 +31,7 @@ learn({
   role_admin: ["管理员", "Administrator"],
 });
 
-const ORDER = ["map", "roster", "grids", "rota", "phones", "certificate", "storage", "access", "accounts", "profile"];
+const ORDER = ["map", "roster", "grids", "seats", "rota", "phones", "certificate", "storage", "access", "accounts", "profile"];
 const SVG = "http://www.w3.org/2000/svg";
 
 let asked = null;
