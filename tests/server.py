@@ -12,6 +12,8 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -26,6 +28,8 @@ from tracker import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTS = ("console", "field", "phones", "handheld", "jt808", *catalogue.PORTS)
+SECURE = ("console", "field", "phones", "handheld")
+"""Those that speak TLS when there is a certificate."""
 PATIENCE_S = 60.0
 """For a start, a stop or anything else that comes by itself; a healthy machine needs a second or two."""
 _NAMES = {"console": "console", "field": "field", "phone apps": "phones", "handhelds": "handheld", "JT/T 808": "jt808"}
@@ -72,6 +76,8 @@ class Server:
         self.config = folder / "city.toml"
         self.ports = dict.fromkeys(PORTS, 0)
         self.process: subprocess.Popen[bytes] | None = None
+        self.secure: ssl.SSLContext | None = None
+        """Whom a client trusts, where the server has a certificate."""
         self._settings = settings or {}
         self._screens = 0
         self._session: str | None = None
@@ -185,6 +191,13 @@ class Server:
 
     # -- asking
 
+    def connect(self, port: str) -> socket.socket:
+        """A connection, over TLS where that is spoken."""
+        link = socket.create_connection(("127.0.0.1", self.ports[port]), PATIENCE_S)
+        if self.secure is None or port not in SECURE:
+            return link
+        return self.secure.wrap_socket(link, server_hostname="127.0.0.1")
+
     @property
     def login(self) -> tuple[str, str]:
         """Name and password of the first start."""
@@ -216,6 +229,7 @@ class Server:
             body = json.dumps(body).encode()
             sent.setdefault("content-type", "application/json")
         link = http.client.HTTPConnection("127.0.0.1", self.ports[port], timeout=PATIENCE_S)
+        link.sock = self.connect(port)
         try:
             link.request(method, path, body, sent)
             response = link.getresponse()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 from protocols.handheld import Acknowledged, Client, Command, Framer, Pong, Welcome, frame
 from protocols.jt808.client import Acknowledged as Answered
 from protocols.jt808.client import Authenticated, Located, Registered, Terminal
-from tests.server import PATIENCE_S, Answer, Server
+from tests.server import Answer, Server
 
 
 def now_ms() -> int:
@@ -23,7 +22,7 @@ class _Device:
     """A socket, and what has been told over it."""
 
     def __init__(self, server: Server, port: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.ports[port]), PATIENCE_S)
+        self.socket = server.connect(port)
         self.events: list[Any] = []
 
     def __enter__(self) -> Self:

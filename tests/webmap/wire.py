@@ -10,12 +10,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, Self
 
-from tests.server import PATIENCE_S, Server
+from tests.server import Server
 
 
 def raw(server: Server, port: str, data: bytes) -> socket.socket:
     """A connection over which these bytes were sent."""
-    link = socket.create_connection(("127.0.0.1", server.ports[port]), PATIENCE_S)
+    link = server.connect(port)
     link.sendall(data)
     return link
 
@@ -106,7 +106,10 @@ class Socket:
     def hear(self) -> Any:
         """The next message; ``None`` when the server has closed."""
         while self.closed is None:
-            head = self._file.read(2)
+            try:
+                head = self._file.read(2)
+            except ConnectionResetError:
+                head = b""
             if len(head) < 2:
                 self.closed = (1006, "")
                 break
