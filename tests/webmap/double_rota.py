@@ -119,7 +119,7 @@ class RotaDouble:
         row["planned_ms"] = length
         if begin > NOW:
             return row | {"state": "ahead"}
-        luck = crc32(f"{unit} {day}".encode()) % 16
+        luck = (crc32(f"{day} {unit}".encode()) >> 7) % 16
         if luck == 0:
             return row | ({"state": "absent"} if end <= NOW else {"state": "awaited", "late_ms": NOW - begin})
         if luck == 1:

@@ -102,7 +102,7 @@ function show() {
   const sought = state.search.trim().toLowerCase();
   people = plan.people.filter((unit) => (!state.street || unit.street === state.street) && (!state.team || unit.team === state.team)
     && (!sought || `${unit.name} ${unit.id}`.toLowerCase().includes(sought)));
-  people.sort((a, b) => a.street.localeCompare(b.street, "zh") || a.team.localeCompare(b.team, "zh") || a.name.localeCompare(b.name, "zh"));
+  people.sort((a, b) => by(a.street, b.street) || by(a.team, b.team) || by(a.name, b.name));
   const unknown = plan.days.find((day) => !day.known);
   $("calendar-note").hidden = !unknown;
   text($("calendar-note"), unknown ? t("unknown_year", { year: unknown.day.slice(0, 4) }) : "");
@@ -116,6 +116,9 @@ function show() {
   else matrix.show(people, state.view);
   paintDetail();
 }
+
+/** In the order of the alphabet or of pinyin; who has no label comes last. */
+const by = (one, other) => Number(!one) - Number(!other) || one.localeCompare(other, "zh");
 
 function paintChoices(name, all) {
   const select = $(name);
@@ -185,8 +188,8 @@ function paintDetail() {
   node.replaceChildren(head, facts);
 }
 
-const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 let zone = "Asia/Shanghai";
+const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 
 function factsOf(row) {
   if (!row || row.state === "free" || row.state === "ahead") return [];

@@ -22,7 +22,7 @@ export class List {
       this.onLook([person.id]);
     } else {
       const one = this.plan.days.find((each) => each.day === day);
-      if (one) head.append(this.#day(one));
+      if (one && holidayWord(one)) head.append(this.#day(one));
       const shown = people.slice(0, 300); // a phone's worth: the search narrows it
       if (one) rows.append(...shown.map((unit) => this.#row(unit, one, this.#name(unit))));
       this.onLook(shown.slice(0, 30).map((unit) => unit.id));
