@@ -24,6 +24,7 @@ from twisted.internet import stdio, task
 from twisted.internet.protocol import Protocol
 from twisted.web.server import Site
 
+from tests.webmap.double_access import Looks
 from tests.webmap.double_areas import Areas
 from tests.webmap.double_calls import Calls
 from tests.webmap.double_city import Town
@@ -103,6 +104,7 @@ class Double:
         self.calls = Calls(self.town, now_ms())
         self.areas = Areas(self.town)
         self.rota = RotaDouble(self.roster())
+        self.looks = Looks(self.roster(), now_ms())
 
     def take_off(self, unit: str) -> None:
         """A unit is nobody any more."""
@@ -174,6 +176,8 @@ class Double:
             self.rota.switch(**given)
         elif verb == "calls":
             self.calls.switch(now_ms(), **given)
+        elif verb == "looks":
+            self.looks.switch(**given)
         elif verb == "storage":
             self.storage.switch(**given)
         elif verb in ("freeze", "silence", "behind"):
@@ -270,6 +274,9 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             else:
                 code, value = double.calls.answer(method, parts, asked, now_ms())
             return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
+        if parts[0] in ("access-log", "access-log.csv"):
+            code, value = double.looks.answer(parts, query, double.rota.who)
+            return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
         if parts[0] == "storage":
             return answer(request, double.storage.answer(parts[1:], query, request.method == b"POST", now_ms()))
         if parts[0] == "units" and parts[2:3] in (["export"], ["removal"]):
@@ -293,8 +300,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         return answer(request, {"watches": double.watches, "viewers": len(double.viewers), "seq": double.seq,
                                 "devices": list(double.devices.devices.values()),
                                 "commands": list(double.devices.commands.values()),
-                                "removals": double.persons.asked, "calls": double.calls.asked,
-                                "areas": len(double.areas.all)})  # fmt: skip
+                                "removals": double.persons.asked, "looks": double.looks.asked,
+                                "calls": double.calls.asked, "areas": len(double.areas.all)})  # fmt: skip
 
     return app
 
