@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
@@ -77,15 +78,21 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     for number, row in enumerate(chain((head,), rows)):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         yield ("\ufeff" if number == 0 else "") + buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
-def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is told to be a text."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+_FORMULA = re.compile(r"\s*[=+@＝＋－＠-]|[\t\r\n]")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula is told to be a text; some take wide signs for narrow ones."""
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return "'" + value
+    return value
 
 
 def point_row(record: ReportRecord, doubts: int, zone: tzinfo) -> Sequence[Any]:

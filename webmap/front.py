@@ -17,6 +17,7 @@ from webmap.page import CONTENT_SECURITY_POLICY
 from webmap.routes import ApiError, answer_error, header_of
 
 HEADERS = {
+    "server": "Gridbeat",
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",

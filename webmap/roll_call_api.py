@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tracker.export_files import cell
 from tracker.model import Unit, UnitId
 from tracker.roll_call import ANSWERED, Asked, Reply, RollCall
 from tracker.roster import Refusal
@@ -160,12 +161,6 @@ def _table(services: Services, units: Mapping[UnitId, tuple[Unit, Asked]]) -> st
             {True: "是 yes", False: "否 no", None: ""}[place.own],
         ]  # fmt: skip
         row = [unit.id, unit.name, unit.team, unit.street, _WORDS[one.reply], told, *where, one.text]
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
     return out.getvalue()
 
-
-def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: names are typed by people."""
-    return (
-        f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not text[1:2].isdigit()) else text
-    )
