@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from twisted.python.failure import Failure
 
 from simulator.city import City
 from simulator.plan import DeviceWish, Issued, demo_roster, plan_json
+from storage.archive.layout import shifted
 from tracker.areas import read_areas
 from tracker.intake import Intake
 from tracker.model import Device, UnitId
 from tracker.roster import Change
+from tracker.rota import OFF, Rota
+from tracker.working_time import WorkingTime
 
 _log = Logger(namespace="gridbeat.demo")
 INTERVAL_S = 3.0
 RESTART_S = 5.0
+SHIFTS = (
+    ("白班", ["08:00-12:00", "14:00-18:00"], 1), ("早班", ["06:00-14:00"], 0), ("中班", ["14:00-22:00"], 2),
+    ("夜班", ["22:00-06:00"], 3),
+)  # fmt: skip
 
 
 def _unit_of(wish: DeviceWish) -> UnitId:
@@ -52,6 +60,31 @@ async def enter(intake: Intake, city: City) -> list[Issued]:
         device = held[0] if held else await _register(intake, wish)
         issued.append(Issued(wish, device.external_id, intake.tokens.token(device)))
     return issued
+
+
+async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int) -> None:
+    """Give the town shifts, and its people a rota from two weeks ago until two weeks from now, where nothing is planned
+    any more. Half of them work the office's hours, the others go through early, late and night shifts. Whoever is off by
+    the rota is on duty all the same: the town never sleeps."""
+    today, roster = rota.days.day_of(now), intake.roster
+    if not rota.shifts:
+        for name, periods, colour in SHIFTS:
+            wanted = {"name": name, "periods": periods, "colour": colour}
+            await intake.change(lambda: rota.plan_shift(wanted))  # noqa: B023 - it is called at once
+    people = [unit.id for unit in roster.units.values() if unit.kind == "person"]
+    if any(True for _ in rota.assignments(people, shifted(today, 3), shifted(today, 14))):
+        return
+    office, early, late, night = list(rota.shifts)[: len(SHIFTS)]
+    half = len(people) // 2
+    span = {"from": shifted(today, -14), "to": shifted(today, 14)}
+    by_turns = [early, early, late, late, night, OFF, OFF]
+    for wish in ({"units": people[:half], "pattern": [office], "workdays": True},
+                 {"units": people[half:], "pattern": by_turns, "rotate": 2}):  # fmt: skip
+        await intake.change(lambda: rota.plan_pattern({**span, **wish}, today, _worked(working)))  # noqa: B023
+
+
+def _worked(working: WorkingTime) -> Callable[[str], bool]:
+    return lambda day: working.calendar.day(day).worked
 
 
 async def _register(intake: Intake, wish: DeviceWish) -> Device:

@@ -137,6 +137,7 @@ class Gridbeat(Service):
         self.accounts = Accounts(intake.roster)
         intake.roster.attach(self.accounts)
         zone = ZoneInfo(settings.city.zone)
+        self.working_time = WorkingTime(calendar, settings.working_time.hours, zone)
         self.rota = Rota(intake.roster, zone)
         intake.roster.attach(self.rota)
         self.outages = Outages()
@@ -217,7 +218,7 @@ class Gridbeat(Service):
                             reactor, self.threads, wall, upgrade.VERSION, self.space, self.phone_door,
                             coordinates, archive, self.archivist, self.steward, self.heads,
                             self.embedded is not None, self.removals, self.exports, access, self.rota,
-                            self.outages, WorkingTime(calendar, settings.working_time.hours, zone), sign_in,
+                            self.outages, self.working_time, sign_in,
                             codes, self.first,
                             roll_calls=self.roll_calls, desks=self.desks,
                             listening=self.listening)  # fmt: skip
@@ -364,6 +365,7 @@ class Gridbeat(Service):
 
     async def start_demo(self):
         issued = await demo.enter(self.intake, self.town)
+        await demo.enter_rota(self.intake, self.rota, self.working_time, wall())
         self.simulator = demo.Simulator(self.town, issued, self.listening.numbers, reactor)
         self.simulator.start()
 
