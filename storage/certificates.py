@@ -27,7 +27,7 @@ PAIR = "server.pem"
 """Key and certificate in one file, so that a new one takes its place in one step."""
 AUTHORITY = "ca.crt"
 AUTHORITY_KEY = "ca.key"
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 2.0
 SOON_DAYS = 30
 """A certificate that ends within so many days is a problem that /healthz tells of."""
 SIZE_LIMIT = 1 << 20

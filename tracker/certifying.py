@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print("Phones and computers install the authority from http://…:8081/ca; the page /certificate of the console "
               "has the QR code.")  # fmt: skip
     else:
-        print("A server that runs takes it within ten seconds.")
+        print("A server that runs takes it within some seconds.")
     return 0
 
 

@@ -29,8 +29,8 @@ def certificate_problems(services: Services, now: int, problem: Problem) -> None
             problem(
                 "certificate",
                 f"The new certificate is not used, the one before is: {trouble.reason}. It is looked at again every "
-                "ten seconds.",
-                f"新证书未启用，仍使用原证书：{trouble.reason}。每十秒重新检查一次。",
+                "few seconds.",
+                f"新证书未启用，仍使用原证书：{trouble.reason}。每隔数秒重新检查。",
             )
         elif trouble.what == "begins":
             problem(
