@@ -64,17 +64,18 @@ async def enter(intake: Intake, city: City) -> list[Issued]:
 
 async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int) -> None:
     """Give the town shifts, and its people a rota from two weeks ago until two weeks from now, where nothing is planned
-    any more. Half of them work the office's hours, the others go through early, late and night shifts. Whoever is off by
-    the rota is on duty all the same: the town never sleeps."""
+    any more. Half of them work the office's hours, the others go through early, late and night shifts. Whoever is off
+    by the rota is on duty all the same: the town never sleeps."""
     today, roster = rota.days.day_of(now), intake.roster
     if not rota.shifts:
         for name, periods, colour in SHIFTS:
             wanted = {"name": name, "periods": periods, "colour": colour}
             await intake.change(lambda: rota.plan_shift(wanted))  # noqa: B023 - it is called at once
     people = [unit.id for unit in roster.units.values() if unit.kind == "person"]
-    if any(True for _ in rota.assignments(people, shifted(today, 3), shifted(today, 14))):
+    given = {shift.name: shift.id for shift in rota.shifts.values() if not shift.retired}
+    if not all(name in given for name, _, _ in SHIFTS) or any(True for _ in rota.assignments(people, shifted(today, 3), shifted(today, 14))):
         return
-    office, early, late, night = list(rota.shifts)[: len(SHIFTS)]
+    office, early, late, night = (given[name] for name, _, _ in SHIFTS)
     half = len(people) // 2
     span = {"from": shifted(today, -14), "to": shifted(today, 14)}
     by_turns = [early, early, late, late, night, OFF, OFF]
