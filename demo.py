@@ -73,7 +73,8 @@ async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int)
             await intake.change(lambda: rota.plan_shift(wanted))  # noqa: B023 - it is called at once
     people = [unit.id for unit in roster.units.values() if unit.kind == "person"]
     given = {shift.name: shift.id for shift in rota.shifts.values() if not shift.retired}
-    if not all(name in given for name, _, _ in SHIFTS) or any(True for _ in rota.assignments(people, shifted(today, 3), shifted(today, 14))):
+    ahead = rota.assignments(people, shifted(today, 3), shifted(today, 14))
+    if any(True for _ in ahead) or not all(name in given for name, _, _ in SHIFTS):
         return
     office, early, late, night = (given[name] for name, _, _ in SHIFTS)
     half = len(people) // 2
