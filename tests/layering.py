@@ -67,6 +67,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "importer",
             "person_api",
             "person_tool",
+            "rota_api",
             "routes",
             "sessions",
             "services",

@@ -110,11 +110,17 @@ class Rota:
         return (AreaId(known.grid),) if known is not None and known.grid else ()
 
     def assignments(self, units: Iterable[UnitId], first: str, last: str) -> Iterator[tuple[UnitId, str, Assigned]]:
-        """What these units have from one day to another, both included."""
-        for unit in units:
-            for month, days in sorted(self._months.get(unit, {}).items()):
-                if first[:7] <= month <= last[:7]:
-                    yield from ((unit, day, days[day]) for day in sorted(days) if first <= day <= last)
+        """What these units have from one day to another, both included. What it needs is taken at once, so that it can
+        be read in a thread."""
+        held = [
+            (unit, [days for month, days in sorted(months.items()) if first[:7] <= month <= last[:7]])
+            for unit in units
+            if (months := self._months.get(unit))
+        ]
+        return (
+            (unit, day, days[day]) for unit, months in held for days in months for day in sorted(days)
+            if first <= day <= last
+        )  # fmt: skip
 
     # -- judging shifts
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from storage.hours import DAY_MINUTES, Period
@@ -74,7 +75,8 @@ class WorkingTime:
             yield from self.periods((first + timedelta(days=n)).isoformat())
 
 
-def spans(day: str, periods: Sequence[Period], zone: ZoneInfo) -> tuple[Span, ...]:
+@lru_cache(maxsize=4096)  # a city asks for a few shifts of a few days, for everybody
+def spans(day: str, periods: tuple[Period, ...], zone: ZoneInfo) -> tuple[Span, ...]:
     """When the periods of a city day begin and end. One that lies wholly in an hour that does not exist is left out."""
     first = date.fromisoformat(day)
     found = ((moment(first, begin, zone), moment(first, end, zone)) for begin, end in periods)

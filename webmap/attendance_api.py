@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from storage.bridge import as_deferred
 from tracker.archive_tracks import TooMuch
-from tracker.attendance import TOLD, Attendance, Facts, Rules, State, attendance
+from tracker.attendance import TOLD, Attendance, Facts, Rules, State, Where, attendance
 from tracker.export_files import table
 from tracker.model import DISBELIEVED, AreaId, Unit
 from tracker.own_grid import OwnGrid
@@ -74,7 +74,7 @@ def add_attendance(route: Route, services: Services) -> None:
         def judged() -> Attendance:
             points = [record for record, doubts, _ in track.points if not doubts & _DISBELIEVED and record.duty]
             where = own.where([p.latitude or 0 for p in points], [p.longitude or 0 for p in points]) if own else None
-            fixes = [(p.fix_time or 0, where[n] if where else 0) for n, p in enumerate(points)]
+            fixes = [(p.fix_time or 0, where[n] if where else Where.INSIDE) for n, p in enumerate(points)]
             return attendance(Facts(planned, duties, fixes, outages, own is not None), now, rules)
 
         return await deferToThreadPool(services.reactor, services.pool, judged)
@@ -103,7 +103,7 @@ def add_attendance(route: Route, services: Services) -> None:
         request.setHeader("cache-control", "no-store")
         gone: list[Any] = []
         request.notifyFinish().addErrback(gone.append)
-        head = HEAD
+        head: tuple[str, ...] = HEAD
         for day in days:
             # A day at a time: a table of a month takes minutes, and who waits for it sees it come.
             rows = []

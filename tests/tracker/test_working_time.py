@@ -81,8 +81,8 @@ def test_hours_that_do_not_exist_or_come_twice() -> None:
     change = at("2026-03-29 03:00", BERLIN)
     assert moment(spring, 119, BERLIN) == change - MINUTE
     assert [moment(spring, minute, BERLIN) for minute in (120, 150, 180)] == [change] * 3
-    assert spans("2026-03-29", [(120, 180)], BERLIN) == ()
-    assert spans("2026-03-29", [(60, 150)], BERLIN) == ((change - HOUR, change),)
+    assert spans("2026-03-29", ((120, 180),), BERLIN) == ()
+    assert spans("2026-03-29", ((60, 150),), BERLIN) == ((change - HOUR, change),)
     first = int(datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()) * 1000
     assert moment(autumn, 150, BERLIN) == first
     assert moment(autumn, 180, BERLIN) == first + HOUR + 30 * MINUTE

@@ -11,6 +11,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from klein import Klein
+from twisted.internet import reactor as running_reactor
 from twisted.internet.defer import Deferred
 
 from storage.hours import read_periods
@@ -23,6 +24,7 @@ from webmap.rights import Action, Role, Who
 from webmap.rota_api import add_rota
 from webmap.routes import answer, told
 
+reactor: Any = running_reactor  # its interface is the union of many
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = int(datetime(2026, 9, 29, 16, 30, tzinfo=ZONE).timestamp() * 1000)
 TODAY = "2026-09-29"
@@ -59,7 +61,7 @@ class RotaDouble:
         self.services = cast(Any, SimpleNamespace(
             intake=SimpleNamespace(roster=roster, change=self._change), rota=rota, wall=lambda: NOW,
             working_time=WorkingTime(calendar, read_periods(["08:00-12:00", "14:00-18:00"]), ZONE),
-            city=SimpleNamespace(zone=ZONE),
+            city=SimpleNamespace(zone=ZONE), reactor=reactor, pool=reactor.getThreadPool(),
         ))  # fmt: skip
 
     def switch(self, role: str = "admin", unit: str = "", streets: tuple[str, ...] = (), fails: bool = False) -> None:

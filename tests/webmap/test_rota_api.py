@@ -23,7 +23,7 @@ NORTH, SOUTH = "北街道", "南街道"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("rota")) as running:
+    with Server(tmp_path_factory.mktemp("rota"), {"working_time": {"country": "cn"}}) as running:
         ring = [[121.0, 31.0], [121.1, 31.0], [121.1, 31.1], [121.0, 31.1], [121.0, 31.0]]
         grid = {"type": "Feature", "properties": {"id": "g1", "street": NORTH},
                 "geometry": {"type": "Polygon", "coordinates": [ring]}}  # fmt: skip
