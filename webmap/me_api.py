@@ -110,7 +110,8 @@ def add_me(route: Route, services: Services) -> None:
     @route("GET", "/api/v1/me/sessions", Action.SELF)
     def list_sessions(request: Any) -> bytes:
         who = who_of(request)
-        return answer(request, {"sessions": [session_view(one, who) for one in services.sessions.of(who.name)]})
+        found = [session_view(one, who) for one in services.sessions.of(who.name)]
+        return answer(request, {"now": services.wall(), "sessions": found})
 
     @route("DELETE", "/api/v1/me/sessions", Action.SELF)
     def end_others(request: Any) -> bytes:

@@ -10,6 +10,8 @@ PAGES = {
     "storage": Action.STORAGE,
     "access": Action.ACCESS_LOG,
     "rota": Action.ROTA,
+    "accounts": Action.ACCOUNTS,
+    "profile": Action.SELF,
 }
 
 

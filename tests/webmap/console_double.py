@@ -25,6 +25,7 @@ from twisted.internet.protocol import Protocol
 from twisted.web.server import Site
 
 from tests.webmap.double_access import Looks
+from tests.webmap.double_accounts import AccountsDouble
 from tests.webmap.double_areas import Areas
 from tests.webmap.double_calls import Calls
 from tests.webmap.double_city import Town
@@ -104,6 +105,7 @@ class Double:
         self.calls = Calls(self.town, now_ms())
         self.areas = Areas(self.town)
         self.rota = RotaDouble(self.roster())
+        self.accounts = AccountsDouble(self.roster(), now_ms)
         self.looks = Looks(self.roster(), now_ms())
 
     def take_off(self, unit: str) -> None:
@@ -176,6 +178,8 @@ class Double:
             self.rota.switch(**given)
         elif verb == "calls":
             self.calls.switch(now_ms(), **given)
+        elif verb == "accounts":
+            self.accounts.switch(**given)
         elif verb == "looks":
             self.looks.switch(**given)
         elif verb == "storage":
@@ -242,12 +246,10 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
 
     @app.route("/api/v1/login", methods=["POST"])
     def login(request: Any) -> bytes:
-        given = json.loads(request.content.read())
-        if given != {"name": NAME, "password": PASSWORD}:
-            error = {"code": "bad_login", "text": "Wrong name or password", "zh": "用户名或密码不正确"}
-            return answer(request, {"error": error}, 401)
-        request.addCookie("session", SESSION, path="/", httpOnly=True)
-        return answer(request, {"token": SESSION})
+        code, value = double.accounts.login(json.loads(request.content.read()))
+        if code == 200:
+            request.addCookie("session", SESSION, path="/", httpOnly=True)
+        return answer(request, value, code)
 
     @app.route("/api/v1/logout", methods=["POST"])
     def logout(request: Any) -> bytes:
@@ -255,6 +257,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         return answer(request, {})
 
     double.rota.mount(app, guest)
+    double.accounts.mount(app, guest)
 
     @app.route("/api/v1/<path:name>", methods=["GET", "POST", "PATCH", "DELETE"])
     def api(request: Any, name: str) -> bytes:
@@ -262,7 +265,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return answer(request, {"error": {"code": "session", "text": "Log in first", "zh": "请先登录"}}, 401)
         parts = name.split("/")
         if parts == ["me"]:
-            return answer(request, me(double.rota.who))
+            return answer(request, me(double.rota.who) | double.accounts.me())
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
         body = request.content.read()
@@ -301,7 +304,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
                                 "devices": list(double.devices.devices.values()),
                                 "commands": list(double.devices.commands.values()),
                                 "removals": double.persons.asked, "looks": double.looks.asked,
-                                "calls": double.calls.asked, "areas": len(double.areas.all)})  # fmt: skip
+                                "calls": double.calls.asked, "areas": double.areas.count})  # fmt: skip
 
     return app
 

@@ -29,6 +29,8 @@ PAGES = {
     "/phones",
     "/storage",
     "/rota",
+    "/accounts",
+    "/profile",
     "/login",
     "/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>",
     "/favicon.ico",
