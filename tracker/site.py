@@ -16,6 +16,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 from zope.interface import directlyProvides, implementer, providedBy
 
@@ -86,6 +87,17 @@ class BoundedRequest(Request):
             channel.loseConnection()
             return
         super().process()
+
+
+class _Channel(HTTPChannel):
+    """One connection's requests."""
+
+    def timeoutConnection(self) -> None:
+        """Nothing has come for a while. Who still reads an answer is given the time for that, by :meth:`overdue`."""
+        if unread(self.transport):
+            self.setTimeout(self.timeOut)
+        else:
+            self.loseConnection()
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -207,6 +219,7 @@ class BoundedSite(WrappingFactory[_Connection]):
     ) -> None:
         # A body is read by whom it is for: to look for a form in each took a fifth of all that a phone's request costs.
         site = Site(resource, BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor, parsePOSTFormSubmission=False)
+        site.protocol = _Channel  # type: ignore[assignment, method-assign]
         site.body_limit = body_limit  # type: ignore[attr-defined]
         site.displayTracebacks = False
         # The log holds no address lines: query strings of phone apps carry coordinates.
