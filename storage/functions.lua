@@ -143,6 +143,16 @@ redis.register_function('gb_forget', function(keys, args)
   return {1}
 end)
 
+-- amend: message, live pairs, geo triples (without numbers: nowhere). Takes the place of what was there.
+redis.register_function('gb_amend', function(keys, args)
+  local live, at = take(args, 2, 2)
+  local geo = take(args, at, 3)
+  each_part('HSET', keys[2], live)
+  place(keys[3], geo)
+  redis.call('PUBLISH', keys[5], args[1])
+  return {1}
+end)
+
 -- compact: key, old length, new bytes. Replaces a track by its distinct records unless it has grown meanwhile.
 redis.register_function('gb_compact', function(keys, args)
   if redis.call('STRLEN', keys[1]) ~= tonumber(args[1]) then return 0 end

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -42,17 +42,22 @@ class JournalBusy(Exception):
 
 
 def scrub(
-    folder: Path, last: int, goes: Goes, marker: bytes, tell: Callable[[str, int], None] = lambda day, count: None
+    folder: Path,
+    last: int,
+    goes: Goes,
+    *markers: bytes,
+    tell: Callable[[str, int], None] = lambda day, count: None,
+    first: int = 1,
 ) -> int:
-    """Write over every record up to ``last`` that ``goes``; how many. No byte of one is left in the files.
+    """Write over every record from ``first`` to ``last`` that ``goes``; how many. No byte of one is left in the files.
 
-    Only rows that hold rare records, or the bytes ``marker`` somewhere, are looked into. ``tell`` hears of each day
+    Only rows that hold rare records, or one of the ``markers`` somewhere, are looked into. ``tell`` hears of each day
     that is done, with how many records it were. It may be killed anywhere and begun anew. Raises OSError without room,
     sqlite3.Error, and :class:`JournalBusy`.
     """
     gone = 0
     for path in day_files(folder):
-        count = _scrub_file(path, last, goes, marker)
+        count = _scrub_file(path, first, last, lambda number, record: number >= first and goes(number, record), markers)
         tell(path.stem, count)
         gone += count
     return gone
@@ -91,7 +96,7 @@ def tombstone(size: int) -> bytes:
     return b"\x92\x00\xc6" + (rest - 3).to_bytes(4) + bytes(rest - 3)
 
 
-def _scrub_file(path: Path, last: int, goes: Goes, marker: bytes) -> int:
+def _scrub_file(path: Path, start: int, last: int, goes: Goes, markers: Sequence[bytes]) -> int:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", isolation_level=None, uri=True)
     except sqlite3.OperationalError:
@@ -107,11 +112,12 @@ def _scrub_file(path: Path, last: int, goes: Goes, marker: bytes) -> int:
             raise RuntimeError(f"{path.name} was written by a newer version of Gridbeat")
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone():
             return 0
-        gone = 0
-        for rows in _rows(db, last):
+        gone, looked = 0, False
+        for rows in _rows(db, start, last):
+            looked = True
             changed = []
             for first, rare, body in rows:
-                if rare or marker in body:
+                if rare or any(marker in body for marker in markers):
                     new, count = written_over(body, first, last, goes)
                     if count:
                         changed.append((new, first))
@@ -121,15 +127,22 @@ def _scrub_file(path: Path, last: int, goes: Goes, marker: bytes) -> int:
                 db.execute("BEGIN IMMEDIATE")
                 db.executemany("UPDATE batch SET body = ? WHERE first = ?", changed)
                 db.execute("COMMIT")
+        if not looked:
+            return 0
         if not db.execute("SELECT 1 FROM about WHERE key = ?", (OVERWRITES,)).fetchone():
             _make_anew(db, path)
         _empty_log(db, path)
         return gone
 
 
-def _rows(db: sqlite3.Connection, last: int) -> Iterator[list[tuple[int, int, bytes]]]:
+def _rows(db: sqlite3.Connection, start: int, last: int) -> Iterator[list[tuple[int, int, bytes]]]:
     """A part at a time, with no question left open between: the log could not be emptied while one is."""
-    after = 0
+    # The row that holds the first record may begin before it; in a file that ends before it there is none to look at.
+    (before,) = db.execute("SELECT max(first) FROM batch WHERE first <= ?", (start,)).fetchone()
+    (newest,) = db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
+    if newest is None or newest < start:
+        return
+    after = 0 if before is None else before - 1
     query = "SELECT first, rare, body FROM batch WHERE first > ? AND first <= ? ORDER BY first LIMIT ?"
     while rows := db.execute(query, (after, last, ROWS)).fetchall():
         yield rows

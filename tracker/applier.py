@@ -25,8 +25,8 @@ from storage.journal import Journal
 from storage.journal_files import Batch
 from tracker.model import UnitId
 from tracker.pipeline import STATE_FORMAT, Pipeline, UnitState
-from tracker.record import ENTITY, PRIVATE, REPORT
-from tracker.store import LiveStore, Update
+from tracker.record import ENTITY, PRIVATE, REPORT, ReportRecord
+from tracker.store import LiveStore, Nowhere, Place, Update
 
 STEP_RECORDS = 500
 """Records applied at a time: about 4 ms of work, so that nothing else waits longer."""
@@ -53,6 +53,17 @@ class _Leaving:
     entities: Sequence[tuple[str, str]]
     upto: int
     done: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Amending:
+    """A unit that is to have been nowhere at some time, when record ``upto`` has been applied."""
+
+    unit: UnitId
+    stays: Callable[[ReportRecord], bool]
+    taints: Callable[[UnitState], bool]
+    upto: int
+    done: Callable[[int], object]
 
 
 class Applier:
@@ -97,6 +108,7 @@ class Applier:
         """Why the store is not written to, in words; empty while all is well."""
         self.resyncs = 0
         self._leaving: list[_Leaving] = []
+        self._amending: list[_Amending] = []
         self.misjudged = 0
         """Records that the pipeline could not take; they stay in the journal."""
         self._oldest: int | None = None
@@ -117,6 +129,20 @@ class Applier:
         """Take a unit out of live state, with these entities (type, id), when record ``upto``, the last that may be
         about it, has been applied. ``done`` is called when the store holds nothing of it."""
         self._leaving.append(_Leaving(unit, entities, upto, done))
+        self._wake.set()
+
+    def amend(
+        self,
+        unit: UnitId,
+        stays: Callable[[ReportRecord], bool],
+        taints: Callable[[UnitState], bool],
+        upto: int,
+        done: Callable[[int], object],
+    ) -> None:
+        """Take out of live state all of a unit that does not stay, when record ``upto``, the last that may be of that
+        kind, has been applied; what is known of the unit, if that ``taints`` it, is then what the rest says. ``done``
+        is told how many points went."""
+        self._amending.append(_Amending(unit, stays, taints, upto, done))
         self._wake.set()
 
     def behind(self, now: int) -> int:
@@ -163,6 +189,10 @@ class Applier:
             await self._store.forget(leaving.unit, leaving.entities, message)
             self._leaving.remove(leaving)
             leaving.done()
+        for amending in [one for one in self._amending if one.upto <= self.applied]:
+            gone = await self._amend(amending)
+            self._amending.remove(amending)
+            amending.done(gone)
         last = self._journal.last
         batches = await self._take()
         if batches:
@@ -184,6 +214,24 @@ class Applier:
                     raise OutOfStep from None
             else:
                 await asyncio.sleep(GATHER)
+
+    async def _amend(self, amending: _Amending) -> int:
+        """The tracks of the last days hold what the unit's state is made of; what it walked then is counted anew."""
+        unit, pipeline = amending.unit, self.pipeline
+        oldest, newest = self._hot_hours()
+        hours = range(oldest, newest + 1)
+        before = await self._store.track(unit, hours)
+        state = pipeline.states.get(unit)
+        gone = await self._store.thin(unit, hours, amending.stays)
+        if state is not None and (gone or amending.taints(state)):
+            rest = await self._store.track(unit, hours)
+            pipeline.states[unit] = pipeline.rebuilt(state, before, rest)
+            update = Update(self.applied + 1, self.applied)
+            self._put_states(update, [pipeline.states[unit]])
+            places: list[Place | Nowhere] = [*update.places] if update.places else [("", "", unit)]
+            message = self._packer.pack([self.name, 0, self.applied, []])
+            await self._store.amend(update.live, places, message)
+        return gone
 
     async def _take(self) -> Sequence[Batch]:
         """The next batches in journal order, from memory or from disk; empty when there are none."""

@@ -17,11 +17,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import msgpack
@@ -78,7 +78,7 @@ def _remove(context: Context, note: Path, upto: int) -> Result:
     told: dict[str, Any] = json.loads(note.read_text())
     context.archive.refresh()
     sealing.tidy(context.layout)
-    _finish(context)
+    finish(context)
     if "commands" not in told:
         context.tell({"step": "looking"})
         told |= learned(context, Person(told["unit"], set(told["devices"])), upto).plain()
@@ -94,28 +94,56 @@ def _remove(context: Context, note: Path, upto: int) -> Result:
             return False
         return masked(record) if is_access(record) else True
 
-    counts["records"] += scrub(context.journal.folder, upto, goes, person.marker, of_day)
+    counts["records"] += scrub(context.journal.folder, upto, goes, person.marker, tell=of_day)
     with sealing.Spill(context.layout) as spill, closing(parquet.connect(spill)) as db:
-        work = _Work(context, person, spill, db, counts)
-        _parts(work)
-        for kind in SEALED:
-            _days(work, kind)
-        _snapshots(work)
-    _photos(context, person, counts)
+        work = Work(context, Everything(person), spill, db, counts)
+        rewrite_parts(work)
+        rewrite_days(work)
+        rewrite_snapshots(work)
+    remove_photos(context, person.photos.values(), counts)
     counts["exports"] += drop_exports(context.data, person.unit)
     context.tell({"step": "files"})
     return {"counts": dict(counts)}
 
 
+class Subject(Protocol):
+    """What is to be taken out."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Classes of the archive in which there may be something of it."""
+
+    def where(self, kind: str, columns: Collection[str]) -> str:
+        """Which rows of a file of this class, with these columns, go, as a condition."""
+
+    def judged(self, snapshot: snapshots.Snapshot) -> Iterable[tuple[bool, tuple[Any, ...]]]:
+        """Each value of a snapshot, with whether it stays."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """What all steps are given; ``spill`` is a folder for what is being written."""
+class Everything:
+    """All that is about a person."""
+
+    person: Person
+    kinds: tuple[str, ...] = SEALED
+
+    def where(self, kind: str, columns: Collection[str]) -> str:
+        return where(kind, self.person)
+
+    def judged(self, snapshot: snapshots.Snapshot) -> Iterable[tuple[bool, tuple[Any, ...]]]:
+        return _judged(snapshot, self.person)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all steps are given; ``spill`` is a folder for what is being written, ``reason`` what the chain says."""
 
     context: Context
-    person: Person
+    subject: Subject
     spill: Path
     db: duckdb.DuckDBPyConnection
     counts: Counter[str]
+    reason: str = REASON
 
 
 def note_path(data: Path, ticket: str) -> Path:
@@ -149,19 +177,21 @@ def _carries(unit: str) -> str:
 # -- parts, which no chain has heard of
 
 
-def _parts(work: _Work) -> None:
+def rewrite_parts(work: Work) -> None:
+    """Take it out of what is not closed."""
     for run in work.context.layout.runs():
-        for kind in SEALED:
+        for kind in work.subject.kinds:
             for day, path in run.parts(kind).items():
                 if _rewritten(work, kind, path) is not None:
                     _put(work.spill / path.name, path)
                     work.context.tell({"step": "parts", "day": day})
 
 
-def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
+def _rewritten(work: Work, kind: str, path: Path) -> int | None:
     """Whether there is anything about the person in a file: then its rows without that are in ``spill`` under its
     name, so many. Who looked at the person stays, when and at what; that it was the person, and why, goes."""
-    condition, new = where(kind, work.person), work.spill / path.name
+    columns = [row[0] for row in work.db.execute(f"DESCRIBE SELECT * FROM {parquet.table([path])}").fetchall()]
+    condition, new = work.subject.where(kind, columns), work.spill / path.name
     found = work.db.execute(f"SELECT count(*) FROM {parquet.table([path])} WHERE {condition}").fetchone()
     assert found is not None
     if not found[0]:
@@ -169,11 +199,11 @@ def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
     _need(work.context, path.stat().st_size)
     query = f"SELECT * FROM {parquet.table([path])} WHERE NOT coalesce({condition}, false)"
     if kind == ACCESS:
-        columns = ", ".join(
+        masks = ", ".join(
             f"CASE WHEN {condition} AND {name} <> '' THEN {text(mask)} ELSE {name} END AS {name}"
             for name, mask in (("unit", MASK), ("reason", MASK), ("about", "{}"))
         )
-        query = f"SELECT * REPLACE ({columns}) FROM {parquet.table([path])}"
+        query = f"SELECT * REPLACE ({masks}) FROM {parquet.table([path])}"
     rows = parquet.write(work.db, query, new)
     work.counts["rows"] += int(found[0])
     sync_file(new)
@@ -183,7 +213,13 @@ def _rewritten(work: _Work, kind: str, path: Path) -> int | None:
 # -- closed days and supplements
 
 
-def _days(work: _Work, kind: str) -> None:
+def rewrite_days(work: Work) -> None:
+    """Take it out of what is closed."""
+    for kind in work.subject.kinds:
+        _days(work, kind)
+
+
+def _days(work: Work, kind: str) -> None:
     context = work.context
     chain, folder = context.archive.chains[kind], context.layout.folder(kind)
     days: dict[str, list[str]] = {}
@@ -204,15 +240,16 @@ def _days(work: _Work, kind: str) -> None:
                 (work.spill / name).replace(_staged(path))
                 staged.append(_sealed(_staged(path), name, rows))
         if staged:
-            _swap(context, kind, day, staged)
+            _swap(work, kind, day, staged)
 
 
-def _swap(context: Context, kind: str, day: str, staged: Sequence[SealedFile]) -> None:
+def _swap(work: Work, kind: str, day: str, staged: Sequence[SealedFile]) -> None:
     """Let the staged files of a day take the place of those that they are of."""
+    context = work.context
     folder = context.layout.folder(kind)
     sync_names(folder)
     context.tell({"step": "staged", "class": kind, "day": day})
-    context.archive.chains[kind].append("removal", day, context.now, files=staged, reason=REASON)
+    context.archive.chains[kind].append("removal", day, context.now, files=staged, reason=work.reason)
     context.tell({"step": "recorded", "class": kind, "day": day})
     for one in staged:
         _staged(folder / one.name).replace(folder / one.name)
@@ -220,7 +257,7 @@ def _swap(context: Context, kind: str, day: str, staged: Sequence[SealedFile]) -
     context.tell({"step": "closed", "class": kind, "day": day})
 
 
-def _finish(context: Context) -> None:
+def finish(context: Context) -> None:
     """What was staged when somebody was killed: it counts if the chain says so, and else it is nothing."""
     for kind in (*SEALED, SNAPSHOTS):
         folder, known = context.layout.folder(kind), context.archive.chains[kind].files()
@@ -236,8 +273,9 @@ def _finish(context: Context) -> None:
 # -- snapshots
 
 
-def _snapshots(work: _Work) -> None:
-    context, person, spill = work.context, work.person, work.spill
+def rewrite_snapshots(work: Work) -> None:
+    """Take it out of what a start is built from."""
+    context, judged, spill = work.context, work.subject.judged, work.spill
     chain, folder = context.archive.chains[SNAPSHOTS], context.layout.folder(SNAPSHOTS)
     for hourly in context.layout.root.glob(f"{context.layout.states.name}*"):
         hourly.unlink()  # it is written again within the hour
@@ -250,14 +288,14 @@ def _snapshots(work: _Work) -> None:
             continue
         except snapshots.SnapshotDamaged:
             # It is of no use to anybody and may hold anything.
-            _drop(context, path)
+            _drop(work, path)
             continue
-        count = sum(not stays for stays, _ in _judged(snapshot, person))
+        count = sum(not stays for stays, _ in judged(snapshot))
         if not count:
             continue
         _need(context, path.stat().st_size)
-        states = (value for stays, value in _judged(snapshot, person) if stays and value[0] == snapshots.STATE)
-        changes = (value for stays, value in _judged(snapshot, person) if stays and value[0] != snapshots.STATE)
+        states = (value for stays, value in judged(snapshot) if stays and value[0] == snapshots.STATE)
+        changes = (value for stays, value in judged(snapshot) if stays and value[0] != snapshots.STATE)
         sealed = snapshots.write(
             spill, snapshot.about, (msgpack.packb(value[1]) for value in states),
             ((value[0], (value[1], value[2], value[3])) for value in changes), name=path.name,
@@ -265,7 +303,7 @@ def _snapshots(work: _Work) -> None:
         work.counts["rows"] += count
         if path.name in chain.files():
             (spill / path.name).replace(_staged(path))
-            _swap(context, SNAPSHOTS, day_in(path.name), [sealed])
+            _swap(work, SNAPSHOTS, day_in(path.name), [sealed])
         else:
             _put(spill / path.name, path)
 
@@ -282,10 +320,11 @@ def _judged(snapshot: snapshots.Snapshot, person: Person) -> Iterable[tuple[bool
         yield not person.has(what, kind, id, fields), (word, kind, id, fields)
 
 
-def _drop(context: Context, path: Path) -> None:
+def _drop(work: Work, path: Path) -> None:
+    context = work.context
     chain = context.archive.chains[SNAPSHOTS]
     if path.name in chain.files():
-        chain.append("removal", day_in(path.name), context.now, gone=[path.name], reason=REASON)
+        chain.append("removal", day_in(path.name), context.now, gone=[path.name], reason=work.reason)
     path.unlink()
     sync_names(path.parent)
 
@@ -293,16 +332,17 @@ def _drop(context: Context, path: Path) -> None:
 # -- photos
 
 
-def _photos(context: Context, person: Person, counts: Counter[str]) -> None:
-    """The chain first: a file that it says is gone is deleted by the next tidying if not by us."""
+def remove_photos(context: Context, photos: Iterable[str], counts: Counter[str], reason: str = REASON) -> None:
+    """Delete files of photos, by their names. The chain first: a file that it says is gone is deleted by the next
+    tidying if not by us."""
     chain, media = context.archive.chains[PHOTOS], context.data / "media"
     days: dict[str, list[str]] = {}
-    for name in sorted(person.photos.values()):
+    for name in sorted(photos):
         days.setdefault(name.partition("/")[0], []).append(name)
     for day, names in days.items():
         gone = [name for name in names if name in chain.files()]
         if gone:
-            chain.append("removal", day, context.now, gone=gone, reason=REASON)
+            chain.append("removal", day, context.now, gone=gone, reason=reason)
             context.tell({"step": "recorded", "class": PHOTOS, "day": day})
         for name in names:
             with suppress(FileNotFoundError):

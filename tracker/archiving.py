@@ -20,6 +20,7 @@ from storage.archive.archive import Archive
 from storage.journal_files import JournalFiles
 from tracker.archive_context import Context, Job, Result
 from tracker.archive_export import export_person
+from tracker.archive_off_duty import remove_off_duty
 from tracker.archive_removal import remove_person
 from tracker.archive_tidy import close_photos, tidy
 from tracker.checkpoint import snapshot, states
@@ -37,6 +38,7 @@ JOBS: Mapping[str, Job] = {
     "tidy": tidy,
     "export_person": export_person,
     "remove_person": remove_person,
+    "remove_off_duty": remove_off_duty,
     "verify": verify,
 }
 

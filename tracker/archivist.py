@@ -36,6 +36,8 @@ GRACE = 60_000
 TICK = 20.0
 LINE_LIMIT = 1 << 20
 """Bytes of one line of a child; more is no answer of ours."""
+HURRY_S = 20.0
+"""What is urgent waits so long for another job's end; then that is ended, and begun anew behind it."""
 QUEUE_LIMIT = 50
 """Jobs that wait."""
 
@@ -107,6 +109,7 @@ class Archivist:
         self._loop = LoopingCall(self.tick)
         self._loop.clock = reactor
         self._sealed_hour = 0
+        self._interrupted: Task | None = None
         self._log = Logger(namespace="gridbeat.archivist")
         self.running: Task | None = None
         self.outcomes: dict[str, Outcome] = {}
@@ -176,10 +179,18 @@ class Archivist:
             self._queue.appendleft(task)
             if self._child is not None and self.running is not None and self.running.job in READING:
                 self._child.end()
+            elif self._child is not None:
+                self._reactor.callLater(HURRY_S, self._hurry, task)
         else:
             self._queue.append(task)
         self._next()
         return task.done
+
+    def _hurry(self, urgent: Task) -> None:
+        """Every job may be ended anywhere."""
+        if urgent in self._queue and self._child is not None and self.running not in (None, self._interrupted):
+            self._interrupted = self.running
+            self._child.end()
 
     def _made(self, job: str) -> Mapping[str, Any]:
         return self._arguments[job]() if job in self._arguments else {}
@@ -207,6 +218,11 @@ class Archivist:
         if self._stopped is not None:
             task.done.errback(JobFailed("the server was stopped"))
             self._stopped.callback(None)
+            return
+        interrupted, self._interrupted = self._interrupted is task, None
+        if interrupted and result is None:
+            self._queue.append(task)
+            self._next()
             return
         self.outcomes[task.job] = Outcome(now, now - task.began, result or {}, failure)
         if result is None:

@@ -18,6 +18,8 @@ from tracker.roster import Change
 
 DUTY = "duty"
 """Type of the events that tell of an on or off."""
+OFF_DUTY = "off_duty"
+"""Type of the events that tell of the removal of what turned out to be off duty."""
 KEPT_MS = 31 * 86_400_000
 """Told events and intervals are known for so long: a phone that was off for a month may still deliver, and what is
 older is off duty. The intervals of before are in the journal and the archive."""

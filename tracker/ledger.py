@@ -9,7 +9,7 @@ from typing import Any
 
 from tracker.commands import CommandBook
 from tracker.commands_model import Moment
-from tracker.duty_events import DUTY, DutyEvents
+from tracker.duty_events import DUTY, OFF_DUTY, DutyEvents
 from tracker.media import PhotoIndex
 from tracker.roll_call import ROLL_CALL, RollBook
 from tracker.roster import Change
@@ -25,6 +25,8 @@ class Ledger:
     removals: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By ticket, how far the removal of somebody's data has come."""
     duty: DutyEvents = field(default_factory=DutyEvents)
+    off_duty: dict[str, Change] = field(default_factory=dict)
+    """What is to be removed because it was off duty."""
 
     def replay(self, event: Change, at: Moment) -> None:
         """Take in what the journal holds."""
@@ -40,6 +42,11 @@ class Ledger:
             self.roll_calls.replay(event)
         elif kind == DUTY:
             self.duty.take(event, at.wall)
+        elif kind == OFF_DUTY:
+            if fields["done"] is None:
+                self.off_duty[identity] = event
+            else:
+                self.off_duty.pop(identity, None)
         elif kind == "removal":
             self.removals[identity] = fields
 
@@ -51,5 +58,6 @@ class Ledger:
             yield "photo", photo.id, photo.fields()
         yield from self.roll_calls.events()
         yield from self.duty.events()
+        yield from self.off_duty.values()
         for ticket, removal in self.removals.items():
             yield "removal", ticket, removal

@@ -113,7 +113,11 @@ class PhotoIndex:
 
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit's photos any more."""
-        for photo in [one for one in self._photos.values() if one.unit == unit]:
+        self.drop([photo.id for photo in self._photos.values() if photo.unit == unit])
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Know nothing of these any more."""
+        for photo in [self._photos[id] for id in ids if id in self._photos]:
             del self._photos[photo.id]
             theirs = self._of[photo.device]
             del theirs[photo.id]

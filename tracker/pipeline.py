@@ -21,7 +21,7 @@ from tracker.areas import AreaIndex
 from tracker.clockwatch import Clock, note
 from tracker.coordinates import distance
 from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
-from tracker.record import ReportRecord
+from tracker.record import ReportRecord, unpack_track
 
 FUTURE_MS = 120_000
 SKEW_MS = 600_000
@@ -370,6 +370,21 @@ class Pipeline:
         said before and is repeated is stored twice, and found when the track is read."""
         self.states.pop(unit, None)
         self._identities.clear()
+
+    def rebuilt(self, state: UnitState, before: Iterable[bytes], rest: Iterable[bytes]) -> UnitState:
+        """What is known of a unit by what is left of its tracks of the last days, ``before`` being what they were.
+        The clocks of its devices are as they were: they say nothing of the unit."""
+        areas = self._areas()
+        was, now = UnitState(state.unit), UnitState(state.unit)
+        for part in before:
+            for record in unpack_track(part):
+                advance(was, record, areas)
+        for part in rest:
+            for record in unpack_track(part):
+                advance(now, record, areas)
+        now.clocks = state.clocks
+        now.distance = max(0.0, state.distance - was.distance + now.distance)
+        return now
 
     def load(self, packed: Iterable[bytes]) -> None:
         """Start from stored states instead of none."""

@@ -6,7 +6,7 @@ answer says what is stored, and the caller goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,10 +14,16 @@ import msgpack
 
 from storage import keys
 from storage.client import HOT_SECONDS, TRACK_LIMIT, Client
-from tracker.record import unpack_track
+from tracker.record import ReportRecord, unpack_track
 
 RESTORE_PART = 2000
 """Units written by one call of a restore: some 10 ms of the server's time."""
+
+
+Place = tuple[float, float, str]
+"""Longitude, latitude, unit."""
+Nowhere = tuple[str, str, str]
+"""Two empty texts and a unit that has no place."""
 
 
 @dataclass(slots=True)
@@ -27,7 +33,7 @@ class Update:
     first: int
     last: int
     live: dict[str, bytes] = field(default_factory=dict)
-    places: list[tuple[float, float, str]] = field(default_factory=list)  # longitude, latitude, unit
+    places: list[Place] = field(default_factory=list)
     entities: list[tuple[str, str, bytes]] = field(default_factory=list)  # type, id, packed fields or empty
     tracks: dict[tuple[str, int], bytes] = field(default_factory=dict)  # (unit, hour) -> packed records
     message: bytes = b""
@@ -60,6 +66,12 @@ class LiveStore(Protocol):
 
     async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
         """Hold nothing of a unit any more, nor of these entities (type, id), and publish a message."""
+
+    async def amend(self, live: Mapping[str, bytes], places: Sequence[Place | Nowhere], message: bytes) -> None:
+        """Put states and places in the place of those that are there, and publish a message."""
+
+    async def thin(self, unit: str, hours: Sequence[int], stays: Callable[[ReportRecord], bool]) -> int:
+        """Take records out of a unit's tracks of these hours; how many went."""
 
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         """The packed records of a unit in these hours since 1970; as many parts as there are hours."""
@@ -124,6 +136,21 @@ class RedisLiveStore:
         triples = self._state({}, [], gone)[2:]
         await self._client.call("gb_forget", self._KEYS, [unit, message, *triples])
 
+    async def amend(self, live: Mapping[str, bytes], places: Sequence[Place | Nowhere], message: bytes) -> None:
+        arguments = self._state(live, places, [])[:-1]
+        await self._client.call("gb_amend", self._KEYS, [message, *arguments])
+
+    async def thin(self, unit: str, hours: Sequence[int], stays: Callable[[ReportRecord], bool]) -> int:
+        gone = 0
+        for hour in hours:
+            name, done = keys.track(unit, hour), False
+            while not done:  # it has grown meanwhile, as a hole was filled
+                (old,) = await self._client.strings([name])
+                new, count = thinned(old or b"", stays)
+                done = not count or bool(await self._client.call("gb_compact", [name], [len(old or b""), new]))
+            gone += count
+        return gone
+
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         return [part or b"" for part in await self._client.strings([keys.track(unit, hour) for hour in hours])]
 
@@ -133,7 +160,7 @@ class RedisLiveStore:
     @staticmethod
     def _state(
         live: Mapping[str, bytes],
-        places: Sequence[tuple[float, float, str]],
+        places: Sequence[Place | Nowhere],
         entities: Sequence[tuple[str, str, bytes]],
     ) -> list[Any]:
         arguments: list[Any] = [len(live)]
@@ -230,6 +257,21 @@ class MemoryLiveStore:
             self.entities.pop(entity, None)
         self._publish(message)
 
+    async def amend(self, live: Mapping[str, bytes], places: Sequence[Place | Nowhere], message: bytes) -> None:
+        self._live.update(live)
+        for longitude, latitude, unit in places:
+            self.places.pop(unit, None)
+            if isinstance(longitude, float) and isinstance(latitude, float):
+                self.places[unit] = (longitude, latitude)
+        self._publish(message)
+
+    async def thin(self, unit: str, hours: Sequence[int], stays: Callable[[ReportRecord], bool]) -> int:
+        gone = 0
+        for hour in hours:
+            self._tracks[unit, hour], count = thinned(self._tracks.get((unit, hour), b""), stays)
+            gone += count
+        return gone
+
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         return [self._tracks.get((unit, hour), b"") for hour in hours]
 
@@ -259,6 +301,14 @@ class MemoryLiveStore:
     def _publish(self, message: bytes) -> None:
         for queue in self._subscribers:
             queue.put_nowait(message)
+
+
+def thinned(track: bytes, stays: Callable[[ReportRecord], bool]) -> tuple[bytes, int]:
+    """The track without records that do not stay, and how many those are."""
+    packer = msgpack.Packer(use_bin_type=True, autoreset=True)
+    records = list(unpack_track(track))
+    kept = [packer.pack(tuple(record)) for record in records if stays(record)]
+    return b"".join(kept), len(records) - len(kept)
 
 
 def distinct(track: bytes) -> bytes:

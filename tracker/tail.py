@@ -8,7 +8,7 @@ to be read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,16 @@ class Tail:
         self.units[code] = ""
         for block in self._blocks:
             mask = block.unit == code
+            block.number[mask] = 0
+            block.fix_time[mask] = block.latitude[mask] = block.longitude[mask] = 0
+            block.doubted[mask] = True
+
+    def forget_span(self, unit: str, start: int, end: int, stay: Collection[int]) -> None:
+        """The same for a unit's points with ``start <= fix time < end`` but for the fix times in ``stay``."""
+        code = self._codes.get(unit)
+        for block in self._blocks if code is not None else ():
+            mask = (block.unit == code) & (block.fix_time >= start) & (block.fix_time < end)
+            mask &= ~np.isin(block.fix_time, list(stay))
             block.number[mask] = 0
             block.fix_time[mask] = block.latitude[mask] = block.longitude[mask] = 0
             block.doubted[mask] = True

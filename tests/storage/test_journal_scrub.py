@@ -77,7 +77,7 @@ def test_files_hold_nothing_of_them_afterwards(tmp_path: Path) -> None:
     before = bench.everything()
     assert not clean(tmp_path)
     told = []
-    gone = scrub(tmp_path, bench.journal.last, theirs, MARKER, lambda day, count: told.append((day, count)))
+    gone = scrub(tmp_path, bench.journal.last, theirs, MARKER, tell=lambda day, count: told.append((day, count)))
     assert gone == sum(theirs(*one) for one in before) == sum(count for _, count in told)
     assert len(told) == 3
     assert clean(tmp_path)
