@@ -16,10 +16,13 @@ from simulator.city import City
 from simulator.plan import DeviceWish, Issued, demo_roster, plan_json
 from storage.archive.layout import shifted
 from tracker.areas import read_areas
+from tracker.catalogue import CATALOGUE
+from tracker.device_plans import plan_token
 from tracker.intake import Intake
 from tracker.model import Device, UnitId
 from tracker.roster import Change
 from tracker.rota import OFF, Rota
+from tracker.tokens import hashed, new_token
 from tracker.working_time import WorkingTime
 
 _log = Logger(namespace="gridbeat.demo")
@@ -57,9 +60,17 @@ async def enter(intake: Intake, city: City) -> list[Issued]:
     issued = []
     for wish in wanted.devices:
         held = roster.devices_of(_unit_of(wish))
-        device = held[0] if held else await _register(intake, wish)
-        issued.append(Issued(wish, device.external_id, intake.tokens.token(device)))
+        # Only digests are kept: every start gives the town's devices other tokens.
+        token = new_token()
+        device = await (_renew(intake, held[0], token) if held else _register(intake, wish, token))
+        issued.append(Issued(wish, device.external_id, token))
     return issued
+
+
+async def _renew(intake: Intake, device: Device, token: str) -> Device:
+    if not CATALOGUE[device.protocol].secret:
+        return device
+    return await intake.change(lambda: plan_token(intake.roster, device.id, hashed(token)))
 
 
 async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int) -> None:
@@ -89,8 +100,10 @@ def _worked(working: WorkingTime) -> Callable[[str], bool]:
     return lambda day: working.calendar.day(day).worked
 
 
-async def _register(intake: Intake, wish: DeviceWish) -> Device:
-    fields = {"protocol": wish.protocol, "external_id": wish.external_id, "unit": _unit_of(wish)}
+async def _register(intake: Intake, wish: DeviceWish, token: str) -> Device:
+    fields = {
+        "protocol": wish.protocol, "external_id": wish.external_id, "unit": _unit_of(wish), "token": hashed(token),
+    }  # fmt: skip
 
     def plan() -> tuple[Device, list[Change]]:
         return intake.roster.plan_device(fields)

@@ -24,8 +24,7 @@ from storage.journal import Journal
 from tracker.areas import read_areas
 from tracker.intake import Intake
 from tracker.roster import Change, Roster
-from tracker.tokens import Tokens
-from webmap.safe import secret_of
+from tracker.tokens import hashed, new_token
 
 
 def external_id(protocol: str, number: int) -> str:
@@ -34,15 +33,19 @@ def external_id(protocol: str, number: int) -> str:
     return made.get(protocol, "B{:05d}").format(number)
 
 
-def changes(roster: Roster, numbers: dict[str, int]) -> Iterator[Change]:
-    """Everything that is entered. ``roster`` is a scratch one: each change is judged against those before it."""
+def changes(roster: Roster, numbers: dict[str, int], tokens: dict[str, str]) -> Iterator[Change]:
+    """Everything that is entered. ``roster`` is a scratch one: each change is judged against those before it.
+    ``tokens`` is given each device's token, by the device's id."""
     city = make_city()
     both = {"type": "FeatureCollection", "features": [*city.grids["features"], *city.cells["features"]]}
     yield from roster.plan_areas(read_areas(json.loads(json.dumps(both))))
     for protocol, number in numbers.items():
         for i in range(number):
             wish = {"protocol": protocol, "external_id": external_id(protocol, i), "name": f"{protocol} {i}"}
-            for change in roster.plan_device(wish)[1]:
+            token = new_token()
+            device, made = roster.plan_device({**wish, "token": hashed(token)})
+            tokens[device.id] = token
+            for change in made:
                 roster.apply(change)
                 yield change
 
@@ -54,13 +57,14 @@ async def stage(reactor: Any, folder: Path, numbers: dict[str, int]) -> None:
     writer = ThreadPool(1, 1, "journal")
     writer.start()
     journal = Journal(folder / "journal", reactor, writer, lambda: time.time_ns() // 1_000_000)
-    intake = Intake(journal, Tokens(secret_of(folder)), lambda: time.time_ns() // 1_000_000)
-    entered = list(changes(Roster(), numbers))
+    intake = Intake(journal, lambda: time.time_ns() // 1_000_000)
+    tokens: dict[str, str] = {}
+    entered = list(changes(Roster(), numbers, tokens))
     await intake.change(lambda: (None, entered))
     await journal.close()
     writer.stop()
     devices = [
-        {"protocol": device.protocol, "id": device.external_id, "token": intake.tokens.token(device)}
+        {"protocol": device.protocol, "id": device.external_id, "token": tokens[device.id]}
         for device in intake.roster.devices.values()
     ]
     (folder / "devices.json").write_text(json.dumps(devices))

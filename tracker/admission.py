@@ -30,7 +30,9 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
     elif latitude is not None:
         return "no_fix_time"
     at = now if fix_time is None else fix_time
-    duties = carrier.duties
+    unit, duties = carrier.unit, carrier.duties
+    if at < carrier.since:
+        unit, duties = carrier.earlier(carrier.device.id, at)
     # One interval that never ends is the usual case; everything else is looked up.
     duty = duties[0] if len(duties) == 1 and duties[0].start <= at < duties[0].end else duty_at(duties, at)
     if duty is None and not report.alarm & ALARM_SOS:
@@ -50,7 +52,7 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
         if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):
             return "impossible_position"
     return (
-        REPORT, carrier.device.id, carrier.unit.id, duty.number if duty else 0, now, report.device_time, fix_time,
+        REPORT, carrier.device.id, unit.id, duty.number if duty else 0, now, report.device_time, fix_time,
         latitude, longitude, report.altitude, report.speed, report.course, report.accuracy,
         report.status, report.alarm, marks, report.items, original,
     )  # fmt: skip

@@ -34,6 +34,7 @@ class CoreSession:
         self._close = close
         self._clock = clock
         self._timer: Any = None
+        self._refusal: Any = None  # waits for its time; nothing is heard meanwhile
         self._carrier: Carrier | None = None
         self.waiting = 0
         self.authenticated = False
@@ -46,6 +47,8 @@ class CoreSession:
 
     def receive(self, data: bytes, *, datagram: bool = False) -> None:
         """Bytes of the device."""
+        if self._refusal is not None:
+            return
         now = self._intake.wall()
         core = self._core
         self._handle(core.receive_datagram(data, now) if datagram else core.receive_data(data, now))

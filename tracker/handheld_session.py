@@ -16,6 +16,7 @@ from tracker.intake import Intake
 from tracker.links import Links
 from tracker.roster import Carrier
 from tracker.spread import reconnect_ms, spread
+from tracker.tokens import accepts
 
 PROTOCOL = "handheld"
 RETRY_SECONDS = 5
@@ -56,13 +57,17 @@ class HandheldSession:
         send: Callable[[list[bytes]], None],
         close: Callable[[], None],
         versions: AppVersions,
+        later: Callable[..., Any] | None = None,
     ) -> None:
+        """``later`` calls something after so many seconds; without it refusals are never slow."""
         self._intake = intake
         self._links = links
         self._address = address
         self._send = send
         self._close = close
         self._versions = versions
+        self._later = later
+        self._refusal: Any = None  # waits for its time; nothing is heard meanwhile
         self._core = Conversation()
         self._carrier: Carrier | None = None
         self._reports: list[Report] = []
@@ -74,6 +79,8 @@ class HandheldSession:
     def receive(self, messages: list[bytes]) -> None:
         """Whole messages of the device, all that one read brought."""
         for message in messages:
+            if self._refusal is not None:
+                return
             for event in self._core.receive_message(message):
                 _HANDLERS[type(event)](self, event)
         if self._seq is not None:
@@ -91,6 +98,8 @@ class HandheldSession:
 
     def ended(self) -> None:
         """The link is gone."""
+        if self._refusal is not None and self._refusal.active():
+            self._refusal.cancel()
         self._leave()
         self.authenticated = False
 
@@ -159,6 +168,19 @@ class HandheldSession:
         if not self._core.closing:
             self._core.refuse(code, text)
 
+    def _refuse_login(self, event: Hello, code: str, text: str) -> None:
+        """Who tries often waits for the answer."""
+        wait = self._intake.logins.wrong(PROTOCOL, event.device, self._address, self._intake.wall())
+        if not wait or self._later is None:
+            self._refuse(code, text)
+            return
+
+        def refuse() -> None:
+            self._refuse(code, text)
+            self._flush()
+
+        self._refusal = self._later(wait, refuse)
+
     def _batch(self, event: Batch) -> None:
         self._reports += event.reports
         self._seq = event.seq
@@ -175,17 +197,17 @@ class HandheldSession:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.device, self._address)
         if carrier is None:
-            self._refuse("unknown_device", "no device is registered under this id")
-        elif not self._intake.tokens.accepts(carrier.device, event.token):
+            self._refuse_login(event, "unknown_device", "no device is registered under this id")
+        elif not accepts(carrier.device, event.token):
             self._intake.counters.refuse(PROTOCOL, "bad_token")
-            self._refuse("bad_token", "the token is not this device's")
+            self._refuse_login(event, "bad_token", "the token is not this device's")
         elif _older(event.app, self._versions.minimum):
             self._intake.counters.refuse(PROTOCOL, "app_too_old")
             self._refuse("app_too_old", f"version {self._versions.minimum} or later is needed")
         else:
             self._carrier, self.authenticated = carrier, True
             self._core.welcome(
-                self._intake.wall(), carrier.unit.name, heartbeat=HEARTBEAT_SECONDS,
+                self._intake.wall(), carrier.unit.name if carrier.device.unit else "", heartbeat=HEARTBEAT_SECONDS,
                 app_min=self._versions.minimum, app_latest=self._versions.latest, batch_max=POSITIONS,
                 reconnect=reconnect_ms(carrier.device.id, len(self._intake.roster.units)),
             )  # fmt: skip

@@ -26,6 +26,7 @@ from tracker.phone_limits import Rates, RecentIds
 from tracker.phone_records import judge
 from tracker.roster import Carrier
 from tracker.spread import spread
+from tracker.tokens import accepts
 
 __all__ = ["BODY_LIMIT", "PhoneReports"]
 
@@ -92,6 +93,8 @@ class _Reports(Resource):
             return _answer(request, 200, app.ok((), ()), app.kind)
         found = self._whose(app, delivery, request.getClientAddress().host)
         if type(found) is int:
+            if found == app.slow:
+                return _later(request, delivery.names[0], app.slow)
             if found == 401:
                 request.setHeader("www-authenticate", f'{app.challenge} realm="Gridbeat"')
             return _answer(request, found, _NOT_KNOWN)
@@ -109,11 +112,11 @@ class _Reports(Resource):
             if carrier is None:
                 continue
             registered = True
-            if not CATALOGUE[protocol].secret or intake.tokens.accepts(carrier.device, delivery.secret):
+            if not CATALOGUE[protocol].secret or accepts(carrier.device, delivery.secret):
                 return (carrier, name) if intake.find(protocol, name, address) else app.unknown
         if registered:
             intake.counters.refuse(protocol, "bad_token")
-            return 401
+            return app.slow if intake.logins.wrong(protocol, delivery.names[0], address, intake.wall()) else 401
         intake.find(protocol, delivery.names[0], address)
         return app.unknown
 
@@ -169,7 +172,7 @@ class _Profile(Resource):
         except RemoteProtocolError as error:
             return _answer(request, 400, str(error))
         carrier = self._intake.roster.find("gpslogger", told.get("id", ""))
-        if carrier is None or not self._intake.tokens.accepts(carrier.device, told.get("token", "")):
+        if carrier is None or not accepts(carrier.device, told.get("token", "")):
             return _answer(request, 404, _NOT_KNOWN)
         request.setHeader("cache-control", "no-store")
         return _answer(request, 200, gpslogger_profile(told.get("url", ""), told["id"], told["token"]))

@@ -15,9 +15,9 @@ from storage.journal import Done, Journal, JournalFull
 from tracker.admission import admit
 from tracker.areas import AreaIndex
 from tracker.counters import Counters
+from tracker.login_limits import LoginLimits
 from tracker.record import ENTITY, EVENT, is_access
 from tracker.roster import Carrier, Change, Refusal, Roster, admits
-from tracker.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -36,12 +36,12 @@ class StoreFailed(Exception):
 class Intake:
     """Holds the roster and writes to the journal. ``wall`` gives ms since 1970, UTC."""
 
-    def __init__(self, journal: Journal, tokens: Tokens, wall: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, wall: Callable[[], int]) -> None:
         self.journal = journal
-        self.tokens = tokens
         self.wall = wall
         self.roster = Roster()
         self.counters = Counters()
+        self.logins = LoginLimits(self.counters)
         self.unknown: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         """(protocol, external id) -> (times seen, last time); nothing else is kept of unknown devices."""
         self.heard: Callable[[Carrier], None] = lambda carrier: None
@@ -92,6 +92,9 @@ class Intake:
             self.unknown[key] = (times + 1, self.wall())
             if len(self.unknown) > UNKNOWN_LIMIT:
                 self.unknown.popitem(last=False)
+            return None
+        if carrier.device.revoked:
+            self.counters.refuse(protocol, "revoked")
             return None
         if carrier.device.networks and not admits(carrier.device, address):
             self.counters.refuse(protocol, "foreign_network")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from protocols.jt808 import (
     Answer,
@@ -26,11 +30,16 @@ from protocols.jt808 import (
 from storage.journal import JournalFull
 from tracker.commands_model import Command
 from tracker.core_session import CoreSession
-from tracker.intake import Intake
+from tracker.device_plans import plan_code, plan_used
+from tracker.intake import Intake, StoreFailed
 from tracker.jt808_asking import Asking
 from tracker.links import Links
 from tracker.media import Taken
 from tracker.model import DeviceId
+from tracker.refusal import Refusal
+from tracker.tokens import accepts, hashed, is_next, new_token
+
+_log = Logger(namespace="gridbeat.jt808")
 
 PROTOCOL = "jt808"
 MEDIA_WEIGHT = 16
@@ -62,6 +71,8 @@ class JT808Session(CoreSession):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._refusal is not None and self._refusal.active():
+            self._refusal.cancel()
         self._core.ended()
         self._leave()
         self.authenticated = False
@@ -153,21 +164,48 @@ class JT808Session(CoreSession):
         carrier = self._intake.find(PROTOCOL, event.phone, self._address)
         if carrier is None:
             self._core.answer_registration(event, RegistrationResult.NO_TERMINAL)
-        else:
-            token = self._intake.tokens.token(carrier.device)
-            self._core.answer_registration(event, RegistrationResult.OK, token)
+        elif self._intake.logins.may_register(PROTOCOL, event.phone, self._intake.wall()):
+            registered = Deferred.fromCoroutine(self._hand_out(event, carrier.device.id))
+            registered.addErrback(lambda failure: _log.failure("a registration failed", failure=failure))
+
+    async def _hand_out(self, event: Registration, device: DeviceId) -> None:
+        """A code of its own for each registration: its digest is on disk before it goes out. The code of before stays
+        good until this one is used, so a lost answer locks nobody out."""
+        intake, code = self._intake, new_token()
+        try:
+            await intake.change(lambda: plan_code(intake.roster, device, hashed(code)))
+        except (StoreFailed, Refusal):
+            return  # unanswered, the terminal registers again
+        self._core.answer_registration(event, RegistrationResult.OK, code)
+        self._flush()
+
+    async def _used(self, device: DeviceId, code: str) -> None:
+        intake = self._intake
+        with suppress(StoreFailed, Refusal):  # both then stay good until the terminal logs in again
+            await intake.change(lambda: plan_used(intake.roster, device, hashed(code)))
 
     def _authentication(self, event: Authentication) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.phone, self._address)
-        good = carrier is not None and self._intake.tokens.accepts(carrier.device, event.token)
+        good = carrier is not None and accepts(carrier.device, event.token)
         if carrier is not None and not good:
             self._intake.counters.refuse(PROTOCOL, "bad_token")
+        if not good and (wait := self._intake.logins.wrong(PROTOCOL, event.phone, self._address, self._intake.wall())):
+            self._refusal = self._clock.callLater(wait, self._refuse_late, event)
+            return
         self._core.answer_authentication(event, Result.OK if good else Result.FAILED)
+        if carrier is not None and is_next(carrier.device, event.token):
+            used = Deferred.fromCoroutine(self._used(carrier.device.id, event.token))
+            used.addErrback(lambda failure: _log.failure("a code was not written", failure=failure))
         # Of two logins in one read the second may be another terminal's: the link is the first one's then.
         if carrier is not None and self._core.authenticated and self._core.phone == event.phone:
             self._carrier, self.authenticated = carrier, True
             self._links.login(carrier.device.id, self)
+
+    def _refuse_late(self, event: Authentication) -> None:
+        """Who tries often waits for the answer."""
+        self._core.answer_authentication(event, Result.FAILED)
+        self._flush()
 
     def _logout(self, event: Logout) -> None:
         self._store_arrived()

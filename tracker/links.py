@@ -96,6 +96,14 @@ class Links:
             self.commands.logout(device)
             self._go_on()
 
+    def cut(self, device: DeviceId) -> None:
+        """What the device proved itself with is good no more: its link is closed at once."""
+        session = self._sessions.pop(device, None)
+        if session is not None:
+            self.commands.logout(device)
+            session.take_over()
+            self._go_on()
+
     def forget(self, unit: UnitId, devices: Iterable[DeviceId]) -> None:
         """A unit's data is being removed: close its devices' links, and know nothing of what was asked of them."""
         for device in devices:

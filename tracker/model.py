@@ -81,11 +81,13 @@ DUTY_MODES = {"person": ("always", "rota", "events"), "vehicle": ("always", "rot
 class Device:
     """A handheld, phone or terminal, accepted only in ``protocol`` and only as ``external_id``.
 
-    ``token_serial`` is the generation of its token. ``networks`` are the source networks a device without a
-    secret is accepted from; empty means that its id is one we issued. ``header`` forces a JT/T 808 header
-    year for terminals that set the 2019 flag on a 2013 body (0: as flagged). ``coordinates`` is the system it
-    reports in where its protocol does not say: wgs84, gcj02 or bd09. ``lenient`` takes its messages with a wrong
-    checksum too, where its protocol can be read all the same.
+    ``unit`` is whose it is now; empty for one that was taken back. ``token`` is the digest of its token, empty without
+    one, ``None`` in what was written when tokens were derived; ``token_serial`` was their generation. ``next`` is that
+    of a code which a JT/T 808 terminal was handed and has not used yet. ``revoked``: it is shut out. ``networks`` are
+    the source networks a device without a secret is accepted from; empty means that its id is one we issued. ``header``
+    forces a JT/T 808 header year for terminals that set the 2019 flag on a 2013 body (0: as flagged). ``coordinates``
+    is the system it reports in where its protocol does not say: wgs84, gcj02 or bd09. ``lenient`` takes its messages
+    with a wrong checksum too, where its protocol can be read all the same.
     """
 
     id: DeviceId
@@ -97,6 +99,9 @@ class Device:
     header: int = 0
     coordinates: str = "wgs84"
     lenient: bool = False
+    token: str | None = None
+    next: str = ""
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, SNAPSHOTS
 from storage.archive.parquet import text
 from tracker.archive_context import Context
-from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, ENTITY, EVENT, REPORT, is_access
+from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, BINDING, ENTITY, EVENT, REPORT, is_access
 from tracker.sealing import Spill
 
 READ_RECORDS = 20_000
@@ -73,7 +73,7 @@ class Person:
             return id in (self.commands if kind == "command" else self.photos if kind == "photo" else ())
         if kind == "device":
             return id in self.devices if fields is None else fields["unit"] == self.unit
-        if kind == ACCOUNT:
+        if kind in (ACCOUNT, BINDING):
             return fields is not None and fields["unit"] == self.unit
         return kind in ("unit", "duty", ASSIGNMENT) and id.partition(":")[0] == self.unit
 

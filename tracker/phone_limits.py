@@ -21,19 +21,23 @@ IDS = 131_072
 
 
 class Rates:
-    """How much each phone has sent lately."""
+    """How much each has had of something lately: so much at once, and ``rate`` a second for as long as it likes. The
+    ``most`` that were heard of last are remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float = RATE, burst: float = BURST, most: int = PHONES) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._most = most
         self._used: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def allows(self, device: str, reports: int, now: int) -> bool:
-        """Whether it may send so many reports now (ms), which then count. More than the burst at once is never
-        allowed, so no request may hold as many."""
-        used, at = self._used.pop(device, (0.0, now))
-        used = max(0.0, used - max(0, now - at) / 1000 * RATE)
-        allowed = used + reports <= BURST
-        self._used[device] = (used + reports if allowed else used, now)
-        if len(self._used) > PHONES:
+    def allows(self, who: str, amount: int, now: int) -> bool:
+        """Whether it may have so much now (ms), which then counts. More than the burst at once is never allowed, so no
+        request may hold as many."""
+        used, at = self._used.pop(who, (0.0, now))
+        used = max(0.0, used - max(0, now - at) / 1000 * self._rate)
+        allowed = used + amount <= self._burst
+        self._used[who] = (used + amount if allowed else used, now)
+        if len(self._used) > self._most:
             self._used.popitem(last=False)
         return allowed
 

@@ -54,7 +54,8 @@ class Photos:
             counters.refuse(device.protocol, "media_kind")
             told(Fate.UNWANTED, None)
             return
-        if duty_at(carrier.duties, at) is None:
+        unit, duties = carrier.at(at)
+        if duty_at(duties, at) is None:
             counters.refuse(device.protocol, "off_duty")
             told(Fate.OFF_DUTY, None)
             return
@@ -68,7 +69,7 @@ class Photos:
             return
         type = type_of(taken.data)
         photo = Photo(
-            id, device.id, carrier.unit.id, command, taken.media_id, taken.channel, taken.event,
+            id, device.id, unit.id, command, taken.media_id, taken.channel, taken.event,
             None if report is None else report.fix_time, now, len(taken.data), type,
             f"{day_of(now)}/{id}{'.jpg' if type == 'image/jpeg' else '.bin'}",
         )  # fmt: skip

@@ -27,11 +27,12 @@ SHIFT = "shift"
 ASSIGNMENT = "assignment"
 SEAT = "seat"
 OUTAGE = "outage"
+BINDING = "binding"
 MASK = "*"
 """Stands for what was somebody's whose data has been removed: there, as often as that had bytes."""
-PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT, OUTAGE})
-"""Types of entities that other programs do not read in live state: accounts hold password hashes, and the rota of a
-year is larger than all the rest."""
+PRIVATE = frozenset({ACCOUNT, SHIFT, ASSIGNMENT, OUTAGE, BINDING})
+"""Types of entities that other programs do not read in live state: accounts hold password hashes, the rota of a year is
+larger than all the rest, and whose a device is stands in the device."""
 
 
 class ReportRecord(NamedTuple):

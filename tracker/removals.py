@@ -213,7 +213,8 @@ class Removals:
     def _note(self, unit: UnitId) -> dict[str, Any]:
         roster = self._intake.roster
         devices = [device.id for device in roster.devices_of(unit)]
-        entities = [["unit", unit], *(["device", device] for device in devices)]
+        gone = [device for device in devices if not roster.bindings.carried(device) - {unit}]
+        entities = [["unit", unit], *(["device", device] for device in gone)]
         entities += [["duty", f"{unit}:{duty.number}"] for duty in roster.duties_of(unit)]
         return {"unit": unit, "devices": devices, "entities": entities}
 

@@ -10,33 +10,18 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from typing import Any, Protocol
 
-from protocols.report import CoordinateSystem
+from tracker.bindings import NOBODY, Bindings
 from tracker.catalogue import ALIASES, CATALOGUE, address_of
+from tracker.device_fields import COORDINATES, PRIVATE_NETWORKS, SWITCHES, admits, networks_of, switches
 from tracker.model import DUTY_MODES, FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
+from tracker.record import BINDING
+from tracker.refusal import Change, Refusal
 
-PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-"""Where a device without a secret is accepted from when its id was chosen by a person and no network was named."""
-
-COORDINATES = {"wgs84": CoordinateSystem.WGS84, "gcj02": CoordinateSystem.GCJ02, "bd09": CoordinateSystem.BD09}
-
-Change = tuple[str, str, dict[str, Any] | None]
-"""(type, id, fields), or fields None for a removal. Types: unit, device, duty, area, and those of the registers."""
-
-
-class Refusal(Exception):
-    """A change that cannot be. ``code`` is stable; the text says what to do, in English and Chinese. ``entry`` is the
-    place in a list, from 1; 0 if no list was asked for."""
-
-    def __init__(self, code: str, text: str, zh: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.zh = zh
-        self.entry = 0
+_NO_UNIT = Unit(NOBODY, "person", "")
 
 
 class Register(Protocol):
@@ -56,6 +41,10 @@ class Register(Protocol):
         changes, and journalled anew."""
 
 
+def _never(device: DeviceId, at: int) -> tuple[Unit, tuple[Duty, ...]]:
+    return _NO_UNIT, ()
+
+
 @dataclass(slots=True)
 class Carrier:
     """What admission needs of a device, at hand on its connection. Kept current by the roster."""
@@ -67,7 +56,17 @@ class Carrier:
     crs: int = 0
     """How its coordinates are read unless a report says otherwise: a :class:`CoordinateSystem`."""
     calling: int | None = None
-    """Fix time of the message with which its present call for help began; admission's business."""
+    """Fix time of the message with which its present call for help began, and of the first that had a place; these two
+    are admission's business."""
+    calling_at: int | None = None
+    since: int = 0
+    """Fix times before this one (ms) are somebody else's: see ``earlier``."""
+    earlier: Callable[[DeviceId, int], tuple[Unit, tuple[Duty, ...]]] = _never
+    """Who carried the device at a time before ``since``, and that unit's duties."""
+
+    def at(self, at: int) -> tuple[Unit, tuple[Duty, ...]]:
+        """Whose the device was at a time in ms, and that unit's duties: none if it was nobody's."""
+        return (self.unit, self.duties) if at >= self.since else self.earlier(self.device.id, at)
 
 
 @dataclass(slots=True)
@@ -85,6 +84,7 @@ class Roster:
         self.units: dict[UnitId, Unit] = {}
         self.devices: dict[DeviceId, Device] = {}
         self.areas: dict[AreaId, Area] = {}
+        self.bindings = Bindings()
         self._duties: dict[UnitId, tuple[Duty, ...]] = {}
         self._by_external: dict[tuple[str, str], DeviceId] = {}
         self._carriers: dict[DeviceId, Carrier] = {}
@@ -140,15 +140,17 @@ class Roster:
         for duties in self._duties.values():
             for duty in duties:
                 yield "duty", f"{duty.unit}:{duty.number}", asdict(duty)
+        yield from self.bindings.changes()
         for device in self.devices.values():
             yield "device", device.id, asdict(device)
         for area in self.areas.values():
             yield "area", area.id, asdict(area)
 
     def said_of(self, known: Set[tuple[str, str]]) -> list[Change]:
-        """What registers say now of these, by type and id."""
-        registers = dict.fromkeys(self._registers[kind] for kind, _ in known)
-        return [change for register in registers for change in register.changes() if change[:2] in known]
+        """What is said now of these, by type and id; of what registers and bindings answer when a unit is removed."""
+        whole = dict.fromkeys(self._registers[kind] for kind, _ in known if kind in self._registers)
+        ours = [change for change in self.changes() if change[:2] in known]
+        return [*ours, *(change for register in whole for change in register.changes() if change[:2] in known)]
 
     # -- judging
 
@@ -225,8 +227,8 @@ class Roster:
                 f"{where}a person crews a vehicle that exists",
                 f"{where}vehicle 须为已有车辆的编号，且只用于人员",
             )
-        labels = (_label(fields, k) for k in ("team", "street", "grid"))
-        unit = Unit(UnitId(identity), kind, name[:100], *labels, duty, vehicle)
+        team, street, grid = (_label(fields, k) for k in ("team", "street", "grid"))
+        unit = Unit(UnitId(identity), kind, name[:100], team, street, grid, duty, vehicle)
         changes: list[Change] = [("unit", unit.id, asdict(unit))]
         if known is None and unit.duty == "always":
             changes.append(("duty", f"{unit.id}:1", asdict(Duty(unit.id, 1, 0))))
@@ -238,7 +240,8 @@ class Roster:
         return self.units[UnitId(unit)].kind if unit in self.units else ""
 
     def plan_devices(self, wanted: Iterable[Mapping[str, Any]]) -> tuple[list[Device | Refusal], list[Change]]:
-        """Register many at once, each judged as if those before it were in; one that is refused stops no other."""
+        """Register many at once, each judged as if those before it were in; one that is refused stops no other.
+        ``token`` is the digest of the token that a device is shown."""
         plan = _Plan(dict(self._highest), {})
         results: list[Device | Refusal] = []
         changes: list[Change] = []
@@ -265,7 +268,7 @@ class Roster:
             raise Refusal("bad_protocol", f"protocol must be one of {known}", f"protocol 须为 {known} 之一")
         entry = CATALOGUE[protocol]
         given = str(wanted.get("external_id") or "").strip()
-        networks = _networks(wanted.get("networks"))
+        networks = networks_of(wanted.get("networks"))
         if given and not entry.secret and not networks:
             address = address_of(given) if entry.addressed else None
             networks = PRIVATE_NETWORKS if address is None else (str(ipaddress.ip_network(address)),)
@@ -282,7 +285,7 @@ class Roster:
                 f"this device is registered already as {held}; POST /api/v1/devices/{held}/token makes a new token",
                 f"该设备已登记为 {held}；POST /api/v1/devices/{held}/token 可换发令牌",
             )
-        switches = _switches(wanted)
+        told = switches(wanted)
         changes: list[Change] = []
         unit = str(wanted.get("unit") or "")
         if unit and unit not in self.units:
@@ -298,30 +301,22 @@ class Roster:
             unit = changes[0][1]
         plan.highest["d"] += 1
         identity = plan.external[(protocol, external)] = DeviceId(f"d{plan.highest['d']}")
-        device = Device(identity, protocol, external, UnitId(unit), 0, networks, **switches)
+        token = str(wanted.get("token") or "") if entry.secret else ""
+        device = Device(identity, protocol, external, UnitId(unit), 0, networks, **told, token=token)
         return device, [*changes, ("device", device.id, asdict(device))]
 
     def plan_amendment(self, device: DeviceId, wanted: Mapping[str, Any]) -> tuple[Device, list[Change]]:
         """Change how a device is read and where from: ``networks``, ``header``, ``coordinates``, ``lenient``."""
-        known = self._known_device(device)
-        unknown = sorted(wanted.keys() - {"networks", *_SWITCHES})
+        known = self.devices.get(device)
+        if known is None:
+            raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
+        unknown = sorted(wanted.keys() - {"networks", *SWITCHES})
         if unknown:
             text = f"{', '.join(map(str, unknown))} cannot be changed"
             raise Refusal("bad_change", text, f"{'、'.join(map(str, unknown))} 不能修改")
-        networks = _networks(wanted["networks"]) if "networks" in wanted else known.networks
-        amended = replace(known, networks=networks, **{k: v for k, v in _switches(wanted).items() if k in wanted})
+        networks = networks_of(wanted["networks"]) if "networks" in wanted else known.networks
+        amended = replace(known, networks=networks, **{k: v for k, v in switches(wanted).items() if k in wanted})
         return amended, [("device", device, asdict(amended))]
-
-    def plan_token(self, device: DeviceId) -> tuple[Device, list[Change]]:
-        """The next generation of a device's token; the one before stops working."""
-        known = self._known_device(device)
-        renewed = replace(known, token_serial=known.token_serial + 1)
-        return renewed, [("device", device, asdict(renewed))]
-
-    def _known_device(self, device: DeviceId) -> Device:
-        if device not in self.devices:
-            raise Refusal("no_device", f"there is no device {device!r}", f"没有编号为 {device} 的设备")
-        return self.devices[device]
 
     def plan_areas(self, areas: Iterable[Area]) -> list[Change]:
         """Put grids and cells in, or in place of those with the same id."""
@@ -354,6 +349,8 @@ class Roster:
             before = self.devices.get(device.id)
             if before is not None and before.unit != device.unit:
                 self._carried[before.unit].pop(device.id)
+            elif before is not None and before.external_id != device.external_id:
+                self._by_external.pop((before.protocol, before.external_id), None)
             self.devices[device.id] = device
             self._carried.setdefault(device.unit, {})[device.id] = None
             self._by_external[(device.protocol, device.external_id)] = device.id
@@ -362,7 +359,11 @@ class Roster:
             lenient = self.lenient[device.protocol]
             (lenient.add if device.lenient else lenient.discard)(device.external_id)
             _count(self._highest, device.id)
-            self._refresh(device.unit)
+            self._hold(device)
+        elif kind == BINDING:
+            bound = self.devices.get(self.bindings.apply(identity, fields))
+            if bound is not None:
+                self._hold(bound)
         elif kind == "area":
             self.areas_version += 1
             if fields is None:
@@ -380,41 +381,66 @@ class Roster:
         self._refresh(unit)
 
     def remove(self, unit: UnitId) -> list[Change]:
-        """Know nothing of a unit any more, nor of its devices and duties. Carriers that somebody has at hand are no
-        longer those of their devices. Its id stays in :attr:`leaving`. Answers what registers say anew without it."""
+        """Know nothing of a unit any more, nor of its duties and its devices but those that others carried too, which
+        are nobody's. Carriers that somebody has at hand are no longer those of their devices. Its id stays in
+        :attr:`leaving`. Answers what is to be said anew without it: by registers, of bindings and of such devices."""
         self.version += 1
         self.labels_version += 1
         self.leaving.add(unit)
         self.units.pop(unit, None)
         self._duties.pop(unit, None)
-        devices = self.devices_of(unit)
-        self._carried.pop(unit, None)
-        for device in devices:
+        anew: list[Change] = [binding.change() for binding in self.bindings.blank(unit)]
+        for device in self.devices_of(unit):
+            carrier = self._carriers.pop(device.id, None)
+            if carrier is not None:
+                carrier.duties = ()
+            if self.bindings.carried(device.id):
+                anew.append(("device", device.id, asdict(replace(device, unit=NOBODY))))
+                self.apply(anew[-1])
+                continue
+            self.bindings.drop(device.id)
             del self.devices[device.id]
             self._by_external.pop((device.protocol, device.external_id), None)
             self.misflagged.discard(device.external_id)
             self.lenient[device.protocol].discard(device.external_id)
-            carrier = self._carriers.pop(device.id, None)
-            if carrier is not None:
-                carrier.duties = ()
-        anew: list[Change] = []
+        self._carried.pop(unit, None)
         for register in dict.fromkeys(self._registers.values()):
             anew += register.remove(unit) or ()
         return anew
 
     def _refresh(self, unit: UnitId) -> None:
-        holder = self.units.get(unit)
-        if holder is None:
-            return
-        duties = self._duties.get(unit, ())
         for device in self.devices_of(unit):
-            carrier = self._carriers.get(device.id)
-            if carrier is None:
-                trusted = CATALOGUE[device.protocol].secret
-                carrier = self._carriers[device.id] = Carrier(device, holder, duties, trusted)
-            else:
-                carrier.device, carrier.unit, carrier.duties = device, holder, duties
-            carrier.crs = COORDINATES[device.coordinates]
+            self._hold(device)
+
+    def _hold(self, device: Device) -> None:
+        """Bring the device's carrier up to date."""
+        holder, duties = self.units.get(device.unit), self._duties.get(device.unit, ())
+        force = self.bindings.in_force(device.id)
+        if holder is None:
+            if device.unit != NOBODY:
+                return  # it comes with its unit
+            holder, duties = self._last_holder(device.id, FOREVER), ()
+        carrier = self._carriers.get(device.id)
+        if carrier is None:
+            trusted = CATALOGUE[device.protocol].secret
+            carrier = self._carriers[device.id] = Carrier(device, holder, duties, trusted)
+        else:
+            carrier.device, carrier.unit, carrier.duties = device, holder, duties
+        carrier.crs = COORDINATES[device.coordinates]
+        carrier.since, carrier.earlier = (force[-1].start, self._held) if force else (0, _never)
+
+    def _held(self, device: DeviceId, at: int) -> tuple[Unit, tuple[Duty, ...]]:
+        """Who carried a device at a time in the past, and the duties of that unit."""
+        binding = self.bindings.at(device, at)
+        unit = None if binding is None else self.units.get(binding.unit)
+        return (self._last_holder(device, at), ()) if unit is None else (unit, self._duties.get(unit.id, ()))
+
+    def _last_holder(self, device: DeviceId, at: int) -> Unit:
+        """Whose a call for help is that comes from a device which is nobody's: of who carried it last."""
+        for binding in reversed(self.bindings.in_force(device)):
+            if binding.start <= at and binding.unit in self.units:
+                return self.units[binding.unit]
+        return _NO_UNIT
 
 
 def _count(highest: dict[str, int], identity: str) -> None:
@@ -432,54 +458,8 @@ def duty_at(duties: tuple[Duty, ...], at: int) -> Duty | None:
     return None
 
 
-def admits(device: Device, address: str) -> bool:
-    """Whether a device may speak from this address."""
-    return not device.networks or _within(device.networks, address)
-
-
-@lru_cache(maxsize=4096)  # a phone asks with every request, from the few addresses of its networks
-def _within(networks: tuple[str, ...], address: str) -> bool:
-    try:
-        source = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(source, "ipv4_mapped", None)
-    return any((mapped or source) in ipaddress.ip_network(network) for network in networks)
-
-
 def _label(fields: Mapping[str, Any], key: str) -> str:
     return str(fields.get(key) or "").strip()[:100]
 
 
-_SWITCHES = ("header", "coordinates", "lenient")
-
-
-def _switches(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """How a device is to be read, as it was asked for or as it is without a word."""
-    header = wanted.get("header", 0)
-    if type(header) is not int or header not in (0, 2011, 2013, 2019):
-        raise Refusal("bad_header", "header must be 2011, 2013 or 2019", "header 须为 2011、2013 或 2019")
-    coordinates = wanted.get("coordinates", "wgs84")
-    if coordinates not in COORDINATES:
-        known = ", ".join(COORDINATES)
-        raise Refusal("bad_coordinates", f"coordinates must be one of {known}", f"coordinates 须为 {known} 之一")
-    lenient = wanted.get("lenient", False)
-    if type(lenient) is not bool:
-        raise Refusal("bad_lenient", "lenient must be true or false", "lenient 须为 true 或 false")
-    return {"header": header, "coordinates": coordinates, "lenient": lenient}
-
-
-def _networks(wanted: Any) -> tuple[str, ...]:
-    if wanted is None:
-        return ()
-    if isinstance(wanted, str):
-        wanted = [word.strip() for word in wanted.split(",") if word.strip()]
-    try:
-        return tuple(str(ipaddress.ip_network(network)) for network in wanted)
-    except (ValueError, TypeError):
-        raise Refusal(
-            "bad_networks", 'networks must be a list such as ["10.0.0.0/8"]', 'networks 须为网段列表，如 ["10.0.0.0/8"]'
-        ) from None
-
-
-__all__ = ["FOREVER", "Carrier", "Change", "Refusal", "Roster", "admits", "duty_at"]
+__all__ = ["FOREVER", "PRIVATE_NETWORKS", "Carrier", "Change", "Refusal", "Roster", "admits", "duty_at"]

@@ -53,7 +53,7 @@ def make_listeners(
     turns = Turns(reactor) if turns is None else turns  # one for all: it is one reactor, one disk and one map
 
     def handheld(address: str, send: Send, close: Close) -> HandheldSession:
-        return HandheldSession(intake, links, address, send, close, app)
+        return HandheldSession(intake, links, address, send, close, app, reactor.callLater)
 
     def jt808(address: str, send: Send, close: Close) -> JT808Session:
         return JT808Session(intake, links, address, send, close, reactor, budget)

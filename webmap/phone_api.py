@@ -14,7 +14,6 @@ import segno
 
 from protocols.phone_setup import APPS, setup
 from tracker.catalogue import CATALOGUE
-from webmap.reach import device_reached
 from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, who_of
 from webmap.services import Services
@@ -38,8 +37,8 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
         for device in roster.devices.values():
             if device.protocol not in APPS:
                 continue
-            unit = roster.units[device.unit]
-            if not scope.covers(unit):
+            unit = roster.units.get(device.unit)
+            if unit is None or not scope.covers(unit):
                 continue
             state = mirror.units.get(unit.id)
             single = len(roster.devices_of(unit.id)) == 1
@@ -65,22 +64,17 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
         told = {"now": services.wall(), "zone": str(services.city.zone), "door": door, "apps": apps}
         return answer(request, {**told, "phones": found, "unknown": unknown})
 
-    @route("GET", "/api/v1/devices/<string:device>/setup", Action.DEVICES_CHANGE)
-    def set_up(request: Any, device: str) -> bytes:
-        held = device_reached(services, request, Action.DEVICES_CHANGE, device)
-        if held.protocol not in APPS:
-            text = f"a {CATALOGUE[held.protocol].title} device is not set up by a code; see its manual"
-            raise ApiError(422, "no_phone", text, "该设备不是手机应用，不能用二维码配置，请按其说明书设置")
-        base = base_of(request)
-        entry = CATALOGUE[held.protocol]
-        told = setup(held.protocol, base, held.external_id, intake.tokens.token(held) if entry.secret else None)
-        steps = [{"label": step.label, "zh": step.zh, "value": step.value} for step in told.steps]
-        return answer(request, {"app": told.app, "link": told.link, "qr": qr_svg(told.link), "steps": steps})
+
+def setup_view(app: str, base: str, external_id: str, token: str | None) -> dict[str, Any]:
+    """How a phone is set up: a link, the same as a QR code, and as fields to type."""
+    told = setup(app, base, external_id, token)
+    steps = [{"label": step.label, "zh": step.zh, "value": step.value} for step in told.steps]
+    return {"app": told.app, "link": told.link, "qr": qr_svg(told.link), "steps": steps}
 
 
-def base_of(request: Any) -> str:
+def base_of(given: Any) -> str:
     """The address at which phones reach us, as the page was told it."""
-    given = (request.args.get(b"base") or [b""])[0].decode("utf-8", "replace").strip().rstrip("/")
+    given = given.strip().rstrip("/") if isinstance(given, str) else ""
     found = BASE.fullmatch(given) if len(given) <= BASE_LIMIT else None
     if found is None or not 0 < int((found[2] or ":80")[1:]) < 65536:
         text = "base must be an address such as http://192.168.1.20:5055"

@@ -26,7 +26,9 @@ def unit_within(roster: Roster, scope: Scope, unit: str) -> Unit | None:
 def device_within(roster: Roster, scope: Scope, device: str) -> Device | None:
     """The device, if there is one and its unit is within the scope."""
     found = roster.devices.get(DeviceId(device))
-    return found if found is not None and unit_within(roster, scope, found.unit) is not None else None
+    if found is None or (not found.unit and scope.everything):
+        return found  # one that was taken back is nobody's, and the whole city's
+    return found if unit_within(roster, scope, found.unit) is not None else None
 
 
 def reached(services: Services, request: Any, action: Action, unit: str) -> UnitId:

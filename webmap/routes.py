@@ -240,7 +240,15 @@ def time_of(services: Services, request: Any, name: str, default: int) -> int:
     given = request.args.get(name.encode())
     if not given or not given[0]:
         return default
-    text = given[0].decode("utf-8", "replace").strip().replace(" ", "+")
+    found = moment_of(services, given[0].decode("utf-8", "replace").strip().replace(" ", "+"), name)
+    return default if found is None else found
+
+
+def moment_of(services: Services, given: Any, name: str) -> int | None:
+    """A time in a body: ms since 1970, or ISO 8601 (without an offset: the city's time); ``None`` if it is not told."""
+    if given is None:
+        return None
+    text = str(given)
     try:
         if text.lstrip("-").isdigit():
             return int(text)

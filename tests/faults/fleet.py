@@ -16,8 +16,7 @@ from tests.reactor import reactor, run_deferred
 from tracker.admission import admit
 from tracker.record import ENTITY
 from tracker.roster import Roster
-from tracker.tokens import Tokens
-from webmap.safe import secret_of
+from tracker.tokens import hashed, new_token
 
 HOUR = 3_600_000
 KINDS = ("handheld", "handheld", "handheld", "jt808", "traccar")
@@ -49,7 +48,7 @@ def found_city(
     """Make the folder of a city of so many units with a device each, and ``reports`` points of every unit. All that
     was journalled so many days ago; the devices are those of today."""
     data.mkdir(parents=True, exist_ok=True)
-    roster, tokens = Roster(), Tokens(secret_of(data))
+    roster = Roster()
     now, ago = wall(), 24 * HOUR * days_ago
     fleet: list[Device] = []
     entities: list[tuple[Any, ...]] = []
@@ -57,14 +56,16 @@ def found_city(
     for number in range(devices):
         kind = kinds[number % len(kinds)]
         external = f"{13_900_000_000 + number}" if kind == "jt808" else f"fault-{number:05}"
-        device, changes = roster.plan_device({"protocol": kind, "external_id": external, "name": f"巡查 {number}"})
+        token = new_token()
+        wanted = {"protocol": kind, "external_id": external, "name": f"巡查 {number}", "token": hashed(token)}
+        device, changes = roster.plan_device(wanted)
         for change in changes:
             roster.apply(change)
             entities.append((ENTITY, now - ago, *change))
         # Whole seconds, because JT/T 808 has no finer ones, and so far back that nobody gets into the future.
         start = now // 1000 * 1000 - 8 * HOUR
         latitude, longitude = 311_000_000 + number * 1000, 1_215_000_000 + number * 1000
-        fleet.append(Device(kind, external, tokens.token(device), device.unit, start, latitude, longitude))
+        fleet.append(Device(kind, external, token, device.unit, start, latitude, longitude))
         carrier = roster.carrier(device.id)
         assert carrier is not None
         for back in range(reports):

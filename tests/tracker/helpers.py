@@ -21,7 +21,7 @@ from tracker.model import Area, AreaId, Device
 from tracker.photos import Photos
 from tracker.record import REPORT, ReportRecord
 from tracker.roster import Change, Roster
-from tracker.tokens import Tokens
+from tracker.tokens import hashed, new_token
 
 NOON = 1_795_435_200_000
 """2026-11-23 12:00:00 UTC."""
@@ -118,8 +118,9 @@ class House:
         self.journal = Journal(folder, self.hands, pool, lambda: self.now, **journal)
         self.batches: list[Batch] = []
         self.journal.listen(self.batches.append)
-        self.intake = Intake(self.journal, Tokens(b"k" * 32), lambda: self.now)
+        self.intake = Intake(self.journal, lambda: self.now)
         self.roster = self.intake.roster
+        self._tokens: dict[str, str] = {}
 
     def make_links(self, **blobs: Any) -> Links:
         """The links over this intake; commands have the ids c0, c1, ... A second time: as after a restart."""
@@ -128,12 +129,16 @@ class House:
         return Links(self.intake, photos, hands, iter(f"c{i}" for i in range(100_000)).__next__)
 
     def register(self, protocol: str, external_id: str = "", **fields: Any) -> Device:
-        device, changes = self.roster.plan_device({"protocol": protocol, "external_id": external_id, **fields})
+        token = new_token()
+        wanted = {"protocol": protocol, "external_id": external_id, "token": hashed(token), **fields}
+        device, changes = self.roster.plan_device(wanted)
         apply_all(self.roster, changes)
+        self._tokens[device.id] = token
         return device
 
     def token(self, device: Device) -> str:
-        return self.intake.tokens.token(device)
+        """The token that it was registered with."""
+        return self._tokens[device.id]
 
     def settle(self) -> None:
         """Let the group's time pass: what was appended is committed, if the disk works."""

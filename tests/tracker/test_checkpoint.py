@@ -24,6 +24,7 @@ from tests.tracker.helpers import LAT, LON, NO_AREAS, NOON, record, square
 from tracker import checkpoint
 from tracker.checkpoint import Kept
 from tracker.commands_model import KINDS, Command, Moment, Outcome, State
+from tracker.device_plans import plan_token
 from tracker.intake import Intake
 from tracker.ledger import Ledger
 from tracker.media import Photo
@@ -32,7 +33,7 @@ from tracker.pipeline import STATE_FIELDS, STATE_FORMAT, Pipeline, UnitState
 from tracker.record import ENTITY, EVENT, REPORT
 from tracker.roster import Change, Refusal, Roster
 from tracker.store import RedisLiveStore, Update
-from tracker.tokens import Tokens
+from tracker.tokens import hashed
 
 REDIS = "unix:///nowhere"
 
@@ -75,7 +76,7 @@ class Town:
     def amend(self, number: int) -> None:
         device = DeviceId(self.devices()[number % len(self.devices())])
         if number % 2:
-            self.change(self.roster.plan_token(device)[1])
+            self.change(plan_token(self.roster, device, hashed(str(number)))[1])
         else:
             self.change(self.roster.plan_amendment(device, {"lenient": bool(number % 4)})[1])
 
@@ -145,7 +146,7 @@ def started(house: ArchiveHouse, *, whole: bool) -> tuple[Intake, Ledger]:
     hands: Any = Hands()
     kept = Kept(house.archive.layout, pytest.fail)
     journal = Journal(house.data / "journal", hands, hands, lambda: house.now, floor=kept.floor)
-    intake, ledger = Intake(journal, Tokens(b"k" * 32), lambda: house.now), Ledger()
+    intake, ledger = Intake(journal, lambda: house.now), Ledger()
     at = Moment(house.now, 0)
     lost = intake.replay(lambda event: ledger.replay(event, at), None if whole else kept.newest(journal.id))
     assert not lost
@@ -498,7 +499,7 @@ def test_the_journal_goes_on_after_all_that_was_heard_of_it(
     pool: Any = hands
     again = Journal(house.data / "journal", hands, pool, lambda: house.now, floor=kept.floor)
     assert (again.id, again.last) == (journal.id, journal.last)
-    intake = Intake(again, Tokens(b"k" * 32), lambda: house.now)
+    intake = Intake(again, lambda: house.now)
     assert intake.replay(snapshot=kept.newest(again.id)) == journal.last - upto
     assert [*intake.roster.devices] == [*town.roster.devices]
     told: list[int | None] = []

@@ -13,9 +13,11 @@ from protocols.handheld.events import Acknowledged, Busy, Command, Pong, Rejecte
 from protocols.handheld.messages import decode, encode
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.commands_model import Command as CommandAsked
+from tracker.device_plans import plan_token
 from tracker.handheld_session import AppVersions, HandheldSession, _older
 from tracker.links import Links
 from tracker.model import DeviceId
+from tracker.tokens import hashed
 
 
 class Handheld:
@@ -129,7 +131,7 @@ def test_a_device_speaks_from_its_networks_only(place: Place) -> None:
 
 
 def test_a_renewed_token_ends_the_old_one_at_the_next_login(place: Place) -> None:
-    _, changes = place.house.roster.plan_token(DeviceId("d1"))
+    _, changes = plan_token(place.house.roster, DeviceId("d1"), hashed("another"))
     for change in changes:
         place.house.roster.apply(change)
     assert place.log_in().rejected == ["bad_token"]

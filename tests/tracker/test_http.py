@@ -17,9 +17,9 @@ from twisted.web.server import Site
 from protocols import traccar
 from protocols.traccar import encode_json, encode_query
 from tests.tracker.helpers import LAT, LON, NOON, House, report
-from tracker import phone_limits
 from tracker.http import PhoneReports
 from tracker.model import Mark
+from tracker.phone_limits import Rates
 
 
 @dataclass
@@ -218,9 +218,8 @@ def test_a_phone_that_has_gone_meanwhile_is_no_trouble(place: Place) -> None:
     assert len(place.house.records) == 1
 
 
-def test_a_phone_that_asks_too_often_is_told_to_come_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phone_limits, "BURST", 5)
-    monkeypatch.setattr(phone_limits, "RATE", 2)
+def test_a_phone_that_asks_too_often_is_told_to_come_later(place: Place) -> None:
+    place.reports.rates = Rates(2, 5)
     codes = []
     for i in range(7):
         phone = place.ask("get", what=report(NOON + i * 1000))

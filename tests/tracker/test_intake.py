@@ -158,7 +158,7 @@ def test_a_restart_replays_who_is_who(house: House) -> None:
     house.settle()
     submit(house, carrier_of(house), report())
     house.settle()
-    again = module.Intake(house.journal, intake.tokens, intake.wall)
+    again = module.Intake(house.journal, intake.wall)
     again.replay()
     assert again.roster.units == house.roster.units
     assert again.roster.devices == house.roster.devices

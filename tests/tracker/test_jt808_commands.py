@@ -473,7 +473,7 @@ def test_a_server_that_was_killed_between_the_steps(place: Place) -> None:
 
     house.hands.broken = False
     place.links.stop()
-    house.intake = Intake(house.journal, house.intake.tokens, lambda: house.now)
+    house.intake = Intake(house.journal, lambda: house.now)
     house.roster = house.intake.roster
     place = Place(house)
     house.intake.replay(place.links.replay)

@@ -11,7 +11,9 @@ from protocols.jt808.client import Acknowledged, Authenticated, Registered, Time
 from tests.tracker.helpers import LAT, LON, NOON, House
 from tracker.core_session import WAITING_LIMIT
 from tracker.jt808_session import JT808Session
+from tracker.login_limits import BURST, CODE_BURST, HOLD_S
 from tracker.model import DeviceId
+from tracker.tokens import accepts
 
 PHONE = "013912345678"
 LOCATED = 2
@@ -58,8 +60,10 @@ class Vehicle:
     def log_in(self) -> Vehicle:
         self.terminal.register()
         self.say()
+        self.place.house.settle()  # the code goes out when its digest is on disk
         self.terminal.authenticate()
         self.say()
+        self.place.house.settle()
         assert self.got(Authenticated)[-1].result == 0
         return self
 
@@ -97,7 +101,7 @@ def place(house: House) -> Place:
 def test_login_of_every_version_over_both_transports(place: Place, version: int, datagram: bool) -> None:
     vehicle = place.vehicle(version=version, datagram=datagram).log_in()
     (registered,) = vehicle.got(Registered)
-    assert registered.token == place.house.token(place.device)
+    assert accepts(place.house.roster.devices[place.device.id], registered.token)
     assert vehicle.session.authenticated
     assert place.links.connected(DeviceId("d1"))
     vehicle.position()
@@ -128,6 +132,64 @@ def test_authentication_that_is_refused_ends_the_link(place: Place, phone: str, 
     assert not vehicle.session.authenticated
     assert place.house.refused("jt808") == {reason: 1}
     assert len(place.links) == 0
+
+
+def _codes(place: Place, vehicle: Vehicle) -> list[str]:
+    vehicle.terminal.register()
+    vehicle.say()
+    place.house.settle()
+    return [event.token for event in vehicle.got(Registered)]
+
+
+def _lets_in(place: Place, code: str) -> bool:
+    vehicle = place.vehicle()
+    vehicle.terminal.authenticate(code)
+    vehicle.say()
+    place.house.settle()
+    return bool(vehicle.got(Authenticated)[-1].result == 0)
+
+
+def test_a_code_is_on_disk_as_a_digest_before_it_goes_out(place: Place) -> None:
+    place.house.hands.hold()
+    vehicle = place.vehicle()
+    vehicle.terminal.register()
+    vehicle.say()
+    place.house.settle()
+    assert not vehicle.got(Registered)
+    place.house.hands.release()
+    place.house.settle()
+    (code,) = [event.token for event in vehicle.got(Registered)]
+    assert not any(code.encode() in file.read_bytes() for file in place.house.folder.iterdir() if file.is_file())
+
+
+def test_a_lost_code_locks_nobody_out_and_a_used_one_ends_the_one_before(place: Place) -> None:
+    first = place.house.token(place.device)
+    lost, last = _codes(place, place.vehicle())[0], _codes(place, place.vehicle())[0]
+    assert not _lets_in(place, lost)
+    assert _lets_in(place, first)
+    assert _lets_in(place, last)
+    assert not _lets_in(place, first)
+    assert _lets_in(place, last)
+
+
+def test_whoever_knows_a_number_gets_few_codes(place: Place) -> None:
+    handed = [code for _ in range(CODE_BURST + 3) for code in _codes(place, place.vehicle())]
+    assert len(handed) == CODE_BURST
+    assert place.house.refused("jt808") == {"slowed_down": 3}
+
+
+def test_who_tries_codes_waits_and_the_terminal_does_not(place: Place) -> None:
+    for _ in range(BURST):
+        assert not _lets_in(place, "wrong")
+    guesser = place.vehicle()
+    guesser.terminal.authenticate("wrong")
+    guesser.say()
+    assert not guesser.got(Authenticated)
+    # The same address, the same number, and the right code.
+    assert _lets_in(place, place.house.token(place.device))
+    place.house.hands.clock.advance(HOLD_S)
+    assert [event.result for event in guesser.got(Authenticated)] == [Result.FAILED]
+    assert place.house.refused("jt808") == {"bad_token": BURST + 1, "slowed_down": 1}
 
 
 @pytest.mark.parametrize("token", ["wrong", None])
@@ -214,7 +276,7 @@ def test_several_in_one_read_are_one_append_and_each_is_answered(place: Place) -
     vehicle.say()
     place.house.settle()
     assert vehicle.acknowledged == serials
-    assert len(place.house.batches) == 1
+    assert len(place.house.batches) == 3  # its code, that it has used it, and these
 
 
 def test_a_backlog_comes_as_backfill(place: Place) -> None:

@@ -69,7 +69,7 @@ class Desk:
     def restarted(self) -> Links:
         """The server was killed and has begun again over the same journal."""
         self.links.stop()
-        self.house.intake = Intake(self.house.journal, self.house.intake.tokens, lambda: self.house.now)
+        self.house.intake = Intake(self.house.journal, lambda: self.house.now)
         self.links = self.house.make_links()
         self.house.intake.replay(self.links.replay)
         self.links.start()

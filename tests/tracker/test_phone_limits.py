@@ -25,9 +25,8 @@ def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing() -> None:
     assert rates.allows("a", RATE, 1000)
 
 
-def test_only_so_many_phones_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phone_limits, "PHONES", 2)
-    rates = Rates()
+def test_only_so_many_phones_are_remembered() -> None:
+    rates = Rates(most=2)
     for phone in "abc":
         assert rates.allows(phone, BURST, 0)
     assert rates.allows("a", BURST, 0), "forgotten"

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from tests.tracker.helpers import NOON, apply_all, square, stored
 from tracker.catalogue import CATALOGUE
+from tracker.device_plans import plan_token
 from tracker.model import FOREVER, Device, DeviceId, Duty, Unit, UnitId
 from tracker.roster import PRIVATE_NETWORKS, Change, Refusal, Roster, admits, duty_at
+from tracker.tokens import hashed
 
 
 def units(roster: Roster, *wanted: dict[str, Any]) -> list[str]:
@@ -268,25 +270,6 @@ def test_terminals_that_set_a_wrong_flag(header: int, misflagged: bool) -> None:
     assert ("139" in roster.misflagged) is misflagged
 
 
-def test_each_token_has_a_generation() -> None:
-    roster = Roster()
-    made = device(roster, protocol="handheld", external_id="h1")
-    carrier = roster.carrier(made.id)
-    renewed, changes = roster.plan_token(made.id)
-    assert renewed.token_serial == 1
-    assert roster.devices[made.id].token_serial == 0  # not before it is in the journal
-    apply_all(roster, changes)
-    assert roster.devices[made.id] == renewed
-    assert roster.plan_token(made.id)[0].token_serial == 2
-    # A connection holds its carrier: it sees the change.
-    assert roster.carrier(made.id) is carrier
-    assert carrier is not None
-    assert carrier.device == renewed
-    with pytest.raises(Refusal) as caught:
-        roster.plan_token(DeviceId("d9"))
-    assert caught.value.code == "no_device"
-
-
 def test_a_carrier_sees_the_changes_of_its_unit_its_duty_and_its_device() -> None:
     roster = Roster()
     made = device(roster, protocol="handheld", external_id="h1")
@@ -376,7 +359,7 @@ def test_a_replay_of_the_changes_builds_the_same_roster(wishes: list[tuple[str, 
             elif what == "device":
                 changes = roster.plan_device(wish)[1]
             elif what == "token":
-                changes = roster.plan_token(DeviceId(wish))[1]
+                changes = plan_token(roster, DeviceId(wish), hashed(str(len(journal))))[1]
             else:
                 changes = roster.plan_areas([square(wish, "grid", 0, 0, 1, 1)])
         except Refusal:

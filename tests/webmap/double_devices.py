@@ -11,7 +11,6 @@ import re
 import struct
 import zlib
 from typing import Any
-from urllib.parse import parse_qs
 
 from protocols.phone_setup import APPS, setup
 from webmap.phone_api import qr_svg
@@ -69,6 +68,7 @@ class Devices:
             "id": f"d{len(self.devices) + 1}", "protocol": protocol, "external_id": external, "unit": unit,
             "networks": [], "header": 0, "coordinates": "wgs84", "lenient": False,
             "connected": protocol in KINDS, "commands": KINDS.get(protocol, []),
+            "revoked": False, "shift": False, "bindings": [],
         }  # fmt: skip
         self.devices[device["id"]] = device
         self.people[unit]["devices"].append({"id": device["id"], "protocol": protocol})
@@ -142,11 +142,9 @@ class Devices:
             return self.register(given)
         if parts[0] == "devices" and len(parts) > 1:
             device = self.devices[parts[1]]
-            if parts[2:] == ["setup"]:
-                return self.set_up(device, query)
             if parts[2:] == ["token"]:
                 device["serial"] = device.get("serial", 0) + 1
-                return 200, device
+                return self.shown(200, device, given)
             if parts[2:] == ["commands"]:
                 if method == "POST":
                     return self.send(device, given)
@@ -200,10 +198,13 @@ class Devices:
                 return error(422, "no_name", "a person needs a name", "缺少姓名")
             about = {key: given.get(key) or "" for key in ("name", "team", "street")}
             self.people[unit] = {**about, "kind": "person", "grid": given.get("grid") or None, "devices": []}
-        return 201, self.make(given["protocol"], unit, f"f3a9c1{len(self.devices):09d}") | {"token": None}
+        return self.shown(201, self.make(given["protocol"], unit, f"f3a9c1{len(self.devices):09d}"), given)
 
-    def set_up(self, device: dict[str, Any], query: str) -> Answer:
-        base = parse_qs(query)["base"][0]
+    def shown(self, status: int, device: dict[str, Any], given: Any) -> Answer:
+        """A device with its new token, and what its app must be told."""
+        base = (given or {}).get("base")
+        if base is None or device["protocol"] not in APPS:
+            return status, device | {"token": None}
         if not re.match(r"https?://", base):
             return error(422, "bad_base", "base must be an address", "base 须为地址")
         secret = (
@@ -211,7 +212,8 @@ class Devices:
         )
         told = setup(device["protocol"], base, device["external_id"], secret)
         steps = [{"label": step.label, "zh": step.zh, "value": step.value} for step in told.steps]
-        return 200, {"app": told.app, "link": told.link, "qr": qr_svg(told.link), "steps": steps}
+        set_up = {"app": told.app, "link": told.link, "qr": qr_svg(told.link), "steps": steps}
+        return status, device | {"token": secret, "setup": set_up}
 
     def send(self, device: dict[str, Any], given: dict[str, Any]) -> Answer:
         kind = given.pop("kind")

@@ -79,9 +79,10 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(Action.DEVICES_CHANGE, DEVICE, body={"unit": "nobody"}, good=(422,)),
     ),
     "POST /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, DEVICE),
-    "GET /api/v1/devices/{device}/setup": (
-        Case(Action.DEVICES_CHANGE, DEVICE, good=(422,)),
-        Case(Action.DEVICES_CHANGE, PHONE, query="?base=http://city:5055"),
+    "DELETE /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, DEVICE),
+    "POST /api/v1/devices/{device}/binding": (
+        Case(Action.ENROL, DEVICE, body={}, good=(422,)),
+        Case(Action.ENROL, DEVICE, body={"unit": "nobody"}, good=(422,)),
     ),
     "GET /api/v1/devices/{device}/commands": case(Action.DEVICES, DEVICE, lists=COMMAND),
     "POST /api/v1/devices/{device}/commands": (

@@ -17,21 +17,23 @@ export class Setup {
   #unknown = new Map(); // unknown ids and their counts when we began
   #ticker = 0;
 
-  constructor({ address, appTitle, onClose, onFixed, onProblem }) {
-    Object.assign(this, { address, appTitle, onClose, onFixed, onProblem });
+  constructor({ address, appTitle, onClose, onFixed, onRenew }) {
+    Object.assign(this, { address, appTitle, onClose, onFixed, onRenew });
     this.box = document.getElementById("setup");
     this.clock = clockFormat("");
     this.strangers = [];
-    address.onChange(() => this.#phone && this.load());
+    address.onChange(() => this.#phone && this.#move());
   }
 
   get device() {
     return this.#phone?.device ?? null;
   }
 
-  open(phone) {
+  /** `told` is what the app needs; the server says it once, when it makes the token. */
+  open(phone, told = null) {
     this.close();
     this.#phone = phone;
+    this.#told = told;
     this.#unknown = new Map(this.strangers.map((one) => [one.external_id, one.times]));
     this.box.hidden = false;
     this.build();
@@ -42,7 +44,6 @@ export class Setup {
       onChange: () => this.#heard(),
     });
     this.#ticker = setInterval(() => this.#fill(), 1000);
-    return this.load();
   }
 
   close() {
@@ -53,24 +54,10 @@ export class Setup {
     this.box.replaceChildren();
   }
 
-  /** The link and the fields, for the address as it is now. */
-  async load() {
-    const phone = this.#phone;
-    const base = this.address.value;
-    if (base === null) {
-      this.#told = null;
-      this.address.complain();
-      this.build();
-      return;
-    }
-    try {
-      const told = await api.setup(phone.device, base);
-      if (phone !== this.#phone) return;
-      this.#told = told;
-    } catch (error) {
-      if (phone === this.#phone) this.onProblem(error);
-      return;
-    }
+  /** The address is another: what was told leads to the one before. */
+  #move() {
+    if (this.address.value === null) this.address.complain();
+    this.#told = null;
     this.build();
   }
 
@@ -98,6 +85,7 @@ export class Setup {
 
     const hand = element("div", "hand");
     if (this.#told) hand.append(this.#code(), this.#steps());
+    else hand.append(this.#again());
     const foot = element("footer", "setup-foot");
     const onMap = element("a", "button", t("show_on_map"));
     onMap.href = `/#unit=${encodeURIComponent(phone.unit)}`;
@@ -105,6 +93,13 @@ export class Setup {
     foot.append(onMap, this.#parts.next);
     this.box.replaceChildren(head, watch, this.#parts.check, hand, foot);
     this.#fill();
+  }
+
+  /** The code was shown once; whoever needs it again gets another. */
+  #again() {
+    const box = element("div", "once");
+    box.append(element("p", "", t("shown_once")), pushButton("button strong", t("new_token_code"), () => this.onRenew(this.#phone.device)));
+    return box;
   }
 
   #code() {

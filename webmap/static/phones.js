@@ -38,7 +38,7 @@ const setup = new Setup({
     $("speak").textContent = t("watch_spoken", { name: phone.name });
     refresh();
   },
-  onProblem: (error) => trouble(error.message),
+  onRenew: (device) => askForToken(device),
 });
 
 function trouble(words) {
@@ -124,10 +124,10 @@ async function make(event) {
   makeError("");
   busy(true);
   try {
-    const made = await api.addDevice({ protocol: app, ...wanted });
+    const made = await api.addDevice({ protocol: app, base: address.value, ...wanted });
     prefs.set("phoneApp", app);
     phones.push({ device: made.id, protocol: app, unit: made.unit, name: $("name").value.trim(), team: wanted.team ?? "", state: "OFFLINE", last_message: null });
-    location.hash = made.id;
+    show(phones.at(-1), made.setup);
     person.clear();
     refresh();
     loadPeople();
@@ -144,13 +144,20 @@ function busy(on) {
 
 // -- one phone or the form: the address of the page says which
 
+/** A phone with what its app needs, which the server has just told. */
+function show(phone, told) {
+  setup.open(phone, told);
+  location.hash = phone.device;
+  follow();
+}
+
 function follow() {
   const id = decodeURIComponent(location.hash.slice(1));
   const phone = phones.find((one) => one.device === id);
-  if (id && setup.device === id) return;
   if (phone) {
+    if (setup.device !== id) setup.open(phone);
+    else if ($("make").hidden) return;
     $("make").hidden = true;
-    setup.open(phone);
     scrollTo(0, 0);
   } else if (!id || phones.length) {
     const was = setup.device;
@@ -202,7 +209,7 @@ function fillRow(row, phone, title) {
   about.textContent = `${title} · ${ageOf(phone.last_message, now, "never_seen")}`;
   row.querySelector(".again").textContent = t("show_again");
   const renew = row.querySelector(".renew");
-  if (apps.get(phone.protocol)?.secret && !renew) {
+  if (!renew) {
     const button = pushButton("button quiet renew", "", () => askForToken(row.dataset.device));
     row.append(button);
   }
@@ -218,10 +225,12 @@ function askForToken(device) {
   $("ask").showModal();
   $("ask").onclose = async () => {
     if ($("ask").returnValue !== "yes") return;
+    if (address.value === null) {
+      address.complain();
+      return;
+    }
     try {
-      await api.renewToken(device);
-      if (setup.device === device) setup.open(phone);
-      else location.hash = device;
+      show(phone, (await api.renewToken(device, address.value)).setup);
     } catch (error) {
       trouble(error.message);
     }
