@@ -112,6 +112,7 @@ def test_days_say_what_they_are_and_rows_what_came_of_them(rota: Open) -> None:
     page.click("#before")
     page.wait("document.querySelectorAll('.mark-absent, .mark-off_post').length > 0")
     page.click("#before")
+    page.wait("document.querySelector('.mx-day').title.startsWith('2026-09-21')")
     page.wait("document.querySelectorAll('.mark-late, .mark-early').length > 0")
     mark = page.run(
         "(m => [m.closest('.mx-cell').id, m.textContent])(document.querySelector('.mark-late, .mark-early'))"
