@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
 import { PersonSheet } from "./person.js";
+import { known, may } from "./rights.js";
 import { isSos, ONLINE_FIX } from "./state.js";
 import { ageOf, headingWord, speedWord } from "./time.js";
 import { Warnings } from "./warnings.js";
@@ -20,6 +21,7 @@ export class Card {
     this.warnings = new Warnings();
     this.person = new PersonSheet({ onRemoved: (id) => this.view.selected === id && this.view.select(null) });
     this.commands = new Commands({ clock, grids, onDetail: (detail) => this.warnings.learn(detail.warnings) });
+    known.then(() => this.update(true));
   }
 
   /** Builds the card when the selection or the language changed, then fills it. */
@@ -80,6 +82,7 @@ export class Card {
     const data = element("button", "card-data");
     data.type = "button";
     data.append(icon("storage"), element("span", "", t("person_open")));
+    data.hidden = !may("export", unit.id) && !may("remove", unit.id);
     data.addEventListener("click", () => this.view.unit && this.person.open(this.view.unit));
     this.box.replaceChildren(head, now, this.warnings.box, facts, buttons, this.commands.box, data);
     this.warnings.show();

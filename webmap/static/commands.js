@@ -6,6 +6,7 @@ import "./command_words.js";
 import { element, icon, pushButton, text } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { OPEN, Orders } from "./orders.js";
+import { may } from "./rights.js";
 
 const BUSY_MS = 1500;
 const CALM_MS = 10_000;
@@ -46,7 +47,9 @@ export class Commands {
     return this.detail !== null && this.#devices.length === this.detail.devices.length;
   }
 
+  /** What can be asked of them, by whoever looks. */
   get kinds() {
+    if (!may("command", this.#unit.id)) return new Set();
     if (!this.ready) return new Set(this.#known.get(this.#unit.protocol));
     return new Set(this.#devices.flatMap((device) => device.commands ?? []));
   }

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { element, pushButton } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { may } from "./rights.js";
 
 const SYSTEMS = { wgs84: "WGS-84", gcj02: "GCJ-02", bd09: "BD-09" };
 
@@ -47,7 +48,7 @@ export class Warnings {
     const line = element("div", "warning");
     line.dataset.code = warning.code;
     line.append(element("p", "", language() === "zh" ? warning.zh : warning.text));
-    if (warning.code === "coordinates" && warning.coordinates in SYSTEMS) line.append(pushButton("button quiet", t("warning_read", { system: SYSTEMS[warning.coordinates] }), () => this.#mend(warning)));
+    if (warning.code === "coordinates" && warning.coordinates in SYSTEMS && may("devices_change")) line.append(pushButton("button quiet", t("warning_read", { system: SYSTEMS[warning.coordinates] }), () => this.#mend(warning)));
     return line;
   }
 
