@@ -75,20 +75,35 @@ class PageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``html`` for ``/`` with its ``policy``, and ``files``: path on the server -> (content, content type)."""
+    """``html`` for ``/`` with its ``policy``, and ``files``: path on the server -> (content, content type).
+    ``basemaps`` is what the page says of them, as JSON; ``links`` are the library's files by name, with their paths."""
 
     html: bytes
     policy: str
     files: Mapping[str, tuple[bytes, str]]
+    basemaps: str
+    links: Mapping[str, str]
+
+    def dressed(self, html: bytes) -> tuple[bytes, str]:
+        """Another page of ours, and its policy. One that links ``/assets/leaflet.js`` has a map: it gets the library's
+        file for that link, the same base maps, and the same policy as the console's page."""
+        if b'"/assets/leaflet.js"' not in html:
+            return html, CONTENT_SECURITY_POLICY
+        told = html.decode().replace("<html ", f'<html data-basemaps="{escape(self.basemaps)}" ', 1)
+        for name, path in self.links.items():
+            told = told.replace(f'"/assets/{name}"', f'"/assets/{path}"')
+        return told.encode(), self.policy
 
 
 def build_page(settings: PageSettings) -> Page:
     """Render the page with folium and bring everything home. Raises :class:`PageError` on a link we do not have."""
     basemaps = json.dumps([choice.view() for choice in settings.basemaps], ensure_ascii=False)
-    writer = _Writer(_library_files(), basemaps)
+    library = _library_files()
+    writer = _Writer(library, basemaps)
     writer.feed(_render(settings))
     writer.close()
-    return Page("".join(writer.out).encode(), policy(hosts(settings.basemaps)), writer.files)
+    links = {name: path for name, (path, _) in library.items()}
+    return Page("".join(writer.out).encode(), policy(hosts(settings.basemaps)), writer.files, basemaps, links)
 
 
 def _render(settings: PageSettings) -> str:

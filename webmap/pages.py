@@ -8,6 +8,8 @@ PAGES = {
     "phones": Action.DEVICES,
     "certificate": Action.SELF,
     "storage": Action.STORAGE,
+    "seats": Action.SEATS,
+    "grids": Action.GRIDS,
     "access": Action.ACCESS_LOG,
     "rota": Action.ROTA,
     "accounts": Action.ACCOUNTS,

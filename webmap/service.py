@@ -101,15 +101,18 @@ def make_console(
         return html.send(request, revalidate, page.policy)
 
     def put_page(name: str, action: Action) -> None:
+        content, policy = page.dressed(static[f"{name}.html"].content)
+        file = _File(content, "text/html; charset=utf-8")
+
         @app.route(f"/{name}", endpoint=name)
-        def page(request: Any) -> bytes:
+        def shown(request: Any) -> bytes:
             who = gate.signed_in(request)
             if who is None:
                 return _to_login(request, gate, f"/login?to={name}")
             if not who.may(action):
                 request.redirect(b"/")
                 return b""
-            return static[f"{name}.html"].send(request, revalidate)
+            return file.send(request, revalidate, policy)
 
     for name, action in PAGES.items():
         put_page(name, action)

@@ -42,6 +42,7 @@ reactor: Any = running_reactor  # its interface is the union of many
 
 NAME, PASSWORD, SESSION = "demo", "demo-password", "of-the-double"
 TICK = 1.0
+HTML = "text/html; charset=utf-8"
 
 
 def me(who: Who) -> dict[str, Any]:
@@ -216,13 +217,15 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             return b""
         return content(request, page.html, "text/html; charset=utf-8")
 
+    console_page = page
+
     def put_page(name: str) -> None:
         @app.route(f"/{name}", endpoint=name)
         def page(request: Any) -> bytes:
             if guest(request):
                 request.redirect(f"/login?to={name}".encode())
                 return b""
-            return content(request, (STATIC / f"{name}.html").read_bytes(), "text/html; charset=utf-8")
+            return content(request, console_page.dressed((STATIC / f"{name}.html").read_bytes())[0], HTML)
 
     for name in PAGES:
         put_page(name)

@@ -3,7 +3,7 @@
 export function listenToKeys(actions) {
   const table = {
     "/": actions.search, j: actions.down, ArrowDown: actions.down, k: actions.up, ArrowUp: actions.up, Enter: actions.choose,
-    f: actions.follow, t: actions.trails, g: actions.grids, c: actions.cells, b: actions.ground, l: actions.language, d: actions.theme, w: actions.wall, p: actions.phones, r: actions.rollCall, s: actions.storage, v: actions.verify,
+    f: actions.follow, t: actions.trails, g: actions.grids, c: actions.cells, b: actions.ground, l: actions.language, d: actions.theme, w: actions.wall, p: actions.phones, i: actions.import, n: actions.add, r: actions.rollCall, s: actions.storage, v: actions.verify,
     "?": actions.help, "+": actions.zoomIn, "=": actions.zoomIn, "-": actions.zoomOut, 0: actions.whole, Escape: actions.escape,
   };
   document.addEventListener("keydown", (event) => {
