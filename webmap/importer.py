@@ -83,10 +83,19 @@ class Api:
             raise Failed(f"the server at {self.url} cannot be asked: {reason}") from None
 
     def log_in(self, name: str, password: str) -> bool:
-        """False if the server does not take them."""
+        """False if the server does not take them. An account with two-step sign-in is asked for a code."""
+        wanted = {"name": name, "password": password}
         try:
-            self._session = self.ask("POST", "/api/v1/login", {"name": name, "password": password})["token"]
+            try:
+                self._session = self.ask("POST", "/api/v1/login", wanted)["token"]
+            except Refused as refused:
+                if refused.code != "code_needed" or not sys.stdin.isatty():
+                    raise
+                code = input(f"Code of {name} (authenticator app, or a recovery code): ")
+                self._session = self.ask("POST", "/api/v1/login", {**wanted, "code": code})["token"]
         except Refused as refused:
+            if refused.code == "code_needed":
+                raise Failed(f"{name} has two-step sign-in: take an account without it where nobody types") from None
             if refused.status != 401:
                 raise
             return False
@@ -96,16 +105,17 @@ class Api:
 class Refused(Failed):
     """The server answered with an error. ``entry`` is the place in the list that was sent, from 1, or 0."""
 
-    def __init__(self, status: int, text: str, entry: int = 0) -> None:
+    def __init__(self, status: int, text: str, entry: int = 0, code: str = "") -> None:
         super().__init__(text)
         self.status = status
         self.entry = entry
+        self.code = code
 
 
 def _refused(error: urllib.error.HTTPError, url: str) -> Failed:
     try:
         told = json.loads(error.read())["error"]
-        return Refused(error.code, str(told["text"]), int(told.get("entry", 0)))
+        return Refused(error.code, str(told["text"]), int(told.get("entry", 0)), str(told["code"]))
     except (ValueError, KeyError, TypeError):
         return Failed(f"what answers at {url} is not Gridbeat ({error.code} {error.reason})")
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -434,6 +435,27 @@ def test_logins(folder: Folder, server: Server) -> None:
         assert "No such file" in folder.call(people, "--password-file", "none").stderr
     finally:
         note.write_text(kept)
+
+
+def test_an_account_with_a_second_step_is_asked_for_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    from webmap import importer
+
+    sent: list[Any] = []
+
+    class Careful(importer.Api):
+        def ask(self, method: str, path: str, body: Any = None) -> Any:
+            sent.append(body)
+            if "code" not in body:
+                raise importer.Refused(401, "this account asks for a code too", code="code_needed")
+            return {"token": "t"}
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    with pytest.raises(importer.Failed, match="has two-step sign-in"):
+        Careful("http://127.0.0.1:1").log_in("li", "p")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda question: "123456")
+    assert Careful("http://127.0.0.1:1").log_in("li", "p")
+    assert sent[-1] == {"name": "li", "password": "p", "code": "123456"}
 
 
 def test_no_server_or_another(folder: Folder) -> None:

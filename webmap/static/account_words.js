@@ -22,7 +22,6 @@ learn({
   fact_person: ["对应人员", "Person"],
   fact_area: ["范围", "For"],
   fact_teams: ["队伍", "Teams"],
-  no_person: ["未对应人员", "no person"],
   rights_here: ["可以做什么", "What this account may do"],
   password: ["密码", "Password"],
   password_text: ["修改后，其他设备上的登录会全部失效，本页继续使用。", "Everywhere else you are signed out by this; this page goes on."],
