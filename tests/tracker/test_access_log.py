@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.archive.layout import ACCESS, EVENTS
+from storage.archive.layout import ACCESS, CLASSES, EVENTS
 from storage.archive.reader import Reader
+from storage.archive.verify import verify
 from tests.tracker.archive_house import DAY, HOUR, ArchiveHouse
 from tests.tracker.helpers import record
 from tracker import access_log
@@ -152,6 +153,23 @@ def test_a_damaged_file_is_told_and_costs_only_itself(office: Office) -> None:
     page = office.log.read(Question(*ALWAYS, most=1000))
     assert page.unreadable == ["2026-11-24"]
     assert len(page.looks) == office.looks - 6
+
+
+def test_what_is_past_its_keep_goes_for_good_and_the_chain_says_so(office: Office) -> None:
+    office.days()
+    (office.house.data / "media").mkdir()
+    limits = {kind: [36_500, 0] for kind in CLASSES} | {ACCESS: [8, 0]}
+    told = office.house.do("tidy", limits=limits)
+    assert told["deleted"] == {"access": {"retention": 2}}
+    sealed = office.house.archive.sealed
+    assert {look.server_time for look in office.all() if look.number <= sealed} == {
+        EIGHT + day * DAY + hour * HOUR for day in (2, 3) for hour in (0, 1)
+    }
+    left = [path.name for path in office.house.archive.layout.folder(ACCESS).iterdir()]
+    assert sorted(left) == ["2026-11-25.parquet", "chain.jsonl"]
+    kinds = [entry.kind for entry in office.house.archive.chains[ACCESS].entries]
+    assert kinds == ["day", "day", "day", "deletion", "deletion"]
+    assert verify(office.house.data).sound
 
 
 def test_one_who_was_removed_is_nobody(office: Office) -> None:

@@ -15,7 +15,7 @@ import pytest
 from storage.archive.archive import Archive
 from storage.archive.budgets import Limit
 from storage.archive.chain import Chain, SealedFile
-from storage.archive.layout import CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, details_of, shifted
+from storage.archive.layout import ACCESS, CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, details_of, shifted
 from storage.archive.usage import measure
 from storage.journal_files import JournalFiles
 from tracker import archive_tidy
@@ -100,13 +100,18 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> City:
 
 
 def test_what_is_older_than_it_is_kept_goes_with_a_record(city: City) -> None:
-    for kind in (FIXES, EVENTS, SNAPSHOTS):
+    for kind in (FIXES, EVENTS, ACCESS, SNAPSHOTS):
         for days in (40, 31, 30, 9):
             city.close(kind, back(days))
     city.close(FIXES, back(40), late=f".late-{back(20)}")
     late, fresh = city.part(FIXES, back(35)), city.part(FIXES, back(1))
-    told = city.tidy({FIXES: Limit(30), EVENTS: Limit(35), SNAPSHOTS: Limit(30)})
-    assert told["deleted"] == {"fixes": {"retention": 3}, "events": {"retention": 1}, "snapshots": {"retention": 2}}
+    limits = {FIXES: Limit(30), EVENTS: Limit(35), ACCESS: Limit(10), SNAPSHOTS: Limit(30)}
+    told = city.tidy(limits)
+    assert told["deleted"] == {
+        "fixes": {"retention": 3}, "events": {"retention": 1}, "access": {"retention": 3},
+        "snapshots": {"retention": 2},
+    }  # fmt: skip
+    assert city.files(ACCESS) == [f"{back(9)}.parquet"]
     assert city.deletions(FIXES) == [(back(40), "retention"), (back(31), "retention")]
     assert city.files(FIXES) == sorted(
         one for days in (30, 9) for one in (f"{back(days)}.parquet", details_of(f"{back(days)}.parquet"))
@@ -116,7 +121,7 @@ def test_what_is_older_than_it_is_kept_goes_with_a_record(city: City) -> None:
     city.sound()
     assert told["bytes"] > 0
     assert city.told[0] == {"deleted": back(40), "class": "fixes", "reason": "retention"}
-    again = city.tidy({FIXES: Limit(30), EVENTS: Limit(35), SNAPSHOTS: Limit(30)})
+    again = city.tidy(limits)
     assert (again["deleted"], again["bytes"]) == ({}, 0)
     assert len(city.deletions(FIXES)) == 2, "nothing is recorded twice"
 

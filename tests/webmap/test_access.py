@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
+from twisted.internet.defer import Deferred
 
+from storage.journal import JournalFull
 from tests.server import Server, until
 from tests.webmap.people import Person, admin_of, enter
 from tests.webmap.test_api import check
 from tests.webmap.wire import Socket
+from tracker.model import UnitId
+from tracker.roster import Change
+from webmap import access
+from webmap.access import Access
+from webmap.rights import Role, Who
 
 HERE, THERE = "p-here", "p-there"
 
@@ -55,6 +63,99 @@ def track(person: Person, unit: str, status: int = 200, **asked: Any) -> Any:
 def log(person: Person, **asked: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(person, "/api/v1/access-log", **asked)["entries"]
     return found
+
+
+# -- the entries, without a server
+
+
+class Desk:
+    """An intake that takes notes, or does not."""
+
+    def __init__(self) -> None:
+        self.now, self.noted = 1_000_000, list[Change]()
+        self.works: Any = True
+        self.roster = SimpleNamespace(leaving=set())
+        self.access = Access(cast(Any, self), cast(Any, None))
+
+    def wall(self) -> int:
+        return self.now
+
+    def note(self, events: Sequence[Change], done: Any) -> None:
+        if isinstance(self.works, Exception):
+            raise self.works
+        if self.works:
+            self.noted += events
+        done(len(self.noted) if self.works else None)
+
+    def record(self, *units: str, **about: Any) -> Any:
+        """How it ended: a refusal's code, or nothing."""
+        failed: list[Any] = []
+        recorded = Deferred.fromCoroutine(self.access.record(LEADER, "track", units, "why", "10.0.0.7", **about))
+        recorded.addErrback(failed.append)
+        return failed[0].value.code if failed else None
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(fields["what"], fields["unit"]) for _, _, fields in self.noted if fields is not None]
+
+
+LEADER = Who("leader", Role.LEADER, UnitId("p-leader"))
+
+
+@pytest.mark.parametrize("works", [False, JournalFull("50,000 wait")])
+def test_what_cannot_be_on_record_is_not_shown_and_nothing_else_stops(works: Any) -> None:
+    desk = Desk()
+    desk.works = works
+    assert desk.record("p1", "p2") == "no_record"
+    desk.access.looked(LEADER, "follow", "p1")
+    assert desk.access.failed == 3
+    desk.works = True
+    assert desk.record("p1", "p2") is None, "what was not on record is not remembered as if it were"
+    assert desk.told() == [("track", "p1"), ("track", "p2")]
+
+
+def test_the_same_question_within_a_minute_is_one_look() -> None:
+    desk = Desk()
+    desk.record("p1", start=0, end=1_000_000)
+    desk.now += 59_000
+    desk.record("p1", start=500_000, end=1_059_000)
+    desk.access.looked(LEADER, "track", "p1", "why", "10.0.0.7", start=0, end=1)
+    assert len(desk.noted) == 1
+    desk.record("p1", start=0, end=1_000_000, device="d1")
+    desk.record("p2", start=0, end=1_000_000)
+    desk.record("p1", start=0, end=2_000_000)
+    assert len(desk.noted) == 4
+    desk.now += 60_001
+    desk.record("p1", start=0, end=1_000_000)
+    desk.now -= 90_000
+    desk.record("p2", start=0, end=1_000_000)
+    assert len(desk.noted) == 6, "nor does a clock that was set back hide one"
+
+
+def test_remembering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "RECENT_LIMIT", 2)
+    desk = Desk()
+    for unit in ("p1", "p2", "p3", "p1", "p3"):
+        desk.record(unit)
+    assert [unit for _, unit in desk.told()] == ["p1", "p2", "p3", "p1"]
+
+
+def test_ones_own_is_no_look_but_a_copy_is() -> None:
+    desk = Desk()
+    desk.record("p-leader")
+    desk.access.looked(LEADER, "export", "p-leader")
+    assert desk.told() == [("export", "p-leader")]
+
+
+def test_who_is_being_removed_is_not_named_any_more() -> None:
+    desk = Desk()
+    desk.roster.leaving.add("p1")
+    desk.access.looked(LEADER, "track", "p1", "about p1", device="d-of-p1")
+    ((_, _, fields),) = desk.noted
+    assert fields is not None
+    assert (fields["unit"], fields["reason"], fields["about"]) == ("*", "*", {})
+
+
+# -- at a real server
 
 
 def test_a_reason_is_asked_for_anothers_track_and_is_on_record(people: dict[str, Person]) -> None:

@@ -66,13 +66,13 @@ def removals(console: Console) -> list[Any]:
 
 def test_an_export_is_made_and_offered(sheet: Open) -> None:
     page = sheet()
-    assert page.run(f"{SHEET}.querySelector('a')") is None
+    assert page.run(f"{SHEET}.querySelector('a.button')") is None
     tap(page, "[data-action=make-export]")
     give_reason(page, "2")
     page.wait(f"{SHEET}.querySelector('progress') !== null")
     page.wait(f"{SHEET}.textContent.includes('2 of 3 days')")
-    page.wait(f"{SHEET}.querySelector('a') !== null")
-    assert page.run(f"{SHEET}.querySelector('a').getAttribute('href')") == (
+    page.wait(f"{SHEET}.querySelector('a.button') !== null")
+    assert page.run(f"{SHEET}.querySelector('a.button').getAttribute('href')") == (
         f"/api/v1/units/{UNIT}/export/file?reason=Check%20of%20work"
     )
     assert "Download (4 MB)" in words(page)
@@ -123,7 +123,7 @@ def test_a_removal_is_asked_twice(sheet: Open, console: Console) -> None:
     assert removals(console)[-1] == {"confirm": UNIT, "reason": "has left"}
     assert page.run(f"gridbeat.units.all.has('{UNIT}')") is False
     assert page.run("document.getElementById('card').hidden")
-    assert page.run(f"{SHEET}.querySelectorAll('input, a').length") == 0
+    assert page.run(f"{SHEET}.querySelectorAll('input, a.button').length") == 0
 
 
 def test_it_is_left_as_it_was_entered(sheet: Open, console: Console) -> None:

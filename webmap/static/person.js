@@ -131,7 +131,7 @@ export class PersonSheet {
     this.shown[name] = now;
     const focused = box.contains(document.activeElement);
     box.replaceChildren(...make());
-    if (focused) (box.querySelector("input, a, button:enabled") ?? this.box.querySelector("button")).focus();
+    if (focused) (box.querySelector("input, a.button, button:enabled") ?? this.box.querySelector("button")).focus();
   }
 
   #exportPart() {
@@ -173,6 +173,9 @@ export class PersonSheet {
       nodes.push(bar, told);
     }
     if (made?.state === "failed") nodes.push(element("p", "pane-error", made.problem));
+    const looked = element("a", "person-link", t("person_looked"));
+    looked.href = `/access#unit=${encodeURIComponent(this.#unit.id)}`;
+    nodes.push(looked);
     return nodes;
   }
 

@@ -13,6 +13,7 @@ learn({
   person_export_running: ["{day}，第 {done} / {of} 天", "{day}, {done} of {of} days"],
   person_export_get: ["下载（{size}）", "Download ({size})"],
   person_export_until: ["制作于 {made}，可下载至 {until}", "Made {made}, there until {until}"],
+  person_looked: ["谁查看过这些数据", "Who looked at all this"],
   person_remove: ["永久删除", "Remove for good"],
   person_remove_text: ["删除此人在系统中的全部数据，无法撤销。其设备随即成为未知设备。归档记录会注明某日文件曾被改写，不含姓名。", "Everything that is kept of this person goes, and it cannot be undone. The devices are strangers from then on. The record of sealed days says that files were written anew, and names nobody."],
   person_remove_what: ["将删除：登记和 {devices} 台设备、全部位置与指令、{photos} 张照片、{exports} 个导出。", "This goes: registration with devices ({devices}), every position and command, photos ({photos}), exports ({exports})."],
