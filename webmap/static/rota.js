@@ -11,7 +11,7 @@ import { openDeadline, openFill, openGrids, openShifts } from "./rota_dialogs.js
 import { List } from "./rota_list.js";
 import { Matrix } from "./rota_matrix.js";
 import { Plan } from "./rota_plan.js";
-import { dayWord, holidayWord, inMinutes, periodWord, shifted, spanOf } from "./rota_words.js";
+import { dayWord, holidayWord, lengthWord, periodWord, shifted, spanOf } from "./rota_words.js";
 import { Theme } from "./theme.js";
 
 const REFRESH_MS = 60_000; // attendance of today goes on
@@ -198,7 +198,7 @@ function factsOf(row) {
   facts.push(["", t("on_duty_of", { a: hours(row.on_duty_ms), b: hours(row.planned_ms) })]);
   facts.push(...sharesOf(row).map((words) => ["", words]));
   if (row.first_fix !== null) facts.push(["", t("first_last", { a: clock(row.first_fix), b: clock(row.last_fix) })]);
-  for (const [start, end] of row.stretches.slice(0, 3)) facts.push(["mark mark-off_post", `${clock(start)} – ${clock(end)} ${t("minutes", { n: inMinutes(end - start) })}`]);
+  for (const [start, end] of row.stretches.slice(0, 3)) facts.push(["mark mark-off_post", `${clock(start)} – ${clock(end)} ${lengthWord(end - start)}`]);
   if (row.state === "present") facts.push(["note", t(row.told ? "told" : "seen")]);
   return facts;
 }

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { t } from "./i18n.js";
-import { inMinutes } from "./rota_words.js";
+import { lengthWord } from "./rota_words.js";
 
 const UNIT_DAYS = 60; // in one question: it takes the server some seconds
 
@@ -65,13 +65,13 @@ export class Attendance {
 export function marksOf(row) {
   if (!row) return [];
   if (row.state === "absent" || row.state === "awaited" || row.state === "unknown") {
-    const late = row.late_ms ? [{ kind: "late", words: t("late", { n: inMinutes(row.late_ms) }) }] : [];
+    const late = row.late_ms ? [{ kind: "late", words: t("late", { n: lengthWord(row.late_ms) }) }] : [];
     return [{ kind: row.state, words: t(`state_${row.state}`) }, ...late];
   }
   const marks = [];
   for (const kind of ["late", "early", "off_post"]) {
     const ms = row[`${kind}_ms`];
-    if (ms) marks.push({ kind, words: t(kind, { n: inMinutes(ms) }) });
+    if (ms) marks.push({ kind, words: t(kind, { n: lengthWord(ms) }) });
   }
   return marks;
 }

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { element, pushButton, text } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
-import { dayWord } from "./rota_words.js";
+import { dayWord, weekdayWord } from "./rota_words.js";
 
 const COLOURS = 10;
 const $ = (id) => document.getElementById(id);
@@ -180,7 +180,7 @@ export function openDeadline(now, zone) {
     if (!start.value || limit.value === "") return;
     const told = await api.deadline(start.value, Math.round(Number(limit.value) * 3600));
     const when = new Date(told.deadline).toLocaleString("sv-SE", { timeZone: zone }).slice(0, 16);
-    text(found, t("deadline_told", { text: `${when} ${dayWord(told.day.day).split(/[\s,，]+/).at(-1)}` }));
+    text(found, t("deadline_told", { text: `${when} ${weekdayWord(told.day.day)}` }));
     if (!told.known) found.append(element("small", "note", t("unknown_year", { year: told.day.day.slice(0, 4) })));
   });
   start.addEventListener("input", ask);

@@ -167,7 +167,7 @@ export class Matrix {
     if (weekday(day.day) === 1) node.dataset.monday = "";
     const name = !given ? "" : given.shift === "off" ? t("off") : shift?.name ?? given.shift;
     if (given) {
-      const block = element("span", `block ${given.shift === "off" ? "block-off" : `colour-${shift?.colour ?? 0}`}`, this.view === "month" ? brief(name) : name);
+      const block = element("span", `block ${given.shift === "off" ? "block-off" : `colour-${shift?.colour ?? 0}`}`, this.view === "month" ? (given.shift === "off" ? t("off_brief") : brief(name)) : name);
       if (given.grids.length) block.dataset.grids = "";
       node.append(block);
     }

@@ -23,6 +23,7 @@ learn({
   palette: ["班次：点选后在表中涂画", "Shifts: choose one, then paint"],
   select_only: ["选择", "Select"],
   off: ["休", "Off"],
+  off_brief: ["休", "–"],
   off_long: ["休息", "Day off"],
   clear: ["清除", "Clear"],
   nobody: ["没有符合条件的人员", "Nobody matches"],
@@ -38,9 +39,9 @@ learn({
   state_absent: ["缺勤", "absent"],
   state_awaited: ["未到岗", "not here yet"],
   state_unknown: ["未知", "unknown"],
-  late: ["迟到 {n} 分", "late {n} min"],
-  early: ["早退 {n} 分", "early {n} min"],
-  off_post: ["离岗 {n} 分", "off post {n} min"],
+  late: ["迟到 {n}", "late {n}"],
+  early: ["早退 {n}", "early {n}"],
+  off_post: ["离岗 {n}", "off post {n}"],
   in_grid: ["在网格 {n}%", "in grid {n}%"],
   with_fix: ["有定位 {n}%", "with fix {n}%"],
   first_last: ["首末定位 {a} – {b}", "first and last fix {a} – {b}"],
@@ -135,5 +136,8 @@ export function holidayWord(day) {
   return day.kind === "makeup" ? (name ? t("makeup_of", { name }) : t("makeup")) : "";
 }
 
-/** Minutes of a duration in ms; what is more than nothing is never 0. */
-export const inMinutes = (ms) => Math.max(1, Math.round(ms / 60_000));
+/** A duration in ms as minutes, or as hours from two of them on; what is more than nothing is never 0. */
+export function lengthWord(ms) {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  return minutes < 120 ? t("minutes", { n: minutes }) : t("hours_of", { n: (minutes / 60).toFixed(1).replace(/\.0$/, "") });
+}
