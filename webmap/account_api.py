@@ -91,6 +91,7 @@ def add_accounts(route: Route, services: Services) -> None:
     async def remove_account(request: Any, name: str) -> bytes:
         gone = known(name).name
         await services.intake.change(lambda: services.accounts.plan_removal(name))
+        services.first.changed(gone)
         note(request, gone, "removed")
         return answer(request, {})
 

@@ -35,10 +35,11 @@ def add_login(app: Klein, route: Route, services: Services) -> None:
         )
         account = tried.account
         if account is None:
-            _log.info("login refused", address=address)
-            exists = services.accounts.get(name)
-            if exists is not None and tried.verdict is Verdict.WRONG:
-                services.access.looked(exists.who(), "login_refused", address=address)
+            if tried.verdict is Verdict.WRONG:  # those who must wait are told nothing new, and so are we
+                _log.info("login refused", address=address)
+                exists = services.accounts.get(name)
+                if exists is not None:
+                    services.access.looked(exists.who(), "login_refused", address=address)
             raise refused(tried)
         if tried.recovery:
             # Struck off before anybody is in: each works once.
