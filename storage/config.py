@@ -105,6 +105,13 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class DutyRules:
+    """Whether a vehicle that gets a crew is on duty with it from then on."""
+
+    vehicles_follow_crew: bool = setting(True, yes_or_no)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a listener bears: connections in all and from one address (a whole fleet may come through one mobile
     network's gateway), seconds without a byte, and seconds until a device must have said who it is."""
@@ -167,6 +174,7 @@ class Settings:
     phones: SecureListener = group(SecureListener, port=5055)
     tls: Certificate = group(Certificate)
     presence: Presence = group(Presence)
+    duty: DutyRules = group(DutyRules)
     limits: Limits = group(Limits)
     archive: ArchiveLimits = group(ArchiveLimits)
     heads: HeadWays = group(HeadWays)

@@ -2,7 +2,8 @@
 
 It asks: is the fix time a time, is the position one on Earth, was the unit on duty at the fix time, and in
 which system are the coordinates. What is refused here is written nowhere, only counted; it is acknowledged
-all the same, because a device would send it for ever. A call for help passes whatever the duty says.
+all the same, because a device would send it for ever. A call for help passes whatever the duty says, once: devices
+repeat the alarm in every message as long as it lasts, and where somebody off duty goes from there is nobody's business.
 """
 
 from __future__ import annotations
@@ -35,8 +36,16 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
         unit, duties = carrier.earlier(carrier.device.id, at)
     # One interval that never ends is the usual case; everything else is looked up.
     duty = duties[0] if len(duties) == 1 and duties[0].start <= at < duties[0].end else duty_at(duties, at)
-    if duty is None and not report.alarm & ALARM_SOS:
-        return "off_duty"
+    if report.alarm & ALARM_SOS:
+        # Of a device that is nobody's, and never was anybody's who is known, there is nobody to help.
+        if (not _calls(carrier, at, latitude is not None) and duty is None) or not unit.id:
+            return "off_duty"
+    else:
+        # What is older came from the device's memory and ends nothing.
+        if carrier.calling is not None and at > carrier.calling:
+            carrier.calling = carrier.calling_at = None
+        if duty is None:
+            return "off_duty"
     marks = 0 if carrier.authenticated else _UNAUTHENTICATED
     if not report.live:
         marks |= _BACKFILL
@@ -56,6 +65,17 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
         latitude, longitude, report.altitude, report.speed, report.course, report.accuracy,
         report.status, report.alarm, marks, report.items, original,
     )  # fmt: skip
+
+
+def _calls(carrier: Carrier, at: int, located: bool) -> bool:
+    """Take in a message that calls for help: whether it is the one with which that began, or the first with a place.
+    The same one again is it too, because the disk may have failed."""
+    first = carrier.calling_at if located else carrier.calling
+    if carrier.calling is None:
+        carrier.calling = at
+    if located and carrier.calling_at is None:
+        carrier.calling_at = at
+    return first is None or first == at
 
 
 def _to_wgs84(crs: int, latitude: int, longitude: int) -> tuple[int, int]:

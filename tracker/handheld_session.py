@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.errors import RemoteProtocolError
-from protocols.handheld import Batch, Bye, Conversation, Done, Health, Hello, Ping, Refused
+from protocols.handheld import Batch, Bye, Conversation, Done, Duty, Health, Hello, Ping, Refused
 from protocols.report import Report
 from storage.journal import JournalFull
 from tracker.commands_model import Command
@@ -73,6 +73,9 @@ class HandheldSession:
         self._reports: list[Report] = []
         self._seq: int | None = None
         self._stored: deque[_Submission] = deque()
+        self._telling = 0
+        """Duty events on their way to the disk: what came behind them waits, because it is judged by them."""
+        self._held: list[tuple[Carrier, _Submission, list[Report]]] = []
         self.authenticated = False
         self.on_drained: Callable[[], None] = lambda: None
 
@@ -83,8 +86,7 @@ class HandheldSession:
                 return
             for event in self._core.receive_message(message):
                 _HANDLERS[type(event)](self, event)
-        if self._seq is not None:
-            self._store()
+        self._store()
         self._flush()
 
     def broken(self, error: RemoteProtocolError) -> None:
@@ -139,28 +141,34 @@ class HandheldSession:
         if carrier is None or seq is None:
             return
 
-        # An acknowledgement covers all before it, and what holds nothing to store is done at once: so none goes
-        # out before its turn. After a failure nothing older may be acknowledged: the device begins again.
         submission = _Submission(seq)
         self._stored.append(submission)
+        if self._telling:
+            self._held.append((carrier, submission, reports))
+        else:
+            self._submit(carrier, submission, reports)
 
-        def stored(first: int | None) -> None:
-            if submission not in self._stored:
-                return
-            if first is None:
-                self._busy()
-            submission.done = True
-            while self._stored and self._stored[0].done:
-                self._core.acknowledge(self._stored.popleft().seq)
-            self._flush()
-
+    def _submit(self, carrier: Carrier, submission: _Submission, reports: list[Report]) -> None:
         try:
-            self._intake.submit(carrier, reports, stored)
+            self._intake.submit(carrier, reports, lambda first: self._kept(submission, first is not None))
         except JournalFull:
             self._busy()
 
+    def _kept(self, submission: _Submission, on_disk: bool) -> None:
+        # An acknowledgement covers all before it, and what holds nothing to store is done at once: so none goes
+        # out before its turn. After a failure nothing older may be acknowledged: the device begins again.
+        if submission not in self._stored:
+            return
+        if not on_disk:
+            self._busy()
+        submission.done = True
+        while self._stored and self._stored[0].done:
+            self._core.acknowledge(self._stored.popleft().seq)
+        self._flush()
+
     def _busy(self) -> None:
         self._stored.clear()
+        self._held.clear()
         whose = self._carrier.device.id if self._carrier is not None else self._address
         self._core.busy(RETRY_SECONDS + spread(whose, RETRY_SPREAD))
 
@@ -192,6 +200,28 @@ class HandheldSession:
         self._seq = event.seq
         if event.refused:
             self._intake.counters.refuse(PROTOCOL, "bad_reading", event.refused)
+
+    def _duty(self, event: Duty) -> None:
+        self._store()
+        carrier, submission = self._carrier, _Submission(event.seq)
+        if carrier is None:
+            return
+        self._stored.append(submission)
+        if event.at is None:
+            self._intake.counters.refuse(PROTOCOL, "bad_duty")
+            submission.done = True
+            self._kept(submission, True)
+            return
+
+        def told(on_disk: bool) -> None:
+            self._telling -= 1
+            self._kept(submission, on_disk)
+            while self._held and not self._telling:
+                self._submit(*self._held.pop(0))
+            self._flush()
+
+        self._telling += 1
+        self._intake.told(carrier, event.on, event.at, event.id, told)
 
     def _hello(self, event: Hello) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
@@ -232,6 +262,7 @@ class HandheldSession:
 _HANDLERS: dict[type, Callable[[HandheldSession, Any], None]] = {
     Batch: HandheldSession._batch,
     Health: HandheldSession._health,
+    Duty: HandheldSession._duty,
     Hello: HandheldSession._hello,
     Ping: HandheldSession._ping,
     Done: HandheldSession._done,

@@ -33,6 +33,10 @@ class StoreFailed(Exception):
     written = 0
 
 
+def _nobody(carrier: Carrier, on: bool, at: int, id: str, done: Callable[[bool], None]) -> None:
+    done(False)
+
+
 class Intake:
     """Holds the roster and writes to the journal. ``wall`` gives ms since 1970, UTC."""
 
@@ -46,6 +50,11 @@ class Intake:
         """(protocol, external id) -> (times seen, last time); nothing else is kept of unknown devices."""
         self.heard: Callable[[Carrier], None] = lambda carrier: None
         """Told of a sign of life that holds nothing to store (a heartbeat); the root connects it."""
+        self.told: Callable[[Carrier, bool, int, str, Callable[[bool], None]], None] = _nobody
+        """Told that a device said on or off, at which ms, under which id of its own; it answers whether that is on
+        disk. The root connects it."""
+        self.ready = True
+        """Whether all is known that a report is judged by; until then devices are told to come again."""
         self._lock = DeferredLock()
         self._index = AreaIndex()
         self._index_version = 0
@@ -105,6 +114,9 @@ class Intake:
         """Admit and journal. ``done`` gets a number when everything that was admitted is on disk (0 if nothing
         was), None when the disk failed. Raises :class:`~storage.journal.JournalFull`: nothing was taken.
         """
+        if not self.ready:
+            self.counters.refuse(carrier.device.protocol, "busy", len(reports))
+            raise JournalFull("the server has just begun")
         now = self.wall()
         records: list[tuple[Any, ...]] = []
         refused: list[str] = []
@@ -162,6 +174,23 @@ class Intake:
         finally:
             self._lock.release()
 
+    async def happen(
+        self, plan: Callable[[], tuple[T, Sequence[Change], Sequence[Change]]], taken: Callable[[T], object]
+    ) -> T:
+        """Judge what has happened and what follows from it: events and changes in one commit, then ``taken`` is told
+        the plan's result before anything else is judged. Raises like :meth:`change`."""
+        await self._lock.acquire()
+        try:
+            result, events, changes = plan()
+            if events or changes:
+                await self._commit((EVENT, events), (ENTITY, changes))
+                for change in changes:
+                    self.roster.apply(change)
+                taken(result)
+            return result
+        finally:
+            self._lock.release()
+
     async def alone(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do something while no change is judged or written."""
         await self._lock.acquire()
@@ -172,7 +201,7 @@ class Intake:
 
     async def keep(self, events: Sequence[Change]) -> None:
         """Journal what has happened; raises like :meth:`change`."""
-        await self._commit(EVENT, events)
+        await self._commit((EVENT, events))
 
     def note(self, events: Sequence[Change], done: Done) -> None:
         """The same for those who wait for nothing. Raises :class:`~storage.journal.JournalFull`."""
@@ -180,15 +209,15 @@ class Intake:
         self.journal.append([(EVENT, now, *event) for event in events], done, rare=True)
 
     async def _write(self, changes: Sequence[Change]) -> None:
-        await self._commit(ENTITY, changes)
+        await self._commit((ENTITY, changes))
         for change in changes:
             self.roster.apply(change)
 
-    async def _commit(self, what: int, changes: Sequence[Change]) -> None:
+    async def _commit(self, *parts: tuple[int, Sequence[Change]]) -> None:
         written: Deferred[int | None] = Deferred()
         now = self.wall()
         try:
-            records = [(what, now, kind, identity, fields) for kind, identity, fields in changes]
+            records = [(what, now, kind, identity, fields) for what, of in parts for kind, identity, fields in of]
             self.journal.append(records, written.callback, rare=True)
         except JournalFull as error:
             raise StoreFailed(str(error)) from None

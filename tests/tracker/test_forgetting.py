@@ -20,7 +20,7 @@ from tracker.commands_model import Moment, Outcome, State
 from tracker.ledger import Ledger
 from tracker.media import Photo
 from tracker.mirror import Mirror
-from tracker.model import DeviceId, UnitId
+from tracker.model import DeviceId, Duty, UnitId
 from tracker.presence import PresenceLimits
 from tracker.roster import Refusal
 from tracker.store import LiveStore, MemoryLiveStore, RedisLiveStore, Update
@@ -234,7 +234,7 @@ def test_the_applier_forgets_when_all_has_been_applied(bench: Bench) -> None:
 
 
 def test_the_mirror_forgets(house: House) -> None:
-    mirror = Mirror(MemoryLiveStore(), lambda: NOON, lambda unit, at: True, PresenceLimits(1000, 2000))
+    mirror = Mirror(MemoryLiveStore(), lambda: NOON, lambda unit, at: Duty(unit, 1, 0), PresenceLimits(1000, 2000))
     mirror.heard(UnitId("p1"))
     mirror.sweep([UnitId("p1")])
     mirror.forget(UnitId("p1"))

@@ -412,3 +412,75 @@ def test_a_commit_that_ends_after_the_link_is_no_trouble(place: Place) -> None:
     handheld.session.ended()
     place.house.hands.release()
     assert len(place.house.records) == 1
+
+
+# -- duty
+
+
+class Clerk:
+    """Takes duty events in when it is told to."""
+
+    def __init__(self, place: Place) -> None:
+        self.heard: list[tuple[bool, int, str]] = []
+        self.done: list[Any] = []
+        place.house.intake.told = self.told
+
+    def told(self, carrier: Any, on: bool, at: int, id: str, done: Any) -> None:
+        self.heard.append((on, at, id))
+        self.done.append(done)
+
+
+def test_a_duty_event_is_acknowledged_when_it_is_on_disk_and_what_follows_waits_for_it(place: Place) -> None:
+    clerk, device = Clerk(place), place.log_in()
+    device.fix(NOON)
+    device.client.add_duty(False, NOON + 1, "e1")
+    device.fix(NOON + 2)
+    device.fix(NOON + 3)
+    place.house.settle()
+    assert clerk.heard == [(False, NOON + 1, "e1")]
+    assert device.acknowledged == [1]
+    assert [record.fix_time for record in place.house.records] == [NOON]
+    clerk.done.pop()(True)
+    place.house.settle()
+    assert device.acknowledged[-1] == 4
+    assert [record.fix_time for record in place.house.records] == [NOON, NOON + 2, NOON + 3]
+
+
+def test_two_duty_events_in_one_read_are_acknowledged_in_their_turn(place: Place) -> None:
+    clerk, device = Clerk(place), place.log_in()
+    device.client.add_duty(True, NOON, "e1")
+    device.client.add_position(NOON + 1, LAT, LON)
+    device.talk()
+    device.client.add_duty(False, NOON + 2, "e2")
+    device.fix(NOON + 3)
+    place.house.settle()
+    clerk.done[1](True)
+    place.house.settle()
+    assert device.acknowledged == []
+    clerk.done[0](True)
+    place.house.settle()
+    assert device.acknowledged[-1] == 4
+
+
+def test_a_duty_event_that_the_disk_refuses_comes_again(place: Place) -> None:
+    clerk, device = Clerk(place), place.log_in()
+    device.client.add_duty(True, NOON, "e1")
+    device.fix(NOON + 1)
+    clerk.done.pop()(False)
+    place.house.settle()
+    assert device.got(Busy)
+    assert device.acknowledged == []
+    assert place.house.records == []
+    place.house.now += 3_600_000
+    device.client.handle_timer(place.house.now)
+    device.talk()
+    assert clerk.heard == [(True, NOON, "e1")] * 2
+
+
+def test_a_duty_event_that_cannot_be_read_is_counted(place: Place) -> None:
+    Clerk(place)
+    device = place.log_in()
+    device.client.add_duty(True, 5, "e1")
+    device.talk()
+    assert device.acknowledged == [1]
+    assert place.house.refused("handheld") == {"bad_duty": 1}

@@ -16,7 +16,7 @@ from tracker.archive_removal import NOTES, note_path
 from tracker.archivist import JobFailed
 from tracker.intake import StoreFailed
 from tracker.mirror import Mirror
-from tracker.model import UnitId
+from tracker.model import Duty, UnitId
 from tracker.presence import PresenceLimits
 from tracker.record import EVENT
 from tracker.removals import RETRY_S, Removal, Removals
@@ -38,7 +38,9 @@ class Desk:
         self.done: list[str] = []
         self._fails = list(fails)
         hands: Any = self.house.hands
-        mirror = Mirror(MemoryLiveStore(), lambda: self.house.now, lambda unit, at: True, PresenceLimits(1, 2))
+        mirror = Mirror(
+            MemoryLiveStore(), lambda: self.house.now, lambda unit, at: Duty(unit, 1, 0), PresenceLimits(1, 2)
+        )
         ids = iter(f"t{number}" for number in range(9))
         me: Any = self
         self.removals = Removals(
