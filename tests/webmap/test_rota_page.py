@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -63,12 +62,11 @@ def keys(page: Page, *pressed: str, shift: bool = False, control: bool = False) 
         page.run(f"document.getElementById('matrix').dispatchEvent(new KeyboardEvent('keydown', {told})), 1")
 
 
-def planned(page: Page, unit: str, day: str) -> Any:
-    """What the server has."""
+def settled(page: Page, unit: str, day: str, shift: str) -> None:
+    """Waits until the server has it: the page shows a change before it is sent."""
     path = f"/api/v1/rota?from={day}&to={day}&unit={unit}"
-    return page.run(
-        f"fetch('{path}').then(answer => answer.json()).then(told => told.units[0].days['{day}']?.shift ?? null)"
-    )
+    given = f"told.units[0].days['{day}']?.shift"
+    page.wait(f"fetch('{path}').then(answer => answer.json()).then(told => {given} === '{shift}')")
 
 
 def unit_of(page: Page, row: int) -> str:
@@ -135,10 +133,10 @@ def test_painted_by_mouse_and_taken_back(rota: Open) -> None:
     page.wait(f"{shown(2, 4)} === '夜班' && {shown(4, 5)} === '夜班' && {shown(3, 4)} === '夜班'")
     assert page.run("document.querySelectorAll('.mx-cell[aria-selected]').length") == 6
     page.wait("!document.getElementById('undo').disabled")
-    assert planned(page, unit, "2026-10-02") == "s3"
+    settled(page, unit, "2026-10-02", "s3")
     page.click("#undo")
     page.wait(f"{shown(2, 4)} === {json.dumps(before[0])} && {shown(4, 5)} === {json.dumps(before[1])}")
-    assert planned(page, unit, "2026-10-02") == "off"
+    settled(page, unit, "2026-10-02", "off")
     page.click("#redo")
     page.wait(f"{shown(4, 5)} === '夜班'")
     page.click("#undo")
@@ -173,7 +171,7 @@ def test_planned_by_keyboard_alone(rota: Open) -> None:
     assert page.run(f"[{shown(8, 3)}, {shown(10, 6)}]") == before
     page.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'y', ctrlKey: true, bubbles: true})), 1")
     page.wait(f"{shown(8, 3)} === '早班'")
-    assert planned(page, unit, "2026-10-01") == "s1"
+    settled(page, unit, "2026-10-01", "s1")
     page.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'z', ctrlKey: true, bubbles: true})), 1")
     assert page.problems == []
     page.close()
