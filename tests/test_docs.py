@@ -94,7 +94,7 @@ def test_the_example_of_settings_holds_the_defaults() -> None:
 
 def test_routes_that_pages_name_exist() -> None:
     for page in PAGES:
-        for route in re.findall(r"/api/v1/[a-z_.]+(?:/\{\w+\}[a-z/]*)?", read(page)):
+        for route in re.findall(r"/api/v1/[a-z_.-]+(?:/\{\w+\}[a-z/]*)?", read(page)):
             known = {re.sub(r"\{\w+\}", "{}", path) for path in DOCUMENT["paths"]}
             assert re.sub(r"\{\w+\}", "{}", route.rstrip("./")) in known, f"{page}: {route}"
 

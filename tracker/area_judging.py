@@ -22,6 +22,10 @@ PROBLEMS = 200
 """Problems and warnings that are told one by one; a file that is wrong throughout is wrong for one reason."""
 COMPARED = 20_000
 """Areas of a level that are laid over each other, and over their grids: some seconds."""
+PAIRS = 200_000
+"""Pairs of areas that touch and are laid over each other; in a city each has some four. A file in which all lie on one
+place would have hundreds of millions."""
+_AT_ONCE = 256
 SLIVER = 0.01
 """Share of the smaller area below which an overlap is how two people drew one border."""
 LEAST_M2 = 100.0
@@ -68,8 +72,13 @@ class Verdict:
     def warning(self, finding: Finding) -> None:
         self._add(self.warnings, finding)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more warnings are told."""
+        return len(self.problems) + len(self.warnings) >= PROBLEMS
+
     def _add(self, where: list[Finding], finding: Finding) -> None:
-        if len(self.problems) + len(self.warnings) < PROBLEMS or (where is self.problems and not self.problems):
+        if not self.full or (where is self.problems and not self.problems):
             where.append(finding)
         else:
             self.untold += 1
@@ -223,17 +232,25 @@ def _neighbours(
             verdict.warning(Finding("not_compared", 0, "", text, zh))
         return
     shapes = numpy.array([one for _, one in found], dtype=object)
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    pairs = first < second
-    first, second = first[pairs], second[pairs]
-    common = shapely.intersection(shapes[first], shapes[second])
-    smaller = numpy.minimum(shapely.area(shapes[first]), shapely.area(shapes[second]))
-    for at in numpy.flatnonzero(shapely.area(common) > SLIVER * smaller):
-        metres = _metres2(common[at])
-        if metres > LEAST_M2:
-            one, other = found[int(first[at])][0], found[int(second[at])][0]
-            text, zh = f"it overlaps {other!r} by {_spelled(metres)}", f"与 {other} 重叠 {_spelled(metres)}"
-            verdict.warning(Finding("overlap", numbers[one], one, text, zh, _middle(common[at]), other))
+    tree, left = shapely.STRtree(shapes), PAIRS
+    for start in range(0, len(shapes), _AT_ONCE):
+        first, second = tree.query(shapes[start : start + _AT_ONCE], predicate="intersects")
+        first = first + start
+        pairs = numpy.flatnonzero(first < second)[:left]
+        first, second, left = first[pairs], second[pairs], left - len(pairs)
+        common = shapely.intersection(shapes[first], shapes[second])
+        smaller = numpy.minimum(shapely.area(shapes[first]), shapely.area(shapes[second]))
+        for at in numpy.flatnonzero(shapely.area(common) > SLIVER * smaller):
+            if verdict.full:
+                verdict.untold += 1
+                continue
+            metres = _metres2(common[at])
+            if metres > LEAST_M2:
+                one, other = found[int(first[at])][0], found[int(second[at])][0]
+                text, zh = f"it overlaps {other!r} by {_spelled(metres)}", f"与 {other} 重叠 {_spelled(metres)}"
+                verdict.warning(Finding("overlap", numbers[one], one, text, zh, _middle(common[at]), other))
+        if not left:
+            return
     whole = shapely.union_all(shapes)
     for part in shapely.get_parts(whole):
         for ring in shapely.get_rings(part)[1:]:
