@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -121,7 +122,13 @@ class Server:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """A question to the API; what it answers, whatever the status."""
-        link = http.client.HTTPConnection("127.0.0.1", self.ports["console"], timeout=10)
+        authority = self.folder / "tls" / "ca.crt"
+        place = ("127.0.0.1", self.ports["console"])
+        if authority.is_file():
+            trust = ssl.create_default_context(cafile=authority)
+            link: http.client.HTTPConnection = http.client.HTTPSConnection(*place, timeout=10, context=trust)
+        else:
+            link = http.client.HTTPConnection(*place, timeout=10)
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}"}
         try:
             link.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -151,6 +158,11 @@ class Server:
         """The server's own process."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that it holds."""
+        return cost_of(self.pid).resident
 
     @property
     def valkey(self) -> int:

@@ -20,6 +20,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 from zope.interface import directlyProvides, implementer, providedBy
 
+from tracker.cutter import Cutter
 from tracker.sources import Sources
 from tracker.tcp import unread, write_now
 
@@ -234,6 +235,7 @@ class BoundedSite(WrappingFactory[_Connection]):
         self._connections = connections
         # Who has not sent a whole request yet, in the order in which they came.
         self._strangers: dict[_Connection, None] = {}
+        self._cutter = Cutter(reactor, lambda connection: connection.abortConnection())
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
 
@@ -246,6 +248,7 @@ class BoundedSite(WrappingFactory[_Connection]):
 
     def doStop(self) -> None:
         super().doStop()
+        self._cutter.stop()
         if self._sweep.running:
             self._sweep.stop()
 
@@ -264,6 +267,7 @@ class BoundedSite(WrappingFactory[_Connection]):
     def unregisterProtocol(self, connection: _Connection) -> None:
         super().unregisterProtocol(connection)
         self._strangers.pop(connection, None)
+        self._cutter.forget(connection)
 
     def known(self, connection: _Connection) -> None:
         """A connection has sent a whole request."""
@@ -280,6 +284,4 @@ class BoundedSite(WrappingFactory[_Connection]):
 
     def _look(self) -> None:
         now = self.now()
-        for connection in list(self.protocols):
-            if connection.overdue(now):
-                connection.abortConnection()
+        self._cutter.add([connection for connection in self.protocols if connection.overdue(now)])

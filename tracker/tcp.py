@@ -26,6 +26,7 @@ from zope.interface import implementer
 from protocols.errors import RemoteProtocolError
 from protocols.handheld import Framer, frame
 from tracker.counters import Counters
+from tracker.cutter import Cutter
 from tracker.handheld_session import HandheldSession
 from tracker.sources import Sources
 from tracker.turns import PROMPT_BYTES, READ_BYTES, Turns
@@ -280,6 +281,7 @@ class DeviceFactory(protocol.ServerFactory):
         self.counters = counters
         self.limits = limits
         self._addresses: defaultdict[str, int] = defaultdict(int)
+        self._cutter = Cutter(reactor, lambda link: link.transport.abortConnection())
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
         self._log = Logger(namespace="gridbeat.tcp")
@@ -291,6 +293,7 @@ class DeviceFactory(protocol.ServerFactory):
         )
 
     def stopFactory(self) -> None:
+        self._cutter.stop()
         if self._sweep.running:
             self._sweep.stop()
 
@@ -314,6 +317,7 @@ class DeviceFactory(protocol.ServerFactory):
     def forget(self, link: DeviceLink) -> None:
         """The connection is gone."""
         self.links.discard(link)
+        self._cutter.forget(link)
         host: str = link.host
         self.counters.connections[self.name] -= 1
         self._addresses[host] -= 1
@@ -327,15 +331,19 @@ class DeviceFactory(protocol.ServerFactory):
         limits = self.limits
         allowance = round((now - self.clock_now) * limits.rate)
         self.clock_now = now
+        cut = []
         for link in list(self.links):
             session = link.session
+            if link in self._cutter:
+                continue
             if not session.authenticated and now - link.opened > limits.login_s:
                 self.counters.refuse(self.name, "no_login")
-                link.transport.abortConnection()
+                cut.append(link)
             elif now - link.active > limits.idle_s + self.SWEEP_S:
                 self.counters.refuse(self.name, "idle")
-                link.transport.abortConnection()
+                cut.append(link)
             else:
                 if link.used:
                     link.refill(allowance)
                 session.tick()
+        self._cutter.add(cut)

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from protocols.handheld import MESSAGE_LIMIT
 from tracker.counters import Counters
+from tracker.cutter import Cutter
 from tracker.handheld_session import HandheldSession
 from tracker.tcp import LinkLimits
 from tracker.turns import PROMPT_BYTES, Turns
@@ -115,6 +116,7 @@ class HandheldSocket(WebSocketServerProtocol):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self.session is not None:
             self.factory.links.discard(self)
+            self.factory.cutter.forget(self)
             self.factory.counters.connections[NAME] -= 1
             if self.rest:
                 self.session.receive(list(self.rest))
@@ -150,6 +152,7 @@ class HandheldSockets(WebSocketServerFactory):
             openHandshakeTimeout=limits.login_s, closeHandshakeTimeout=2, autoPingInterval=0,
             tcpNoDelay=True, failByDrop=True, webStatus=False,
         )  # fmt: skip
+        self.cutter = Cutter(reactor, lambda link: link.dropConnection(abort=True))
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
 
@@ -158,6 +161,7 @@ class HandheldSockets(WebSocketServerFactory):
         self._sweep.start(self.SWEEP_S, now=False)
 
     def stop(self) -> None:
+        self.cutter.stop()
         if self._sweep.running:
             self._sweep.stop()
 
@@ -169,14 +173,16 @@ class HandheldSockets(WebSocketServerFactory):
         now = self.now()
         allowance = round((now - self._looked) * self.limits.rate)
         self._looked = now
+        cut = []
         for link in list(self.links):
             session = link.session
-            if session is None:
+            if session is None or link in self.cutter:
                 continue
             late = not session.authenticated and now - link.opened > self.limits.login_s
             if late or now - link.active > self.limits.idle_s:
                 self.counters.refuse(NAME, "no_login" if late else "idle")
-                link.dropConnection(abort=True)
+                cut.append(link)
             else:
                 link.refill(allowance)
                 session.tick()
+        self.cutter.add(cut)
