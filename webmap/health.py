@@ -8,6 +8,7 @@ from storage.archive.head_sender import FILE
 from tracker.clockwatch import server_ahead
 from tracker.model import DeviceId
 from webmap.door_health import certificate_problems, door_views, source_warnings
+from webmap.reach import device_within
 from webmap.rights import Scope
 from webmap.services import Services
 from webmap.storage_health import storage_problems
@@ -110,18 +111,15 @@ def connected(services: Services, scope: Scope) -> int:
     """Devices within reach that have an open link."""
     if scope.everything:
         return len(services.links)
-    roster = services.intake.roster
-    return sum(
-        services.links.connected(device.id) and scope.covers(roster.units[device.unit])
-        for device in roster.devices.values()
-    )
+    roster, links = services.intake.roster, services.links
+    return sum(links.connected(id) and device_within(roster, scope, id) is not None for id in roster.devices)
 
 
 def suspected(services: Services, scope: Scope) -> list[DeviceId]:
     """Devices within reach that seem to be read in the wrong coordinate system."""
     roster = services.intake.roster
     found = services.coordinates.all(roster)
-    return [device for device in found if scope.covers(roster.units[roster.devices[device].unit])]
+    return [device for device in found if device_within(roster, scope, device) is not None]
 
 
 def _warnings(services: Services, scope: Scope) -> list[dict[str, str]]:

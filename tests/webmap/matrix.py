@@ -11,11 +11,11 @@ from typing import Any
 
 from webmap.rights import Action
 
-UNIT, DEVICE, PHONE, COMMAND, PHOTO = "unit", "device", "phone", "command", "photo"
+UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO = "unit", "device", "phone", "vehicle", "command", "photo"
 """What a parameter can name that belongs to a unit, and so is reached or not."""
 GRID, SEAT, CALL = "grid", "seat", "call"
 """What belongs to a street, and to all the units that were asked."""
-BELONGS = (UNIT, DEVICE, PHONE, COMMAND, PHOTO, GRID, SEAT, CALL)
+BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, GRID, SEAT, CALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,9 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(Action.TRACK, UNIT, query=WHY),
         Case(Action.TRACK, UNIT, query="?from=2&to=1&reason=proof", good=(422,)),
     ),
+    "GET /api/v1/units/{unit}/duty": case(Action.ATTENDANCE, UNIT),
+    "POST /api/v1/units/{unit}/duty": case(Action.DUTY, UNIT, body={}, good=(422,)),
+    "DELETE /api/v1/units/{unit}/duty/{told}": case(Action.DUTY, UNIT, good=(404,)),
     "GET /api/v1/nearby": case(Action.NEARBY, query=NOW, lists="seen"),
     "GET /api/v1/units/{unit}/export": case(Action.EXPORT, UNIT, query=WHY),
     "POST /api/v1/units/{unit}/export": case(Action.EXPORT, UNIT, body=b"", kind="text/plain", good=(415, 422)),
@@ -78,8 +81,13 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(Action.DEVICES_CHANGE, DEVICE, body={}),
         Case(Action.DEVICES_CHANGE, DEVICE, body={"unit": "nobody"}, good=(422,)),
     ),
-    "POST /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, DEVICE),
-    "DELETE /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, DEVICE),
+    "POST /api/v1/devices/{device}/token": (
+        Case(Action.DEVICES_CHANGE, PHONE, body={}, real=True),
+        Case(Action.DEVICES_CHANGE, VEHICLE, body={}),
+        Case(Action.DEVICES_CHANGE, PHONE, body={"base": "none"}, good=(422,)),
+    ),
+    "DELETE /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, PHONE, real=True),
+    "GET /api/v1/certificate": case(Action.SELF),
     "POST /api/v1/devices/{device}/binding": (
         Case(Action.ENROL, DEVICE, body={}, good=(422,)),
         Case(Action.ENROL, DEVICE, body={"unit": "nobody"}, good=(422,)),

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -50,11 +49,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 # The document.
 
 
+class Absent:
+    """Stands for all services: routes are made before anybody is asked for anything."""
+
+    def __getattr__(self, name: str) -> Absent:
+        return self
+
+
 def routes() -> set[tuple[str, str]]:
     """Method and path of every route of the API, the path as the document writes it."""
     app = Klein()
-    # Routes are made before anybody is asked for anything.
-    services = cast(Any, SimpleNamespace(intake=SimpleNamespace(roster=None)))
+    services = cast(Any, Absent())
     add_api(app, services, Gate(services))
     found = set()
     for rule in app.url_map.iter_rules():

@@ -31,6 +31,7 @@ from tests.webmap.matrix import (
     PHOTO,
     SEAT,
     UNIT,
+    VEHICLE,
     Case,
 )
 from tests.webmap.people import Person, admin_of, enter
@@ -42,8 +43,8 @@ from webmap.rights import MATRIX, UNDIVIDED, Action, Reach, Role
 
 EAST, WEST, ONE, TWO = "东街道", "西街道", "一中队", "二中队"
 WORLD = [-90, -180, 90, 180]
-MISSING = {UNIT: "nobody", DEVICE: "d99999", PHONE: "d99999", COMMAND: "AAAAAAAAAAAA", PHOTO: "a" * 24, GRID: "nowhere",
-           SEAT: "nobody", CALL: "nobody"}  # fmt: skip
+MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID), "nobody") | dict.fromkeys((DEVICE, PHONE, VEHICLE), "d99999")
+MISSING |= {COMMAND: "AAAAAAAAAAAA", PHOTO: "a" * 24}
 JPEG = b"\xff\xd8\xff\xe0"
 
 
@@ -151,6 +152,7 @@ class City:
         server = self.server
         made = server.register("jt808", phone, unit=unit.id)
         unit.know(DEVICE, made["id"])
+        unit.know(VEHICLE, made["id"])
         unit.marks.add(phone.encode())
         with Vehicle(server, phone) as vehicle:
             vehicle.log_in()
