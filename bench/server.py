@@ -104,7 +104,9 @@ class Server:
                     self._token = self.ask("POST", "/api/v1/login", {"name": name, "password": password})["token"]
                 if self.ask("GET", "/healthz")["status"] == "ok":
                     return
-            except (OSError, KeyError, http.client.HTTPException):
+            except KeyError:
+                self._token = ""  # of before a start: not known yet, or its Redis is another one
+            except (OSError, http.client.HTTPException):
                 pass
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -242,7 +242,12 @@ class Server:
 
     def api(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """One request with a login."""
-        return self.ask(method, path, body, {"authorization": f"Bearer {self.session}", **(headers or {})})
+        sent = {"authorization": f"Bearer {self.session}", **(headers or {})}
+        answer = self.ask(method, path, body, sent)
+        while answer.status == 503 and b'"starting"' in answer.body:  # the sessions of before are not known yet
+            time.sleep(0.02)
+            answer = self.ask(method, path, body, sent)
+        return answer
 
     def get(self, path: str) -> Any:
         """The JSON of a question that is answered with 200."""

@@ -219,7 +219,13 @@ class Server:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["content-type"] = "application/json"
-        return self._request(method or ("POST" if payload else "GET"), path, payload, headers)
+        method = method or ("POST" if payload else "GET")
+        found = self._request(method, path, payload, headers)
+        if found[0] == 503 and json.loads(found[2]).get("error", {}).get("code") == "starting":
+            # Nobody knows the sessions of before yet, and perhaps Redis is away for long; a new one is known at once.
+            headers["authorization"] = f"Bearer {self.login_again()}"
+            found = self._request(method, path, payload, headers)
+        return found
 
     def session(self) -> str:
         """A session of the console; it holds over restarts."""
