@@ -37,7 +37,7 @@ This archive holds all that is kept of this person (or vehicle). Times are UTC, 
 coordinates are WGS-84.
 
 about.json        登记信息、设备（不含密钥）、在岗时段  who it is, devices without their secrets, duty intervals
-history.jsonl     登记信息的历次变更  every change of these, one JSON object a line
+history.jsonl     登记信息与排班的历次变更  every change of these and of the rota, one JSON object a line
 points/           每日一表，每个位置点  each position, one CSV table a day (CSV)
 tracks/           同样的轨迹，GPX 1.1（不含存疑的点）  the same as GPX 1.1, without points that are doubted
 messages/         没有定位的报告  reports without a position
