@@ -53,6 +53,7 @@ from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.device_plans import plan_digests, plan_shift_ends
+from tracker.enrolment import Enrolments
 from tracker.exporting import Exports
 from tracker.http import PhoneReports
 from tracker.intake import Intake, StoreFailed
@@ -179,7 +180,8 @@ class Gridbeat(Service):
         mirror.listen(self.roll_calls.seen)
         links.ended = self.roll_calls.ended
         self.reader = Reader(archive.layout.root)
-        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall)
+        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall,
+                        intake.roster.bindings.relabelled)
         self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
                                 file=settings.heads.file, url=settings.heads.url)  # fmt: skip
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {
@@ -220,6 +222,8 @@ class Gridbeat(Service):
                             self.embedded is not None, self.removals, self.exports, access, self.rota,
                             self.outages, self.working_time, sign_in,
                             codes, self.first,
+                            enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}",
+                                                  lambda: secrets.token_urlsafe(16)),
                             roll_calls=self.roll_calls, desks=self.desks,
                             listening=self.listening)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
@@ -243,7 +247,7 @@ class Gridbeat(Service):
         self.console = make_console(services, self.feed_sockets, reactor, settings.origins,
                                     self.authority)  # fmt: skip
         phones = PhoneReports(intake)
-        self.field = make_field(phones, self.listeners.handheld_sockets, reactor, self.authority)
+        self.field = make_field(phones, self.listeners.handheld_sockets, reactor, self.authority, services)
         self.phones = make_phones(phones, reactor)
         self.loops = {"applier": applier.run, "filler": applier.fill, "mirror": mirror.run,
                       "sessions": sessions.run, "tail": tracks.run}  # fmt: skip

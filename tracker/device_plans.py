@@ -77,16 +77,15 @@ def plan_binding(
     if not 0 <= start <= now or (end is not None and not start < end <= now):
         text = "from must not be ahead, and to must lie between from and now"
         raise Refusal("bad_span", text, "开始时间不能在将来，结束时间须在开始时间与现在之间")
-    if shift and (unit == NOBODY or roster.units[unit].duty == "always"):
-        text = "this unit is on duty always: a device cannot be given to it for a shift"
-        raise Refusal("no_shift", text, "该人员或车辆始终在岗，不能按班次绑定设备")
+    if shift:
+        check_shift(roster, unit)
     told = roster.bindings.of(device)
     changes: list[Change] = []
     if not told:
         told = (Binding(device, 0, 0, known.unit),)
         changes.append(told[0].change())
     number = told[-1].number + 1
-    made = [Binding(device, number, start, unit, shift, now)]
+    made = [Binding(device, number, start, unit, shift and unit != NOBODY, now)]
     if end is not None:
         made += _again(told if not roster.bindings.of(device) else roster.bindings.in_force(device), end, number, now)
     for old in told[: max(0, len(told) + len(made) - KEPT)]:
@@ -96,6 +95,27 @@ def plan_binding(
     bound = replace(known, unit=last.unit)
     # The device says whose it is now, for those who know of nothing else.
     return bound, [*changes, ("device", device, asdict(bound))]
+
+
+def plan_enrolment(
+    roster: Roster, unit: UnitId, app: str, now: int, token: str, *, shift: bool, own: Device | None = None
+) -> tuple[Device, list[Change]]:
+    """A phone is the unit's from now on: ``own`` if it has a device already, else a new one of this app. What it made
+    before is not the unit's."""
+    if own is not None:
+        return plan_binding(roster, own.id, unit, now, shift=shift)
+    if unit not in roster.units:
+        raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
+    issued = "" if CATALOGUE[app].issued else f"app-{secrets.token_hex(6)}"
+    device, changes = roster.plan_device({"protocol": app, "external_id": issued, "unit": unit, "token": token})
+    return device, [Binding(device.id, 0, now, unit, shift, now).change(), *changes]
+
+
+def check_shift(roster: Roster, unit: UnitId) -> None:
+    """A refusal if a device cannot be given to this unit for a shift."""
+    if unit in roster.units and roster.units[unit].duty == "always":
+        text = "this unit is on duty always: a device cannot be given to it for a shift"
+        raise Refusal("no_shift", text, "该人员或车辆始终在岗，不能按班次绑定设备")
 
 
 def _again(force: tuple[Binding, ...], end: int, number: int, now: int) -> list[Binding]:

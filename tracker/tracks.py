@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from protocols.report import ALARM_SOS
 from storage.archive.archive import Archive
 from storage.archive.reader import Columns, Reader, TooLarge
 from storage.bridge import as_future
@@ -29,7 +31,8 @@ from tracker.applier import HOUR, Applier
 from tracker.archive_nearby import ArchiveNearby, Found, columns_of_points, is_doubted
 from tracker.archive_tracks import ALL, ArchiveTracks, Lost, TooMuch, Wish
 from tracker.areas import AreaIndex
-from tracker.model import DISBELIEVED, Doubt, Mark
+from tracker.bindings import Label
+from tracker.model import DISBELIEVED, Doubt, Mark, UnitId
 from tracker.nearby import Circle
 from tracker.pipeline import judge, lead_in
 from tracker.record import REPORT, ReportRecord, unpack_track
@@ -47,6 +50,11 @@ LOOK_MS = 60_000
 HOT_HOURS = HOT_SECONDS // 3600 - 1
 """Hours back of which the store is asked: a key goes two days after its hour began, and a question takes a moment."""
 _DISBELIEVED = int(DISBELIEVED)
+
+def as_stored(unit: UnitId, start: int, end: int) -> tuple[frozenset[UnitId], Label | None]:
+    """Every point is of the unit that it was stored for."""
+    return frozenset(), None
+
 
 T = TypeVar("T")
 Judged = tuple[ReportRecord, int, str | None]
@@ -89,7 +97,10 @@ class Tracks:
         reactor: Any,
         pool: ThreadPool,
         wall: Callable[[], int],
+        relabelled: Callable[[UnitId, int, int], tuple[frozenset[UnitId], Label | None]] = as_stored,
     ) -> None:
+        """``relabelled``: whose points of a span may be a unit's by now, and how to tell (tracker/bindings.py)."""
+        self._relabelled = relabelled
         self._journal = journal
         self._store = store
         self._applier = applier
@@ -158,10 +169,11 @@ class Tracks:
             return Track([], [])
         await self._look_if_stale()
         first = max(lead_in(start), self._days.span(self._days.day_of(start))[0])
-        plan = await self._plan(unit, first, end)
+        others, label = self._relabelled(UnitId(unit), first, end)
+        plans = [await self._plan(each, first, end) for each in (unit, *sorted(others))]
         areas = self._areas()
         # A day at one fix in five seconds takes 150 ms: in a thread nobody else waits for it.
-        return await self._in_thread(lambda: self._read(plan, start, areas, most))
+        return await self._in_thread(lambda: self._read(plans, label, start, areas, most))
 
     async def nearby(self, circle: Circle, start: int, end: int) -> Found:
         """The units with a fix in the circle at ``start <= fix time <= end`` (ms).
@@ -250,17 +262,18 @@ class Tracks:
 
     # -- in a thread
 
-    def _read(self, plan: _Plan, start: int, areas: AreaIndex, most: int) -> Track:
+    def _read(self, plans: list[_Plan], label: Label | None, start: int, areas: AreaIndex, most: int) -> Track:
+        """``plans``: the unit's own first; of all that they bring together, what ``label`` says is the unit's."""
         fresh: dict[str, list[ReportRecord]] = {}
         count = 0
-        for record in self._fresh(plan):
+        for record in chain.from_iterable(map(self._fresh, plans)):
             fresh.setdefault(self._days.day_of(record.fix_time or 0), []).append(record)
             count += 1
             if count > RECORDS_LIMIT:
                 raise TooMuch
 
         def work(lost: Lost) -> Track:
-            return self._judged(plan, fresh, count, start, areas, most, lost)
+            return self._judged(plans, label, fresh, count, start, areas, most, lost)
 
         return self.archive.retrying(work)
 
@@ -285,28 +298,37 @@ class Tracks:
             first = batches[-1].last + 1
 
     def _judged(
-        self, plan: _Plan, fresh: dict[str, list[ReportRecord]], count: int, start: int, areas: AreaIndex, most: int,
-        lost: Lost,
+        self, plans: list[_Plan], label: Label | None, fresh: dict[str, list[ReportRecord]], count: int, start: int,
+        areas: AreaIndex, most: int, lost: Lost,
     ) -> Track:  # fmt: skip
-        sources = self.archive.sources(plan.wishes)
-        self.archive.count(plan.unit, sources, lost, RECORDS_LIMIT - count)
+        sources = [self.archive.sources(plan.wishes) for plan in plans]
+        for plan, files in zip(plans, sources, strict=True):
+            self.archive.count(plan.unit, files, lost, RECORDS_LIMIT - count)
         points: list[Judged] = []
-        for day in sorted({*sources, *fresh}):
-            stored = self.archive.day(plan.unit, sources.get(day, ()), lost)
-            count += len(stored.records) + len(stored.others)
+        for day in sorted({*fresh}.union(*sources)):
+            days = [
+                self.archive.day(plan.unit, files.get(day, ()), lost)
+                for plan, files in zip(plans, sources, strict=True)
+            ]
+            count += sum(len(stored.records) + len(stored.others) for stored in days)
             if count > RECORDS_LIMIT:
                 raise TooMuch
             new = fresh.get(day, [])
-            if stored.final and not new:
-                points += _after(start, _placed(stored.records, stored.doubts, areas))
+            if label is None and days[0].final and not new:
+                points += _after(start, _placed(days[0].records, days[0].doubts, areas))
             else:
-                points += _after(start, judge((*stored.records, *stored.others, *new), areas))
+                found = [*chain.from_iterable((*stored.records, *stored.others) for stored in days), *new]
+                points += _after(start, judge(found if label is None else _labelled(found, label), areas))
             if len(points) > most:
                 break
         return Track(points, sorted(lost.days))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await as_future(deferToThreadPool(self._reactor, self._pool, work))
+
+
+def _labelled(records: Iterable[ReportRecord], label: Label) -> list[ReportRecord]:
+    return [one for one in records if label(one.device, one.fix_time or 0, bool(one.alarm & ALARM_SOS))]
 
 
 def _placed(records: Sequence[ReportRecord], doubts: Sequence[int], areas: AreaIndex) -> Iterator[Judged]:

@@ -21,6 +21,7 @@ from webmap.attendance_api import add_attendance
 from webmap.certificate_api import add_certificate
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
+from webmap.enrol_api import add_enrolment
 from webmap.grid_api import add_grids
 from webmap.health import health
 from webmap.login_api import add_login
@@ -30,6 +31,7 @@ from webmap.phone_api import add_phones
 from webmap.reach import reached, units_wanted
 from webmap.rights import Action
 from webmap.roll_call_api import add_roll_calls
+from webmap.roster_api import add_roster
 from webmap.rota_api import add_rota
 from webmap.routes import ApiError, Gate, answer, body_of, make_route, who_of
 from webmap.seats_api import add_seats
@@ -50,6 +52,8 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_accounts(route, services)
     add_certificate(route, services)
     add_devices(route, services)
+    add_enrolment(route, services)
+    add_roster(route, services)
     add_commands(route, services)
     add_phones(route, services)
     add_persons(route, services)

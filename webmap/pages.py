@@ -12,6 +12,7 @@ PAGES = {
     "grids": Action.GRIDS,
     "access": Action.ACCESS_LOG,
     "rota": Action.ROTA,
+    "roster": Action.PEOPLE,
     "accounts": Action.ACCOUNTS,
     "profile": Action.SELF,
 }

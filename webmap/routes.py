@@ -26,7 +26,7 @@ from webmap.services import Services
 from webmap.sign_in import Tried, Verdict
 
 _STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_seat": 404, "no_record": 503,
-           "bad_login": 401, "changed": 409}  # fmt: skip
+           "bad_login": 401, "changed": 409, "too_many_tries": 429, "too_many_codes": 429}  # fmt: skip
 """Of refusals; 422 for all others."""
 MAY_BEFORE = (b"/api/v1/me/password", b"/api/v1/logout")
 """What one may do who must change the password first."""

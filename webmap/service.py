@@ -19,6 +19,7 @@ from webmap.authority_page import FILE, PAGE, AuthorityPage
 from webmap.authority_site import AuthorityFiles
 from webmap.cookies import SESSION, cookie_of
 from webmap.front import Front
+from webmap.join_site import make_join
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.pages import PAGES
 from webmap.rights import Action
@@ -166,12 +167,18 @@ def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:
     return BoundedSite(phones, reactor, body_limit=BODY_LIMIT)
 
 
-def make_field(phones: PhoneReports, sockets: HandheldSockets, reactor: Any, authority: AuthorityPage) -> BoundedSite:
-    """What is reached from the street: handhelds' WebSocket and phone apps. No route of the console exists here."""
+def make_field(
+    phones: PhoneReports, sockets: HandheldSockets, reactor: Any, authority: AuthorityPage, services: Services
+) -> BoundedSite:
+    """What is reached from the street: handhelds' WebSocket, phone apps, and the page that gives a phone to somebody.
+    No route of the console exists here."""
     root = _Field(phones)
     for path in (PAGE, FILE):
         root.putChild(path[1:].encode(), AuthorityFiles(authority))
     root.putChild(b"handheld", sockets.as_resource())
+    page, api = make_join(services)
+    root.putChild(b"join", page)
+    root.putChild(b"api", api)
     # As many as on the other doors of devices: a handheld keeps its WebSocket.
     return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections)
 

@@ -16,6 +16,7 @@ from storage.tile_files import TileFile
 from tracker.applier import Applier
 from tracker.archivist import Archivist
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.enrolment import Enrolments
 from tracker.exporting import Exports
 from tracker.intake import Intake
 from tracker.links import Links
@@ -89,6 +90,7 @@ class Services:
     roll_calls: RollCaller = field(kw_only=True)
     desks: Desks = field(kw_only=True)
     listening: Listening = field(kw_only=True)
+    enrolments: Enrolments = field(kw_only=True)
     sign_in: SignIn
     codes: Codes
     first: FirstAdmin

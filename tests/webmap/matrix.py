@@ -88,6 +88,11 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
     "DELETE /api/v1/devices/{device}/token": case(Action.DEVICES_CHANGE, PHONE, real=True),
     "GET /api/v1/certificate": case(Action.SELF),
+    "GET /api/v1/enrolments": case(Action.ENROL),
+    "POST /api/v1/units/{unit}/enrolment": case(Action.ENROL, UNIT, body={}, good=(422,)),
+    "GET /api/v1/enrolments/{enrolment}": case(Action.ENROL, good=(404,)),
+    "DELETE /api/v1/enrolments/{enrolment}": case(Action.ENROL, good=(404,)),
+    "POST /api/v1/units/table": case(Action.PEOPLE_CHANGE, body={}, good=(422,)),
     "POST /api/v1/devices/{device}/binding": (
         Case(Action.ENROL, DEVICE, body={}, good=(422,)),
         Case(Action.ENROL, DEVICE, body={"unit": "nobody"}, good=(422,)),

@@ -1,0 +1,132 @@
+"""A phone is given to somebody over the field's site, taken back, shut out: against a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.server import Answer, Server, until
+from tests.webmap.devices import Handheld, now_ms
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("enrolment")) as running:
+        yield running
+
+
+def field(server: Server) -> str:
+    return f"http://127.0.0.1:{server.ports['field']}"
+
+
+def person(server: Server, name: str, **fields: Any) -> str:
+    made = server.api("POST", "/api/v1/units", {"name": name, **fields}).json["units"]
+    return str(made[0]["id"])
+
+
+def code(server: Server, unit: str, app: str = "traccar", **fields: Any) -> Any:
+    answer = server.api("POST", f"/api/v1/units/{unit}/enrolment", {"app": app, "base": field(server), **fields})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def join(server: Server, **given: Any) -> Answer:
+    return server.ask(
+        "POST", "/api/v1/join", json.dumps({"base": field(server), **given}).encode(),
+        {"content-type": "application/json"}, port="field",
+    )  # fmt: skip
+
+
+def test_any_phone_becomes_somebodys_and_then_somebody_elses(server: Server) -> None:
+    ali, bao = person(server, "Ali"), person(server, "Bao")
+    offer = code(server, ali)
+    assert offer["link"].startswith(f"{field(server)}/join#")
+    told = join(server, code=f"{offer['digits'][:3]} {offer['digits'][3:]}").json
+    assert (told["name"], told["again"]) == ("Ali", False)
+    assert told["setup"]["link"].startswith("org.traccar.client://config?")
+    seen = server.get(f"/api/v1/enrolments/{offer['id']}")
+    assert (seen["state"], seen["device"]) == ("used", told["device"])
+    assert "digits" not in seen
+    assert join(server, code=offer["digits"]).code == "bad_code"
+    # The same phone, the next shift: nothing to set up.
+    offer = code(server, bao)
+    own = {"device": told["device"], "secret": told["secret"]}
+    again = join(server, secret=offer["link"].partition("#")[2], own=own).json
+    assert (again["device"], again["name"], again["again"], again["setup"]) == (told["device"], "Bao", True, None)
+    device = server.get(f"/api/v1/devices/{told['device']}")
+    assert device["unit"] == bao
+    assert [binding["unit"] for binding in device["bindings"]] == [ali, bao]
+    # Who does not prove it is another device.
+    offer = code(server, ali)
+    other = join(server, code=offer["digits"], own={**own, "secret": "guessed"}).json
+    assert other["device"] != told["device"]
+
+
+def test_a_handheld_gets_its_configuration_and_is_cut_off_when_it_is_shut_out(server: Server) -> None:
+    offer = code(server, person(server, "Cai"), "handheld")
+    told = join(server, code=offer["digits"]).json
+    config = json.loads(told["config"])
+    assert config["server"] == f"{field(server).replace('http', 'ws')}/handheld"
+    with Handheld(server, config["device"], config["token"]) as handheld:
+        handheld.log_in()
+        assert server.api("DELETE", f"/api/v1/devices/{told['device']}/token").json["revoked"] is True
+        until("it is cut off", handheld.is_closed)
+    with Handheld(server, config["device"], config["token"]) as handheld:
+        assert handheld.is_closed()
+    renewed = server.api("POST", f"/api/v1/devices/{told['device']}/token").json
+    with Handheld(server, config["device"], renewed["token"]) as handheld:
+        handheld.log_in()
+
+
+def test_a_seat_withdraws_a_code_and_is_told_what_cannot_be(server: Server) -> None:
+    unit = person(server, "Dan")
+    offer = code(server, unit)
+    assert server.api("DELETE", f"/api/v1/enrolments/{offer['id']}").json["state"] == "withdrawn"
+    assert join(server, secret=offer["link"].partition("#")[2]).code == "bad_code"
+    path = f"/api/v1/units/{unit}/enrolment"
+    assert server.api("POST", path, {"app": "jt808", "base": field(server)}).code == "bad_app"
+    assert server.api("POST", path, {"app": "traccar", "base": "phone"}).code == "bad_base"
+    shift = {"app": "traccar", "base": field(server), "shift": True}
+    assert server.api("POST", path, shift).code == "no_shift"
+    events = person(server, "Eve", duty="events")
+    assert code(server, events, shift=True)["shift"] is True
+    door = server.get("/api/v1/enrolments")["door"]
+    assert (door["port"], door["local"]) == (server.ports["field"], True)
+
+
+def test_a_correction_shows_in_tracks(server: Server) -> None:
+    ali, bao = person(server, "Track A"), person(server, "Track B")
+    device = server.register("handheld", "corrected", unit=ali)
+    now = now_ms()
+    with Handheld(server, "corrected", device["token"]) as handheld:
+        handheld.log_in()
+        handheld.report((now - 600_000, 311_500_000, 1_215_500_000))
+        until("it is stored", lambda: len(points(server, ali, now)) == 1)
+    bound = server.api("POST", f"/api/v1/devices/{device['id']}/binding", {"unit": bao, "from": now - 900_000}).json
+    assert bound["unit"] == bao
+    assert len(points(server, bao, now)) == 1
+    assert points(server, ali, now) == []
+    back = server.api("POST", f"/api/v1/devices/{device['id']}/binding", {"unit": None}).json
+    assert back["unit"] is None
+    assert len(points(server, bao, now)) == 1
+
+
+def points(server: Server, unit: str, now: int) -> list[Any]:
+    found: list[Any] = server.get(f"/api/v1/units/{unit}/track?from={now - 1_000_000}&to={now}&reason=test")["points"]
+    return found
+
+
+def test_the_field_has_the_page_and_nothing_of_the_console(server: Server) -> None:
+    page = server.ask("GET", "/join", port="field")
+    assert page.status == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    for name in ("join.js", "dom.js", "i18n.js", "join_words.js", "boot.js", "tokens.css", "join.css", "icon.svg"):
+        assert name.encode() in page.body or name in ("dom.js", "i18n.js", "join_words.js")
+        assert server.ask("GET", f"/join/{name}", port="field").status == 200
+    for path in ("/join/api.js", "/static/api.js", "/api/v1/units", "/api/v1/login", "/join/..%2fapi.js", "/login"):
+        assert server.ask("GET", path, port="field").status in (404, 405)
+    forged = {"origin": "http://elsewhere.example", "content-type": "application/json"}
+    assert server.ask("POST", "/api/v1/join", b"{}", forged, port="field").status == 403
