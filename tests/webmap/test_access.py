@@ -279,5 +279,6 @@ def test_a_track_that_was_answered_is_on_record_after_a_kill(server: Server, peo
     server.kill()
     assert answer.status == 200
     server.start()
-    (entry,) = [one for one in log(admin_of(server), unit=THERE) if one["reason"] == "right before the kill"]
+    with admin_of(server) as admin:
+        (entry,) = [one for one in log(admin, unit=THERE) if one["reason"] == "right before the kill"]
     assert (entry["who"], entry["about"]["start"]) == ("leader", 5)
