@@ -53,6 +53,9 @@ from tracker.catalogue import CATALOGUE, DOORS, PORTS
 from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.device_plans import plan_digests, plan_shift_ends
+from tracker.duty import DutyBook
+from tracker.duty_clerk import DutyClerk, within
+from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.enrolment import Enrolments
 from tracker.exporting import Exports
 from tracker.http import PhoneReports
@@ -60,6 +63,7 @@ from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.listening import Listening
 from tracker.mirror import Mirror
+from tracker.off_duty import OffDutyRemovals
 from tracker.outages import Outages, last_heard
 from tracker.photos import Photos
 from tracker.pipeline import Pipeline
@@ -142,6 +146,8 @@ class Gridbeat(Service):
         self.rota = Rota(intake.roster, zone)
         intake.roster.attach(self.rota)
         self.outages = Outages()
+        intake.roster.follow_crew = settings.duty.vehicles_follow_crew
+        self.book = book = DutyBook(intake.roster, within(self.rota.planned, archive.days))
         intake.roster.attach(self.outages)
         seats = Seats()
         intake.roster.attach(seats)
@@ -149,7 +155,7 @@ class Gridbeat(Service):
                       limit=settings.archive.photos_mb * MEGABYTE)  # fmt: skip
         photos = Photos(intake, blobs)
         self.links = links = Links(intake, photos, reactor, lambda: secrets.token_urlsafe(9))
-        removed, calls = [], RollBook()
+        removed, late, calls = [], [], RollBook()
 
         def happened(event):
             links.replay(event)
@@ -157,6 +163,10 @@ class Gridbeat(Service):
                 calls.replay(event)
             if event[0] == "removal":
                 removed.append(event)
+            elif event[0] == DUTY:
+                book.replay(event)
+            elif event[0] == OFF_DUTY:
+                late.append(event)
 
         lost = intake.replay(happened, kept.newest(journal.id))
         self.silent = last_heard(journal.read(max(1, journal.last), 1)), wall()
@@ -198,7 +208,16 @@ class Gridbeat(Service):
         self.exports = Exports(data, intake, self.archivist, self.space, reactor, self.threads,
                                lambda: secrets.token_hex(16))  # fmt: skip
 
+        self.off_duty = OffDutyRemovals(
+            intake, links, applier, mirror, tracks, self.archivist, reactor, lambda: secrets.token_hex(8),
+            (lambda: as_deferred(self.client.rewritten())) if self.embedded else None)  # fmt: skip
+        self.off_duty.take(late)
+        self.clerk = DutyClerk(intake, book, archive.days, reactor, self.off_duty.promised, self.off_duty.take,
+                               mirror.sweep)  # fmt: skip
+
         def forgotten(unit, devices):
+            book.forget(unit)
+            self.off_duty.forget(unit)
             feed.forget(unit)
             self.exports.forget(unit)
             self.roll_calls.forget(unit)
@@ -225,7 +244,7 @@ class Gridbeat(Service):
                             enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}",
                                                   lambda: secrets.token_urlsafe(16)),
                             roll_calls=self.roll_calls, desks=self.desks,
-                            listening=self.listening)  # fmt: skip
+                            clerk=self.clerk, duty=book, off_duty=self.off_duty, listening=self.listening)  # fmt: skip
         link_limits = LinkLimits(settings.limits.connections, settings.limits.per_address,
                                  settings.limits.login_s, settings.limits.idle_s)  # fmt: skip
         # A backlog waits for the disk, and for the map unless that waits for something itself.
@@ -297,6 +316,8 @@ class Gridbeat(Service):
         self.shift_look.start(30.0, now=False)
         self.archivist.start()
         self.removals.start()
+        self.off_duty.start()
+        self.clerk.start()
         self.exports.start()
         self.steward.start()
         self.heads.start()
@@ -408,6 +429,8 @@ class Gridbeat(Service):
         await self.listening.close()
         self.links.stop()
         self.space.stop()
+        self.clerk.stop()
+        self.off_duty.stop()
         self.removals.stop()
         self.exports.stop()
         self.steward.stop()

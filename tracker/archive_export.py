@@ -29,6 +29,7 @@ from tracker.access_log import Look, looks
 from tracker.archive_columns import records_of
 from tracker.archive_context import Arguments, Context, Result
 from tracker.areas import AreaIndex
+from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.export_files import (
     DEED_HEAD,
     LOOK_HEAD,
@@ -218,6 +219,7 @@ class _Export:
         self._text("history.jsonl", lines(ENTITY, ("unit", "device", "binding", "duty", ASSIGNMENT, ACCOUNT)))
         self._text("commands.jsonl", lines(EVENT, ("command",)))
         self._text("roll_calls.jsonl", lines(EVENT, ("roll_call",)))
+        self._text("duty.jsonl", lines(EVENT, (DUTY, OFF_DUTY)))
 
     def _looks(self) -> None:
         """Who looked at the person; and what was done with the person's account, while it was that."""

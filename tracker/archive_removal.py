@@ -161,7 +161,9 @@ def where(kind: str, person: Person) -> str:
     return (
         f"(what = {EVENT} AND (kind = 'command' AND id IN ({listed(person.commands)})"
         f" OR kind = 'photo' AND id IN ({listed(person.photos)})"
-        f" OR kind = 'roll_call' AND split_part(id, ':', 2) = {unit}))"
+        f" OR kind = 'roll_call' AND split_part(id, ':', 2) = {unit}"
+        f" OR kind IN ('duty', 'off_duty') AND (contains(hex(fields), {text(_carries(person.unit))})"
+        f" OR split_part(id, ':', 1) = {unit})))"
         f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty', 'assignment') AND split_part(id, ':', 1) = {unit}"
         # Fields are packed: a key and a value, one after the other.
         f" OR kind IN ('account', 'binding') AND contains(hex(fields), {text(_carries(person.unit))})"

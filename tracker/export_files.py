@@ -43,6 +43,7 @@ tracks/           同样的轨迹，GPX 1.1（不含存疑的点）  the same as
 messages/         没有定位的报告  reports without a position
 commands.jsonl    下发的指令及结果  what was asked of the devices, and what came of it
 roll_calls.jsonl  点名及应答        roll calls, and what was answered
+duty.jsonl        上下岗登记        on and off duty, as it was told, and what was removed as off duty
 looked_at.csv     谁在何时、为何查看过这些数据  who looked at all this, when and why
 account.csv       本人账号的登录与操作  when the person's account signed in, and what it looked at
 photos.csv photos/  设备拍摄的照片  photos of the devices

@@ -18,6 +18,7 @@ from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, SNAPSHOTS
 from storage.archive.parquet import text
 from tracker.archive_context import Context
+from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, BINDING, ENTITY, EVENT, REPORT, is_access
 from tracker.sealing import Spill
 
@@ -68,6 +69,8 @@ class Person:
     def has(self, what: int, kind: str, id: str, fields: Mapping[str, Any] | None) -> bool:
         """Whether an event is about the unit."""
         if what == EVENT:
+            if kind in (DUTY, OFF_DUTY):
+                return fields is not None and self.unit in (fields["unit"], fields.get("person"))
             if kind == "roll_call":
                 return id.partition(":")[2] == self.unit
             return id in (self.commands if kind == "command" else self.photos if kind == "photo" else ())

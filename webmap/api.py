@@ -21,6 +21,7 @@ from webmap.attendance_api import add_attendance
 from webmap.certificate_api import add_certificate
 from webmap.command_api import add_commands
 from webmap.device_api import add_devices
+from webmap.duty_api import add_duty
 from webmap.enrol_api import add_enrolment
 from webmap.grid_api import add_grids
 from webmap.health import health
@@ -63,6 +64,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_grids(route, services)
     add_roll_calls(route, services)
     add_seats(route, services)
+    add_duty(route, services)
     add_rota(route, services)
     add_attendance(route, services)
 

@@ -67,6 +67,9 @@ def units_wanted(roster: Roster, scope: Scope, wanted: list[dict[str, Any]]) -> 
             identity = str(fields.get("id") or "")
             if identity and unit_within(roster, scope, identity) is None:
                 raise _no_unit(identity)
+            vehicle = str(fields.get("vehicle") or "")
+            if vehicle and unit_within(roster, scope, vehicle) is None:
+                raise _no_unit(vehicle)
             found.append(_labelled(scope, fields))
         except Refusal as refusal:
             refusal.entry = number

@@ -16,12 +16,15 @@ from storage.tile_files import TileFile
 from tracker.applier import Applier
 from tracker.archivist import Archivist
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.duty import DutyBook
+from tracker.duty_clerk import DutyClerk
 from tracker.enrolment import Enrolments
 from tracker.exporting import Exports
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.listening import Listening
 from tracker.mirror import Mirror
+from tracker.off_duty import OffDutyRemovals
 from tracker.outages import Outages
 from tracker.removals import Removals
 from tracker.roll_caller import RollCaller
@@ -90,6 +93,9 @@ class Services:
     roll_calls: RollCaller = field(kw_only=True)
     desks: Desks = field(kw_only=True)
     listening: Listening = field(kw_only=True)
+    clerk: DutyClerk = field(kw_only=True)
+    duty: DutyBook = field(kw_only=True)
+    off_duty: OffDutyRemovals = field(kw_only=True)
     enrolments: Enrolments = field(kw_only=True)
     sign_in: SignIn
     codes: Codes

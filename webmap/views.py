@@ -10,7 +10,7 @@ from tracker.clockwatch import skew_of
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.mirror import Mirror
-from tracker.model import AreaId, Device, Doubt, UnitId
+from tracker.model import FOREVER, AreaId, Device, Doubt, Duty, UnitId
 from tracker.roster import Roster
 from webmap.changes import Brief
 from webmap.rights import Scope, with_street
@@ -27,7 +27,9 @@ def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: Unit
     clocks = state.clocks if state else {}
     view: dict[str, Any] = {
         "id": unit, "kind": about.kind, "name": about.name, "team": about.team, "street": about.street,
-        "grid": about.grid or None, "state": mirror.presence(unit).name, "last_message": mirror.last_message(unit),
+        "grid": about.grid or None, "vehicle": about.vehicle or None,
+        "duty": duty_state(about.duty, intake.roster.on_duty(unit, intake.wall())),
+        "state": mirror.presence(unit).name, "last_message": mirror.last_message(unit),
         "devices": [
             {"id": device.id, "protocol": device.protocol, "clock_skew_ms": skew_of(clocks.get(device.id))}
             for device in devices
@@ -46,7 +48,7 @@ def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: Unit
         "distance_m": round(state.distance, 1),
         "doubts": [doubt.name.lower() for doubt in Doubt if state.doubts & doubt and doubt.name],
     }  # fmt: skip
-    if state.latitude is not None and state.longitude is not None:
+    if state.latitude is not None and state.longitude is not None and mirror.shows(unit):
         view["position"] = {
             "lat": state.latitude / 1e7, "lon": state.longitude / 1e7, "fix_time": state.fix_time,
             "altitude": state.altitude, "course": state.course,
@@ -55,6 +57,17 @@ def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: Unit
             "grid": state.grid, "cell": state.cell, "device": state.device,
         }  # fmt: skip
     return view
+
+
+def duty_state(mode: str, duty: Duty | None) -> dict[str, Any]:
+    """How a unit comes to be on duty, whether it is, since and until when (ms; ``None``: always), and what says so."""
+    found = interval_view(duty) if duty is not None else {"start": None, "end": None, "by": None}
+    return {"mode": mode, "on": duty is not None, "since": found["start"], "until": found["end"], "by": found["by"]}
+
+
+def interval_view(duty: Duty) -> dict[str, Any]:
+    """A duty interval; ``None`` for an end that it does not have."""
+    return {"start": duty.start or None, "end": None if duty.end == FOREVER else duty.end, "by": duty.by}
 
 
 _SYSTEMS = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "bd09": "BD-09"}
@@ -80,13 +93,30 @@ def coordinate_warning(watch: CoordinateWatch, device: Device) -> dict[str, str]
 
 def feed_row(mirror: Mirror, unit: str) -> tuple[float | None, float | None, Brief, list[Any]]:
     """Latitude, longitude, brief, and the feed's array: id, lat, lon, course, m/s, presence, fix time, last
-    message, accuracy in metres, alarm, battery in percent, grid, cell, doubts."""
+    message, accuracy in metres, alarm, battery in percent, grid, cell, doubts. Off duty there is no place."""
     identity = UnitId(unit)
     state = mirror.units.get(identity)
     presence = int(mirror.presence(identity))
     seen = mirror.last_message(identity)
-    if state is None:
-        return None, None, (presence, 0), [unit, None, None, None, None, presence, None, seen, *[None] * 6]
+    if state is None or not mirror.shows(identity):
+        alarm, battery, doubts = (None, None, None) if state is None else (state.alarm, state.battery, state.doubts)
+        values: list[Any] = [
+            unit,
+            None,
+            None,
+            None,
+            None,
+            presence,
+            None,
+            seen,
+            None,
+            alarm,
+            battery,
+            None,
+            None,
+            doubts,
+        ]
+        return None, None, (presence, (alarm or 0) & SOS), values
     latitude = None if state.latitude is None else state.latitude / 1e7
     longitude = None if state.longitude is None else state.longitude / 1e7
     values = [
