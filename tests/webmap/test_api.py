@@ -27,6 +27,8 @@ PAGES = {
     "/certificate",
     "/phones",
     "/storage",
+    "/seats",
+    "/grids",
     "/rota",
     "/accounts",
     "/profile",

@@ -6,7 +6,6 @@ learn({
   roll_call: ["点名", "Roll call"],
   roll_key: ["点名：列表中的人员（R）", "Roll call of those listed (R)"],
   key_roll: ["点名", "Roll call"],
-  roll_whom: ["点名对象", "Who is called"],
   roll_all: ["全部在岗", "all on duty"],
   roll_listed: ["列表中的 {n} 个", "the {n} listed"],
   roll_count: ["{n} 个在岗，将被要求上报位置并确认", "{n} on duty are asked for a position and an answer"],
