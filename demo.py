@@ -74,8 +74,8 @@ async def _renew(intake: Intake, device: Device, token: str) -> Device:
 
 
 async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int) -> None:
-    """Give the town shifts, and its people a rota from two weeks ago until two weeks from now, where nothing is planned
-    any more. Half of them work the office's hours, the others go through early, late and night shifts. Whoever is off
+    """Give the town shifts, and its people a rota from today until four weeks from now, where nothing is planned any
+    more. Half of them work the office's hours, the others go through early, late and night shifts. Whoever is off
     by the rota is on duty all the same: the town never sleeps."""
     today, roster = rota.days.day_of(now), intake.roster
     if not rota.shifts:
@@ -89,7 +89,7 @@ async def enter_rota(intake: Intake, rota: Rota, working: WorkingTime, now: int)
         return
     office, early, late, night = (given[name] for name, _, _ in SHIFTS)
     half = len(people) // 2
-    span = {"from": shifted(today, -14), "to": shifted(today, 14)}
+    span = {"from": today, "to": shifted(today, 28)}
     by_turns = [early, early, late, late, night, OFF, OFF]
     for wish in ({"units": people[:half], "pattern": [office], "workdays": True},
                  {"units": people[half:], "pattern": by_turns, "rotate": 2}):  # fmt: skip

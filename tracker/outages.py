@@ -1,4 +1,4 @@
-"""When the server did not hear: from its last record to its next start. Nobody is late or absent in that time.
+"""When the server did not hear: before its first start, and from its last record to its next start. Nobody is late or absent in that time.
 
 A pure core beside the roster. A quiet night counts with it, because nothing tells one from the other; that errs on the
 side of those who work.
@@ -33,8 +33,10 @@ class Outages:
         return sorted(span for span in self._spans.values() if span[0] < end and span[1] > start)
 
     def plan(self, last: int | None, now: int) -> tuple[None, list[Change]]:
-        """What a start at ``now`` has to note: ``last`` is the time of the last record, ``None`` without any."""
-        if last is None or now - last < LEAST_MS:
+        """What a start at ``now`` has to note: ``last`` is the time of the last record, ``None`` without any: before its
+        first start a server has never heard."""
+        last = 0 if last is None else last
+        if now - last < LEAST_MS:
             return None, []
         newest_last = sorted(self._spans, key=lambda identity: self._spans[identity])
         oldest = newest_last[: max(0, len(newest_last) + 1 - KEPT)]

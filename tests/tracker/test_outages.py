@@ -21,12 +21,18 @@ def noted(outages: Outages, last: int | None, now: int) -> int:
 
 def test_a_pause_is_noted_and_a_restart_is_not() -> None:
     outages = Outages()
-    assert noted(outages, None, NOON) == 0
     assert noted(outages, NOON, NOON + LEAST_MS - 1) == 0
     assert noted(outages, NOON + 1, NOON) == 0  # a clock that was set back
     assert noted(outages, NOON, NOON + LEAST_MS) == 1
     assert outages.within(NOON - 10, NOON + 1) == [(NOON, NOON + LEAST_MS)]
     assert outages.within(NOON - 10, NOON) == outages.within(NOON + LEAST_MS, NOON * 2) == []
+
+
+def test_before_its_first_start_it_has_never_heard() -> None:
+    outages = Outages()
+    assert noted(outages, None, NOON) == 1
+    assert outages.within(NOON - 2, NOON - 1) == [(0, NOON)]
+    assert outages.within(NOON, NOON + 1) == []
 
 
 def test_the_oldest_are_forgotten() -> None:
