@@ -31,6 +31,7 @@ PAGES = {
     "/grids",
     "/rota",
     "/accounts",
+    "/access",
     "/profile",
     "/login",
     "/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>",
@@ -350,7 +351,7 @@ def test_spans_of_a_track(call: Call, server: Server) -> None:
     local = moment.timestamp() + 8 * 3600
     assert times(f"to={datetime.fromtimestamp(local, UTC).replace(tzinfo=None).isoformat()}") == [0], "the city's time"
     assert times("to=0") == []
-    flags = call("GET", path)["points"][0]["flags"]
+    flags = call("GET", f"{path}?reason=test")["points"][0]["flags"]
     assert "unauthenticated" in flags, "whoever knows the id could have sent it"
     for query, code in (("from=soon", "bad_time"), ("to=12:00", "bad_time"), ("from=10&to=5", "bad_span")):
         assert error(call("GET", f"{path}?{query}", status=422))[0] == code
