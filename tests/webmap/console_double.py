@@ -31,6 +31,7 @@ from tests.webmap.double_calls import Calls
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
+from tests.webmap.double_roster import People
 from tests.webmap.double_rota import RotaDouble
 from tests.webmap.double_storage import Storage
 from webmap.me_api import rights_of
@@ -101,6 +102,7 @@ class Double:
         self.instance, self.seq, self.behind = "double-1", 0, 0
         self.cut = self.silent = self.frozen = False
         self.devices = Devices(self.roster(), now_ms())
+        self.people = People(self.devices)
         self.storage = Storage(now_ms())
         self.persons = Persons(self.take_off)
         self.calls = Calls(self.town, now_ms())
@@ -185,6 +187,8 @@ class Double:
             self.looks.switch(**given)
         elif verb == "storage":
             self.storage.switch(**given)
+        elif verb in ("joined", "guessed"):
+            getattr(self.people, verb)(**given)
         elif verb in ("freeze", "silence", "behind"):
             self.__dict__.update(given)
         else:
@@ -291,7 +295,9 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             if code == 200 and isinstance(value, bytes):
                 return content(request, value, "application/zip")
             return answer(request, value, code)
-        found = double.devices.answer(request.method.decode(), parts, query, json.loads(body) if body else None)
+        asked, method = json.loads(body) if body else None, request.method.decode()
+        found = double.people.answer(method, parts, asked, now_ms())
+        found = double.devices.answer(method, parts, query, asked) if found is None else found
         if isinstance(found, bytes):
             return content(request, found, "image/png")
         if found is not None:
