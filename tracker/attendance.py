@@ -111,8 +111,10 @@ def attendance(facts: Facts, now: int, rules: Rules | None = None) -> Attendance
     came = min([start for start, _ in told] + seen[:1])
     left = max([stop for _, stop in told] + [at + rules.hold for at in seen[-1:]])
     work = list(_common(facts.planned, _merged((start, min(stop, now)) for start, stop, _ in facts.duties)))
-    heard = list(_without(work, facts.outages))
     pieces = list(_pieces(facts.fixes, rules))
+    # What was sent later of an outage is known all the same.
+    unheard = list(_without(_merged(facts.outages), _merged((start, stop) for start, stop, _ in pieces)))
+    heard = list(_without(work, unheard))
     covered = sum(_length(_common(heard, [(start, stop)])) for start, stop, _ in pieces)
     inside = sum(_length(_common(heard, [(start, stop)])) for start, stop, out in pieces if not out)
     stretches = list(_stretches(heard, pieces, rules)) if facts.owns else []
@@ -212,9 +214,9 @@ def _common(one: Iterable[Span], other: Sequence[Span]) -> Iterator[Span]:
 
 
 def _without(spans: Iterable[Span], taken: Sequence[Span]) -> Iterator[Span]:
-    """What is in the first and not in the second."""
+    """What is in the first and not in the second, which is in order."""
     for start, stop in spans:
-        for begin, end in _merged(taken):
+        for begin, end in taken:
             if begin < stop and end > start:
                 if begin > start:
                     yield start, begin

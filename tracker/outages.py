@@ -1,7 +1,7 @@
-"""When the server did not hear: before its first start, and from its last record to its next start. Nobody is late or absent in that time.
+"""When the server did not hear: before its first start, and from its last record to its next start.
 
-A pure core beside the roster. A quiet night counts with it, because nothing tells one from the other; that errs on the
-side of those who work.
+Nobody is late or absent in that time. A quiet night counts with it, because nothing tells one from the other; that errs
+on the side of those who work. A pure core beside the roster.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Outages:
         return sorted(span for span in self._spans.values() if span[0] < end and span[1] > start)
 
     def plan(self, last: int | None, now: int) -> tuple[None, list[Change]]:
-        """What a start at ``now`` has to note: ``last`` is the time of the last record, ``None`` without any: before its
-        first start a server has never heard."""
+        """What a start at ``now`` has to note. ``last`` is the time of the last record, ``None`` without any: before
+        its first start a server has never heard."""
         last = 0 if last is None else last
         if now - last < LEAST_MS:
             return None, []

@@ -160,12 +160,13 @@ def test_a_server_that_did_not_hear_blames_nobody() -> None:
     assert (found.late, found.early) == (0, None)
     # An outage at lunch changes nothing.
     assert judged([], outages=[(at("13:00"), at("15:00"))]).state is State.ABSENT
-    # In the middle of an absence it is left out.
-    found = judged(
-        fixes(("09:00", "10:00", IN), ("10:00", "11:00", OUT), ("11:00", "13:00", IN)),
-        outages=[(at("10:10"), at("10:50"))],
-    )
-    assert found.off_post == 20 * MINUTE
+    # In the middle of an absence only what was sent later of it counts.
+    away = [(at("10:10"), at("10:50"))]
+    parts = fixes(("09:00", "10:00", IN), ("10:00", "10:10", OUT), ("10:50", "11:00", OUT), ("11:00", "13:00", IN))
+    found = judged(parts, planned=LUNCH[:1], outages=away)
+    assert (found.off_post, found.with_fix) == (21 * MINUTE + 30_000, 1.0)
+    whole = fixes(("09:00", "10:00", IN), ("10:00", "11:00", OUT), ("11:00", "13:00", IN))
+    assert judged(whole, planned=LUNCH[:1], outages=away).off_post == HOUR
 
 
 def test_without_grids_nothing_is_said_of_them() -> None:
