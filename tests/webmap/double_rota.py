@@ -29,6 +29,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 NOW = int(datetime(2026, 9, 29, 16, 30, tzinfo=ZONE).timestamp() * 1000)
 TODAY = "2026-09-29"
 MINUTE = 60_000
+PLANNED = 60
+"""People who have a rota; a crowd has none."""
 SHIFTS = (
     ("早班", ["06:00-14:00"], 0), ("中班", ["14:00-22:00"], 2), ("夜班", ["22:00-06:00"], 3),
     ("白班", ["08:00-12:00", "14:00-18:00"], 1),
@@ -49,7 +51,7 @@ class RotaDouble:
         for name, periods, colour in SHIFTS:
             self._take(rota.plan_shift({"name": name, "periods": periods, "colour": colour})[1])
         calendar = read_calendar("cn")
-        units = list(people)
+        units = list(people)[:PLANNED]
         half = len(units) // 2
         early = {"units": units[:half], "from": "2026-09-21", "to": "2026-10-11", "pattern": ["s4"], "workdays": True}
         late = {"units": units[half:-2], "from": "2026-09-21", "to": TODAY, "rotate": 1,

@@ -5,6 +5,8 @@ import { api } from "./api.js";
 const UNDO_LIMIT = 100; // steps; each holds what was before
 const AT_ONCE = 5000; // days of people in one request
 
+const FILL_AT_ONCE = 20_000; // the same where the server does it
+
 const key = (unit, day) => `${unit} ${day}`;
 
 export class Plan {
@@ -89,7 +91,14 @@ export class Plan {
   async fill(wanted, first, last) {
     const before = new Map(this.#cells);
     await this.#sending.catch(() => {});
-    const { changed } = await api.planRota(wanted);
+    let changed = 0;
+    const size = Math.max(1, Math.floor(FILL_AT_ONCE / this.days.length));
+    for (let n = 0; n < wanted.units.length; n += size) {
+      const part = { ...wanted, units: wanted.units.slice(n, n + size) };
+      // The next people go on in the pattern where they would have in one request.
+      if (wanted.pattern) part.pattern = turned(wanted.pattern, n * wanted.rotate);
+      changed += (await api.planRota(part)).changed;
+    }
     await this.load(first, last);
     const cells = new Set([...before.keys(), ...this.#cells.keys()]);
     const step = [...cells].filter((cell) => !same(before.get(cell), this.#cells.get(cell))).map((cell) => entry(cell, before.get(cell)));
@@ -141,6 +150,8 @@ export class Plan {
 
 /** The keys that give shifts, in their order; 0 gives a day off. */
 const KEYS = "123456789abefghijknopqrstuvwxyz";
+
+const turned = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
 
 const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
 
