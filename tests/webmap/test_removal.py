@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from redis import Redis
@@ -15,6 +16,7 @@ from storage.archive.verify import verify
 from tests.server import ROOT, Server, until
 from tests.traces import traces
 from tests.webmap.devices import Handheld, now_ms
+from tests.webmap.people import enter
 
 GONE, NAME, TERMINAL = "staff-90417", "司马长空", "TERM-GONE-55"
 STAYS, OTHER = "staff-77881", "诸葛留存"
@@ -65,6 +67,11 @@ def server(tmp_path: Path) -> Any:
         yield running
 
 
+def look(server: Server, why: str) -> None:
+    """Somebody asks for the track, and names the person."""
+    server.get(f"/api/v1/units/{GONE}/track?{urlencode({'reason': f'{NAME} {why}'})}")
+
+
 def removal(server: Server) -> dict[str, Any]:
     found: dict[str, Any] = server.get(f"/api/v1/units/{GONE}/removal")
     return found
@@ -76,6 +83,8 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
         assert server.api("POST", "/api/v1/units", {"id": unit, "name": name}).status == 201
         devices[unit] = server.register("handheld", terminal, unit=unit)
         report(server, devices[unit], 0 if unit == GONE else 100)
+    enter(server, "keeper", role="collector", unit=GONE).__exit__()
+    look(server, "before it is sealed")
     command = {"kind": "locate"}
     assert server.api("POST", f"/api/v1/devices/{devices[GONE]['id']}/commands", command).status == 202
     until("live state has it", lambda: server.get(f"/api/v1/units/{GONE}")["position"])
@@ -84,6 +93,7 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     socket = server.data / "redis" / "valkey.sock"
     assert job(server, "snapshot", upto=last, redis=f"unix://{socket}")["made"]
     report(server, devices[GONE], 1)
+    look(server, "after that")
     assert NAME.encode() in in_redis(server)
     before = traces(server.data, WORDS, PLACES)
     assert {one.partition("/")[0] for one in before} == {"journal", "archive", "redis"}
@@ -123,7 +133,13 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     # Its terminal is a stranger, and a start from what is left knows nobody else.
     with pytest.raises(AssertionError), Handheld(server, TERMINAL, devices[GONE]["token"]) as handheld:
         handheld.log_in()
-    server.stop()
-    server.start()
+    for _ in range(2):
+        # Who looked, and when, is on record; and whose the account was is nowhere.
+        looks = server.get("/api/v1/access-log?what=track")["entries"]
+        mine = [(one["who"], one["unit"], one["reason"], one["removed"]) for one in looks if one["unit"] != STAYS]
+        assert mine == [("admin", None, "", True)] * 2
+        assert server.get("/api/v1/accounts/keeper")["unit"] is None
+        server.stop()
+        server.start()
     assert [one["id"] for one in server.get("/api/v1/units")["units"]] == [STAYS]
     assert removal(server) == done

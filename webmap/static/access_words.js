@@ -49,7 +49,6 @@ learn({
   who_nobody: ["未登录", "nobody"],
   unit_nobody: ["—", "—"],
   unit_removed: ["已删除的人员", "somebody removed since"],
-  no_reason: ["未填原因", "no reason"],
   span_of: ["{from} 至 {to}", "{from} to {to}"],
   detail_reason: ["原因", "Reason"],
   detail_span: ["所查时间", "Time asked for"],
