@@ -73,6 +73,13 @@ class Calendar:
         named = self._named.get(day)
         return _PLAIN[date.fromisoformat(day).isoweekday() in self.week] if named is None else named
 
+    def missing(self, today: str) -> int | None:
+        """The year whose holidays should be known on this day and are not: this one, and in December the next, which is
+        announced in November. None is missed where none is known."""
+        year = int(today[:4])
+        wanted = (year, year + 1) if today[5:7] == "12" else (year,)
+        return next((year for year in wanted if year not in self.years), None) if self.years else None
+
     def with_file(self, name: str, document: Any) -> Calendar:
         """This calendar with what a file says besides. Raises :class:`CalendarError`."""
         if not isinstance(document, Mapping) or not document.keys() <= {"years", "holidays", "workdays", "source"}:

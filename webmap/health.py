@@ -137,10 +137,8 @@ def _warnings(services: Services, scope: Scope) -> list[dict[str, str]]:
                 "详见 GET /api/v1/units/{id}。",
             }
         )
-    day, calendar = services.rota.days.day_of(services.wall()), services.working_time.calendar
-    # The year that begins is announced in November: December is the month to see to it.
-    years = (int(day[:4]), int(day[:4]) + (day[5:7] == "12"))
-    if calendar.years and (year := next((year for year in years if year not in calendar.years), None)):
+    year = services.working_time.calendar.missing(services.rota.days.day_of(services.wall()))
+    if year is not None:
         text = f"The holidays of {year} are not known: its weekends are taken as they are, and deadlines may be wrong."
         zh = f"缺少 {year} 年的节假日安排：周末按常规计算，时限可能不准。"
         text += " Put them into the file of holidays (docs/operations.md)."

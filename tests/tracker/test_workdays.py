@@ -81,6 +81,12 @@ def test_a_year_without_a_file_has_its_weekends() -> None:
     assert read_calendar("cn", week=range(1, 7)).day("2026-11-21").worked
 
 
+def test_the_year_that_is_missing_is_told_in_time() -> None:
+    assert [CHINA.missing(day) for day in ("2026-11-30", "2026-12-01", "2027-01-01")] == [None, 2027, 2027]
+    assert [CHINA.missing("2025-12-31"), CHINA.missing("2023-12-31")] == [None, 2023]
+    assert read_calendar("").missing("2027-01-01") is None
+
+
 def test_a_file_of_the_city_adds_and_overrides(tmp_path: Path) -> None:
     own = tmp_path / "holidays.json"
     own.write_text(
