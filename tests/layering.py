@@ -67,6 +67,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "track_api",
             "grid_api",
             "importer",
+            "join_site",
             "person_api",
             "person_tool",
             "rota_api",

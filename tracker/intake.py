@@ -191,6 +191,19 @@ class Intake:
         finally:
             self._lock.release()
 
+    def soon(self, plan: Callable[[], tuple[Any, list[Change]]], done: Callable[[bool], None]) -> None:
+        """The same for sessions, which cannot wait: ``done`` is told whether it is on disk."""
+
+        async def work() -> None:
+            try:
+                await self.change(plan)
+            except (StoreFailed, Refusal):
+                done(False)
+            else:
+                done(True)
+
+        Deferred.fromCoroutine(work())
+
     async def alone(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do something while no change is judged or written."""
         await self._lock.acquire()

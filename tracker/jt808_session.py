@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
-
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from protocols.jt808 import (
     Answer,
@@ -31,15 +27,12 @@ from storage.journal import JournalFull
 from tracker.commands_model import Command
 from tracker.core_session import CoreSession
 from tracker.device_plans import plan_code, plan_used
-from tracker.intake import Intake, StoreFailed
+from tracker.intake import Intake
 from tracker.jt808_asking import Asking
 from tracker.links import Links
 from tracker.media import Taken
 from tracker.model import DeviceId
-from tracker.refusal import Refusal
 from tracker.tokens import accepts, hashed, is_next, new_token
-
-_log = Logger(namespace="gridbeat.jt808")
 
 PROTOCOL = "jt808"
 MEDIA_WEIGHT = 16
@@ -165,24 +158,19 @@ class JT808Session(CoreSession):
         if carrier is None:
             self._core.answer_registration(event, RegistrationResult.NO_TERMINAL)
         elif self._intake.logins.may_register(PROTOCOL, event.phone, self._intake.wall()):
-            registered = Deferred.fromCoroutine(self._hand_out(event, carrier.device.id))
-            registered.addErrback(lambda failure: _log.failure("a registration failed", failure=failure))
+            self._hand_out(event, carrier.device.id)
 
-    async def _hand_out(self, event: Registration, device: DeviceId) -> None:
+    def _hand_out(self, event: Registration, device: DeviceId) -> None:
         """A code of its own for each registration: its digest is on disk before it goes out. The code of before stays
         good until this one is used, so a lost answer locks nobody out."""
         intake, code = self._intake, new_token()
-        try:
-            await intake.change(lambda: plan_code(intake.roster, device, hashed(code)))
-        except (StoreFailed, Refusal):
-            return  # unanswered, the terminal registers again
-        self._core.answer_registration(event, RegistrationResult.OK, code)
-        self._flush()
 
-    async def _used(self, device: DeviceId, code: str) -> None:
-        intake = self._intake
-        with suppress(StoreFailed, Refusal):  # both then stay good until the terminal logs in again
-            await intake.change(lambda: plan_used(intake.roster, device, hashed(code)))
+        def written(ok: bool) -> None:
+            if ok:  # else no answer: the terminal registers again
+                self._core.answer_registration(event, RegistrationResult.OK, code)
+                self._flush()
+
+        intake.soon(lambda: plan_code(intake.roster, device, hashed(code)), written)
 
     def _authentication(self, event: Authentication) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
@@ -195,8 +183,9 @@ class JT808Session(CoreSession):
             return
         self._core.answer_authentication(event, Result.OK if good else Result.FAILED)
         if carrier is not None and is_next(carrier.device, event.token):
-            used = Deferred.fromCoroutine(self._used(carrier.device.id, event.token))
-            used.addErrback(lambda failure: _log.failure("a code was not written", failure=failure))
+            intake, device, code = self._intake, carrier.device.id, hashed(event.token)
+            # If it cannot be written both codes stay good until the terminal logs in again.
+            intake.soon(lambda: plan_used(intake.roster, device, code), lambda ok: None)
         # Of two logins in one read the second may be another terminal's: the link is the first one's then.
         if carrier is not None and self._core.authenticated and self._core.phone == event.phone:
             self._carrier, self.authenticated = carrier, True

@@ -17,6 +17,7 @@ export async function give(unit, context) {
     context.trouble(error.message);
     return;
   }
+  const ahead = Date.now() - door.now; // of the server's clock
   const app = select(t("roster_app"), "traccar", door.apps.map((one) => [one.protocol, one.title]));
   const address = field(t("roster_address"), usual(door.door), 200);
   const shift = element("label", "check");
@@ -31,7 +32,7 @@ export async function give(unit, context) {
     make.disabled = true;
     try {
       const offer = await api.enrol(unit.id, { app: app.input.value, base: address.input.value.trim(), shift: box.checked });
-      showCode(unit, offer, door, context);
+      showCode(unit, offer, ahead, context);
     } catch (error) {
       shown.fail(error);
       make.disabled = false;
@@ -48,7 +49,7 @@ function usual({ port, tls, address }) {
   return `${tls ? "https" : "http"}://${(here && address) || location.hostname}:${port}`;
 }
 
-function showCode(unit, offer, door, context) {
+function showCode(unit, offer, ahead, context) {
   const sheet = element("div", "qr");
   const picture = new DOMParser().parseFromString(offer.qr, "image/svg+xml").documentElement;
   picture.setAttribute("role", "img");
@@ -67,12 +68,11 @@ function showCode(unit, offer, door, context) {
   acts.append(element("i", ""), pushButton("button strong", t("roster_close"), closeSheet));
   openSheet(t("roster_give_for", { name: plain(unit.name, 40) }), code, state, acts);
   let at = offer;
-  let server = Date.now() - door.now;
 
   const paint = () => {
     state.dataset.state = at.state;
     text(state, t(`roster_${at.state}`));
-    const minutes = Math.max(0, Math.ceil((at.expires - (Date.now() - server)) / 60000));
+    const minutes = Math.max(0, Math.ceil((at.expires - (Date.now() - ahead)) / 60000));
     text(once, at.state === "open" ? t("roster_once", { n: minutes }) : "");
     digits.classList.toggle("dead", !at.typable);
     text(wrong, at.state !== "open" || !at.wrong ? "" : t(at.typable ? "roster_wrong" : "roster_dead", { n: at.wrong }));
