@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.tracker.helpers import apply_all, square
 from tracker.model import AreaId, UnitId
-from tracker.record import ASSIGNMENT
+from tracker.person import Person
+from tracker.record import ASSIGNMENT, ENTITY
 from tracker.roster import Refusal, Roster
 from tracker.rota import ENTRIES_LIMIT, KEPT_DAYS, OFF, SHIFTS_LIMIT, Assigned, Rota
 from tracker.workdays import read_calendar
@@ -313,6 +314,16 @@ def test_a_unit_that_goes_takes_its_plan_along(rota: Rota, roster: Roster) -> No
     roster.remove(ZHANG)
     assert rota.planned(ZHANG, TODAY) == ()
     assert [identity for kind, identity, _ in rota.changes() if kind == ASSIGNMENT] == ["p2:2026-11"]
+
+
+def test_a_plan_is_of_the_unit_that_it_plans_for(rota: Rota) -> None:
+    """So that it is exported with the rest, and goes with it."""
+    plan(rota, (ZHANG, TODAY, "s1"), (LI, TODAY, "s1"))
+    person = Person(ZHANG)
+    assert [identity for change in rota.changes() if person.has(ENTITY, *change) for identity in change[1:2]] == [
+        "p1:2026-11"
+    ]
+    assert person.has(ENTITY, ASSIGNMENT, "p1:2026-11", None)
 
 
 DAYS = st.dates(min_value=datetime(2026, 6, 1).date(), max_value=datetime(2027, 6, 1).date()).map(str)
