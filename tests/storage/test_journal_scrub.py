@@ -65,6 +65,15 @@ def test_a_row_keeps_its_length_and_all_that_stays(values: list[tuple[bool, byte
     assert written_over(new, 5, 5 + len(records) - 2, theirs) == (new, 0)
 
 
+def test_less_may_be_said_in_as_many_bytes() -> None:
+    records = [(1, "p17", "secret"), (1, "p18", "public")]
+    body = msgpack.packb(records)
+    new, gone = written_over(body, 1, 2, lambda number, record: record[1] == "p17" and (1, "***", "******"))
+    assert (msgpack.unpackb(new, use_list=False), gone) == (((1, "***", "******"), (1, "p18", "public")), 1)
+    with pytest.raises(ValueError, match="4 bytes in the place of 13"):
+        written_over(body, 1, 2, lambda number, record: (1, "", ""))
+
+
 def test_files_hold_nothing_of_them_afterwards(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     for _ in range(3):

@@ -14,7 +14,7 @@ import { Theme } from "./theme.js";
 const DAYS = 7; // that are asked for at first
 const PAGE = 100;
 const TYPING_MS = 250;
-const KINDS = ["track", "nearby", "follow", "trail", "photo", "export", "export_file", "removal", "roll_call", "attendance", "person", "login", "login_refused", "account_change"];
+const KINDS = ["track", "nearby", "follow", "trail", "photo", "export", "export_file", "removal", "roll_call", "attendance", "grant", "login", "login_refused", "account_change"];
 const SORTS = { track: "history", nearby: "history", photo: "history", export: "copy", export_file: "copy", removal: "copy", login_refused: "refused" };
 
 const $ = (id) => document.getElementById(id);
