@@ -190,8 +190,18 @@ class Gridbeat(Service):
         mirror.listen(self.roll_calls.seen)
         links.ended = self.roll_calls.ended
         self.reader = Reader(archive.layout.root)
-        tracks = Tracks(journal, store, applier, intake.areas, archive, self.reader, reactor, self.threads, wall,
-                        intake.roster.bindings.relabelled)
+        tracks = Tracks(
+            journal,
+            store,
+            applier,
+            intake.areas,
+            archive,
+            self.reader,
+            reactor,
+            self.threads,
+            wall,
+            intake.roster.bindings.relabelled,
+        )
         self.heads = HeadSender(data / "heads.json", archive.chains, settings.city.name, reactor, self.threads, wall,
                                 file=settings.heads.file, url=settings.heads.url)  # fmt: skip
         self.archivist = Archivist(data, archive, settings.city.zone, wall, reactor, {

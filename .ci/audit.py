@@ -26,6 +26,9 @@ INSTALL_S = 300
 LOOK_S = 300
 """Seconds: a network that is there but answers nobody must not hold everything up."""
 
+REASONS = 3
+"""Of those that were told, so many are shown."""
+
 Ask = Callable[[str], str]
 """Asks a service, answers pip-audit's JSON; raises ``OSError`` or ``subprocess.SubprocessError``."""
 
@@ -65,9 +68,7 @@ def audit(ask: Ask, services: Sequence[str] = SERVICES) -> Outcome:
         try:
             outcome.take(json.loads(ask(service)))
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-            outcome.missed.setdefault("everything" if not outcome.looked else service, reason_of(error))
-    if outcome.looked:
-        outcome.missed.pop("everything", None)
+            outcome.missed.setdefault(f"({service})", reason_of(error))
     return outcome
 
 
@@ -86,9 +87,12 @@ def report(outcome: Outcome) -> int:
         print(f"VULNERABLE {line}")
     if outcome.looked:
         print(f"{len(outcome.looked)} packages looked up, {len(outcome.found)} known vulnerabilities.")
-    if outcome.missed:
+    if not outcome.looked:
+        print("NOTHING COULD BE LOOKED UP, so nothing is known: this is no failure, and no good news either.")
+    elif outcome.missed:
         print(f"NOT LOOKED UP, so nothing is known of: {', '.join(sorted(outcome.missed))}")
-        print(f"  ({next(iter(outcome.missed.values()))})")
+    for reason in list(dict.fromkeys(outcome.missed.values()))[:REASONS]:
+        print(f"  {reason}")
     return 1 if outcome.found else 0
 
 

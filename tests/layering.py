@@ -54,6 +54,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
     "webmap": frozenset(
         {
             "access",
+            "access_api",
             "api",
             "attendance_api",
             "authority_site",

@@ -51,6 +51,7 @@ HOT_HOURS = HOT_SECONDS // 3600 - 1
 """Hours back of which the store is asked: a key goes two days after its hour began, and a question takes a moment."""
 _DISBELIEVED = int(DISBELIEVED)
 
+
 def as_stored(unit: UnitId, start: int, end: int) -> tuple[frozenset[UnitId], Label | None]:
     """Every point is of the unit that it was stored for."""
     return frozenset(), None

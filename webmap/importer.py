@@ -12,10 +12,10 @@ import argparse
 import csv
 import getpass
 import io
-import ipaddress
 import json
 import os
 import shutil
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from storage import config
+from storage.certificates import CertificateError
+from storage.own_console import trust_of, url_of
 from storage.toml import ConfigError
 from tracker.areas import read_areas
 from tracker.catalogue import PORTS
@@ -45,11 +47,14 @@ class Failed(Exception):
 class Api:
     """The server, asked over HTTP."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trust: ssl.SSLContext | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = ""
         # A proxy of the office's has no business between two programs of one machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if trust is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=trust))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON. Raises :class:`Failed`, and :class:`Refused` for an answer that is an error."""
@@ -321,7 +326,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         files = _read(given.files)
         settings = settings_of(given.config)
-        api = Api(given.url or url_of(settings.console))
+        api = console_of(settings, given.url)
         log_in(api, given, settings)
         complete = Import(api, files, sys.stderr, tokens).run()
     except TableError as error:
@@ -382,12 +387,13 @@ def settings_of(path: Path | None) -> config.Settings:
         raise Failed(f"the settings cannot be used:\n{error}") from None
 
 
-def url_of(console: config.Listener) -> str:
-    """Where this machine reaches the console."""
-    address = ipaddress.ip_address(console.bind)
-    if address.is_unspecified:
-        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
-    return f"http://{address if address.version == 4 else f'[{address}]'}:{console.port}"
+def console_of(settings: config.Settings, url: str | None) -> Api:
+    """The console at ``url``, or that of the settings on this machine. Raises :class:`Failed`."""
+    url = url or url_of(settings)
+    try:
+        return Api(url, trust_of(settings, url))
+    except CertificateError as error:
+        raise Failed(str(error)) from None
 
 
 def log_in(api: Api, given: argparse.Namespace, settings: config.Settings) -> None:

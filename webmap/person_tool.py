@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from webmap.importer import Api, Failed, log_in, settings_of, url_of
+from webmap.importer import Api, Failed, console_of, log_in, settings_of
 
 PAUSE_S = 0.5
 WENT = {
@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     try:
         settings = settings_of(given.config)
-        api = Api(given.url or url_of(settings.console))
+        api = console_of(settings, given.url)
         log_in(api, given, settings)
         path = f"/api/v1/units/{quote(given.id, safe='')}"
         if given.what == "export":

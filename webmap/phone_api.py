@@ -60,7 +60,8 @@ def add_phones(route: Route, services: Services, address: Callable[[], str | Non
             for (protocol, external), (times, last) in reversed(intake.unknown.items())
             if adopts and protocol in APPS
         ]
-        door = {"bind": bind or "0.0.0.0", "port": port, "local": is_local(bind), "address": address()}
+        tls = services.listening.doors["phones"].tls
+        door = {"bind": bind or "0.0.0.0", "port": port, "tls": tls, "local": is_local(bind), "address": address()}
         told = {"now": services.wall(), "zone": str(services.city.zone), "door": door, "apps": apps}
         return answer(request, {**told, "phones": found, "unknown": unknown})
 

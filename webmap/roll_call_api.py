@@ -163,4 +163,3 @@ def _table(services: Services, units: Mapping[UnitId, tuple[Unit, Asked]]) -> st
         row = [unit.id, unit.name, unit.team, unit.street, _WORDS[one.reply], told, *where, one.text]
         writer.writerow([cell(value) for value in row])
     return out.getvalue()
-

@@ -30,7 +30,8 @@ def test_a_phone_is_on_the_map_by_what_its_link_says(enter: Enter, demo: Demo) -
 
     # The link as the code holds it, and the Traccar Client that was set up by it.
     told = page.run(
-        f"fetch('/api/v1/devices/{device}/token', {{ method: 'POST', headers: {{ 'Content-Type': 'application/json' }}, "
+        f"fetch('/api/v1/devices/{device}/token', {{ method: 'POST', "
+        "headers: { 'Content-Type': 'application/json' }, "
         "body: JSON.stringify({ base: document.getElementById('address').value }) })"
         ".then(answer => answer.json())"
     )["setup"]

@@ -178,7 +178,9 @@ NAMES = st.sampled_from(
 )
 
 
-@given(st.sampled_from(sorted(CATALOGUE["jt808"].commands)), st.dictionaries(NAMES | st.text(max_size=8), JSON, max_size=4))
+@given(
+    st.sampled_from(sorted(CATALOGUE["jt808"].commands)), st.dictionaries(NAMES | st.text(max_size=8), JSON, max_size=4)
+)
 def test_whatever_is_given_it_is_refused_or_can_be_sent(kind: str, given: dict[str, Any]) -> None:
     try:
         made = downlink(kind, read(kind, given))

@@ -28,12 +28,14 @@ from tests.webmap.double_access import Looks
 from tests.webmap.double_accounts import AccountsDouble
 from tests.webmap.double_areas import Areas
 from tests.webmap.double_calls import Calls
+from tests.webmap.double_certificate import Certificate
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
 from tests.webmap.double_roster import People
 from tests.webmap.double_rota import RotaDouble
 from tests.webmap.double_storage import Storage
+from webmap.authority_site import AuthorityFiles
 from webmap.me_api import rights_of
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
 from webmap.pages import PAGES, open_to
@@ -105,6 +107,7 @@ class Double:
         self.people = People(self.devices)
         self.storage = Storage(now_ms())
         self.persons = Persons(self.take_off)
+        self.certificate = Certificate()
         self.calls = Calls(self.town, now_ms())
         self.areas = Areas(self.town)
         self.rota = RotaDouble(self.roster())
@@ -175,6 +178,8 @@ class Double:
         elif verb == "mend":
             self.cut = self.silent = False
             self.behind = 0
+        elif verb == "certificate":
+            self.certificate.kind = given["kind"]
         elif verb == "persons":
             self.persons.fails = given["fails"]
         elif verb == "rota":
@@ -247,6 +252,11 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return content(request, (STATIC / name).read_bytes(), kind)
 
+    @app.route("/ca")
+    @app.route("/ca.crt")
+    def authority(request: Any) -> AuthorityFiles:
+        return AuthorityFiles(double.certificate.page)
+
     @app.route("/feed")
     def feed(request: Any) -> WebSocketResource:
         return socket
@@ -273,6 +283,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
         parts = name.split("/")
         if parts == ["me"]:
             return answer(request, me(double.rota.who) | double.accounts.me())
+        if parts == ["certificate"]:
+            return answer(request, double.certificate.answer(request.uri.decode().partition("?")[2]))
         if parts == ["basemap"]:
             return answer(request, double.town.city.basemap)
         body = request.content.read()

@@ -57,7 +57,7 @@ class Devices:
         self.commands: dict[str, dict[str, Any]] = {}
         self.state: dict[str, dict[str, Any]] = {}  # by unit: position, last_message, warnings
         self.unknown: list[dict[str, Any]] = []
-        self.bind, self.address, self.reach = "0.0.0.0", "192.168.1.20", True
+        self.bind, self.tls, self.address, self.reach = "0.0.0.0", False, "192.168.1.20", True
         self.now = now
         for unit, about in roster.items():
             self.people[unit] = {**about, "devices": []}
@@ -96,7 +96,7 @@ class Devices:
         elif verb == "stranger":
             self.unknown = [{"protocol": "traccar", "external_id": given["id"], "times": given["times"], "last": 0}]
         elif verb == "door":
-            self.bind, self.address = given["bind"], given["address"]
+            self.bind, self.address, self.tls = given["bind"], given["address"], given.get("tls", False)
         elif verb == "command":
             self.commands[given.pop("id")].update(given)
         else:
@@ -174,7 +174,7 @@ class Devices:
             if device["protocol"] in APPS
         ]  # fmt: skip
         local = self.bind.startswith("127.")
-        door = {"bind": self.bind, "port": 5055, "local": local, "address": self.address}
+        door = {"bind": self.bind, "port": 5055, "tls": self.tls, "local": local, "address": self.address}
         apps = [{"protocol": app, "title": TITLES[app], "secret": app != "traccar"} for app in APPS]
         return {
             "now": self.now, "zone": "Asia/Shanghai", "door": door, "apps": apps, "phones": found,

@@ -13,9 +13,10 @@ from webmap.rights import Action
 
 UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO = "unit", "device", "phone", "vehicle", "command", "photo"
 """What a parameter can name that belongs to a unit, and so is reached or not."""
+ENROLMENT = "enrolment"
 GRID, SEAT, CALL = "grid", "seat", "call"
 """What belongs to a street, and to all the units that were asked."""
-BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, GRID, SEAT, CALL)
+BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, ENROLMENT, GRID, SEAT, CALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ CASES: dict[str, tuple[Case, ...]] = {
     "GET /api/v1/certificate": case(Action.SELF),
     "GET /api/v1/enrolments": case(Action.ENROL),
     "POST /api/v1/units/{unit}/enrolment": case(Action.ENROL, UNIT, body={}, good=(422,)),
-    "GET /api/v1/enrolments/{enrolment}": case(Action.ENROL, good=(404,)),
-    "DELETE /api/v1/enrolments/{enrolment}": case(Action.ENROL, good=(404,)),
+    "GET /api/v1/enrolments/{enrolment}": case(Action.ENROL, ENROLMENT),
+    "DELETE /api/v1/enrolments/{enrolment}": case(Action.ENROL, ENROLMENT, real=True),
     "POST /api/v1/units/table": case(Action.PEOPLE_CHANGE, body={}, good=(422,)),
     "POST /api/v1/devices/{device}/binding": (
         Case(Action.ENROL, DEVICE, body={}, good=(422,)),

@@ -25,6 +25,7 @@ from tests.webmap.matrix import (
     COMMAND,
     DEVICE,
     ELSEWHERE,
+    ENROLMENT,
     GRID,
     MESSAGES,
     PHONE,
@@ -43,7 +44,9 @@ from webmap.rights import MATRIX, UNDIVIDED, Action, Reach, Role
 
 EAST, WEST, ONE, TWO = "东街道", "西街道", "一中队", "二中队"
 WORLD = [-90, -180, 90, 180]
-MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID), "nobody") | dict.fromkeys((DEVICE, PHONE, VEHICLE), "d99999")
+MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID, ENROLMENT), "nobody") | dict.fromkeys(
+    (DEVICE, PHONE, VEHICLE), "d99999"
+)
 MISSING |= {COMMAND: "AAAAAAAAAAAA", PHOTO: "a" * 24}
 JPEG = b"\xff\xd8\xff\xe0"
 
@@ -135,6 +138,10 @@ class City:
                 made = server.register("traccar", f"id of {unit.id}", unit=unit.id, networks=["127.0.0.0/8"])
                 unit.know(DEVICE, made["id"])
                 unit.know(PHONE, made["id"])
+                wish = {"app": "handheld", "base": "http://city.example:8080"}
+                offer = server.api("POST", f"/api/v1/units/{unit.id}/enrolment", wish)
+                assert offer.status == 201, offer
+                unit.know(ENROLMENT, offer.json["id"])
         seats = {
             street: server.api("POST", "/api/v1/seats", {"name": f"seat of {grid}", "street": street}).json["id"]
             for street, grid in ((EAST, "g-east"), (WEST, "g-west"))

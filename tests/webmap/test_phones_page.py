@@ -197,6 +197,11 @@ def test_says_when_phones_cannot_reach_the_address(phones: Open, console: Consol
     tap(page, "#make-button")
     page.wait("document.activeElement.id === 'address'")
     assert "such as http://" in page.run(words("#address-note"))
+    console.switch("door", bind="0.0.0.0", address="192.168.1.20", tls=True)
+    page.run("localStorage.clear()")
+    page.goto(f"{console.base}/login")
+    page.goto(f"{console.base}/phones")
+    page.wait("document.getElementById('address')?.value === 'https://127.0.0.1:5055'")
     page.close()
 
 

@@ -117,6 +117,17 @@ def test_a_phone_reports(server: Server) -> None:
     assert phone_report(server, "phone-1", lat=31.23, lon=121.47, timestamp=now_ms() // 1000).status == 200
 
 
+def test_commands_of_this_machine_trust_the_certificate(server: Server, tmp_path: Path) -> None:
+    """Whatever names it has; and no other server on that port."""
+    people = tmp_path / "people.csv"
+    people.write_text("id,name\np7,王芳\n")
+    environment = {"PYTHONPATH": str(ROOT), "GRIDBEAT_CONFIG": str(server.config), "PATH": "/usr/bin:/bin"}
+    words = [sys.executable, "-P", "-m", "webmap.importer", str(people)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    assert server.get("/api/v1/units/p7")["name"] == "王芳"
+
+
 def test_a_device_that_has_no_tls_goes_on_without(server: Server) -> None:
     doors = {door["name"]: door for door in server.get("/healthz")["doors"]}
     assert set(doors) == {*SECURE, "jt808", *PORTS}

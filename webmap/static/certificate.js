@@ -10,6 +10,8 @@ import { Theme } from "./theme.js";
 
 learn({
   certificate: ["安装证书", "Certificate"],
+  map: ["地图", "Map"],
+  to_map: ["回到地图（Esc）", "Back to the map (Esc)"],
   retrying: ["未能读取，稍后重试：{text}", "Could not load; trying again: {text}"],
   cert_install: ["在手机和电脑上安装证书", "Install it on phones and computers"],
   cert_why: [

@@ -6,6 +6,7 @@ import { language, onLanguage, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./person_words.js";
 import { askReason, reasonLine, reasonOf } from "./reasons.js";
+import { may } from "./rights.js";
 import { moment, size } from "./sizes.js";
 
 const PAUSE_MS = 1000;
@@ -48,7 +49,7 @@ export class PersonSheet {
     const { id } = this.#unit;
     const gone = this.#removal !== null && this.#removal.state !== "none";
     try {
-      const [made, removal] = await Promise.all([gone ? null : api.export(id), api.removal(id)]);
+      const [made, removal] = await Promise.all([gone || !may("export", id) ? null : api.export(id), may("remove", id) ? api.removal(id) : null]);
       if (round !== this.#round) return;
       [this.#export, this.#removal] = [made, removal];
     } catch (error) {
@@ -119,7 +120,8 @@ export class PersonSheet {
     this.trouble.hidden = !this.#error;
     text(this.trouble, this.#error);
     const gone = this.#removal !== null && this.#removal.state !== "none";
-    this.copy.hidden = gone;
+    this.copy.hidden = gone || !may("export", this.#unit.id);
+    this.going.hidden = !may("remove", this.#unit.id);
     // Made anew only when it is about something else: what a person is typing stays, and so does the focus.
     this.#show(this.copy, "copy", [this.#export, reasonOf(this.#unit.id)], () => this.#exportPart());
     this.#show(this.going, "going", { ...this.#removal, asking: this.#asking }, () => (gone ? this.#courseParts() : this.#removePart()));

@@ -25,7 +25,7 @@ export class Address {
     this.#listeners.push(listener);
   }
 
-  /** What the server says of its door: {bind, port, local, address}. */
+  /** What the server says of its door: {bind, port, tls, local, address}. */
   learn(door) {
     const known = JSON.stringify(door) === JSON.stringify(this.#door);
     this.#door = door;
@@ -50,7 +50,11 @@ export class Address {
   }
 
   get #usual() {
-    return `http://${location.hostname}:${this.#door.port}`;
+    return this.#at(location.hostname);
+  }
+
+  #at(host) {
+    return `${this.#door.tls ? "https" : "http"}://${host}:${this.#door.port}`;
   }
 
   #set(value) {
@@ -74,7 +78,7 @@ export class Address {
     const host = hindrance === "here" ? new URL(this.value).hostname : "";
     const words = element("span", "", t(hindrance ? `address_${hindrance}` : "address_fine", { host }));
     this.note.replaceChildren(words);
-    const better = this.#door.address && `http://${this.#door.address}:${this.#door.port}`;
+    const better = this.#door.address && this.#at(this.#door.address);
     if (!better || hindrance === "bind" || hindrance === "" || better === this.field.value) return;
     this.note.append(pushButton("link", t("address_use", { address: better }), () => this.#set(better)));
   }
