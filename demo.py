@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tracker.roster import Change
 from tracker.rota import OFF, Rota
 from tracker.tokens import hashed, new_token
 from tracker.working_time import WorkingTime
+from webmap.services import CityInfo
 
 _log = Logger(namespace="gridbeat.demo")
 INTERVAL_S = 3.0
@@ -36,6 +38,12 @@ SHIFTS = (
 
 def _unit_of(wish: DeviceWish) -> UnitId:
     return UnitId("v1" if wish.person is None else f"c{wish.person + 1:02d}")
+
+
+def shown(city: City, info: CityInfo) -> CityInfo:
+    """The demo city as pages show it."""
+    basemap = json.dumps(city.basemap, ensure_ascii=False, separators=(",", ":")).encode()
+    return replace(info, name=city.name.zh, center=city.centre, basemap=basemap, demo=True)
 
 
 async def enter(intake: Intake, city: City) -> list[Issued]:

@@ -31,6 +31,7 @@ from twisted.python.threadpool import ThreadPool
 from bench.server import PROJECT, Server, cost_of
 from bench.staging import changes
 from storage import keys
+from storage.embedded import socket_path
 from storage.journal import Journal
 from tracker.record import ENTITY, REPORT
 from tracker.roster import Roster
@@ -150,7 +151,7 @@ class Bare(Server):
 
 
 def redis_of(folder: Path) -> Any:
-    return Redis(unix_socket_path=str(folder / "redis" / "valkey.sock"), protocol=2)
+    return Redis(unix_socket_path=str(socket_path(folder / "redis")), protocol=2)
 
 
 def job(folder: Path, name: str, ahead: int = 0, **arguments: Any) -> Any:
@@ -183,7 +184,7 @@ def caught_up(folder: Path, units: int, name: str) -> Any:
     with Bare(folder) as server:
         last = server.until_stored(units)
         # Tomorrow's, for that of the night before is there.
-        return job(folder, name, DAY, upto=last, redis=f"unix://{folder.resolve()}/redis/valkey.sock")
+        return job(folder, name, DAY, upto=last, redis=f"unix://{socket_path(folder.resolve() / 'redis')}")
 
 
 def rebuilt(folder: Path, units: int) -> tuple[float, float, float, float]:

@@ -51,7 +51,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path, reactor: Any, *, stop_seconds: float = 10.0) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.socket = _socket_path(self.folder)
+        self.socket = socket_path(self.folder)
         self.starts = 0
         self.adopted = False
         self._reactor = reactor
@@ -204,7 +204,8 @@ def _arguments(folder: Path, listening: Path) -> list[str]:
     return [word for key, value in settings.items() for word in (f"--{key}", value)]
 
 
-def _socket_path(folder: Path) -> Path:
+def socket_path(folder: Path) -> Path:
+    """Where the server over this folder answers: there, or in the temporary folder if that path is too long."""
     path = folder / "valkey.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path

@@ -41,6 +41,9 @@ from tracker.model import DeviceId, UnitId
 from tracker.roster import Change, Refusal
 from tracker.tail import Tail
 
+REMOVAL = "removal"
+"""The journal's word for an event of one."""
+
 _NOBODY = UnitId("")
 RETRY_S = 60.0
 """Until it is tried again when something was away or failed."""
@@ -123,7 +126,7 @@ class Removals:
         """Take in the events that the journal holds, at start: whoever was promised to be nobody is nobody. Before
         anything listens."""
         for kind, ticket, fields in events:
-            if kind == "removal":
+            if kind == REMOVAL:
                 assert fields is not None
                 self.all[ticket] = Removal(ticket, **fields)
         for path in (self._data / NOTES).glob("*"):
@@ -181,7 +184,7 @@ class Removals:
             note = self._note(unit)
             try:
                 await self._in_thread(lambda: self._write_note(removal.ticket, note))
-                await self._intake.keep([("removal", removal.ticket, removal.fields())])
+                await self._intake.keep([(REMOVAL, removal.ticket, removal.fields())])
             except BaseException as error:
                 with suppress(OSError):  # the next start throws it away
                     await self._in_thread(lambda: note_path(self._data, removal.ticket).unlink(missing_ok=True))
@@ -262,7 +265,7 @@ class Removals:
         again = {(kind, id) for kind, id, _ in self._anew[removal.ticket]}
         if again:
             await self._intake.change(lambda: (None, self._intake.roster.said_of(again)))
-        await self._intake.keep([("removal", removal.ticket, removal.fields())])
+        await self._intake.keep([(REMOVAL, removal.ticket, removal.fields())])
         upto = journal.last
         await self._leave_live(removal, upto)
         removal.step = "archive"
@@ -275,7 +278,7 @@ class Removals:
         if self._rewrite is not None:
             await self._rewrite()
         ended = replace(removal, step="done", done=self._intake.wall())
-        await self._intake.keep([("removal", removal.ticket, ended.fields())])
+        await self._intake.keep([(REMOVAL, removal.ticket, ended.fields())])
         await self._in_thread(lambda: note_path(self._data, removal.ticket).unlink(missing_ok=True))
         removal.step, removal.done = ended.step, ended.done
         self._intake.roster.leaving.discard(removal.unit)

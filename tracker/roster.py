@@ -27,8 +27,9 @@ _NO_UNIT = Unit(NOBODY, "person", "")
 class Register(Protocol):
     """What else is known of the city, such as accounts or the rota: taken in, and built anew, with the roster."""
 
-    kinds: tuple[str, ...]
-    """Its types of change."""
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Its types of change."""
 
     def apply(self, change: Change) -> None:
         """Take in a change that is in the journal."""

@@ -11,10 +11,12 @@ from twisted.python.threadpool import ThreadPool
 
 from storage.archive.archive import Archive
 from storage.archive.head_sender import HeadSender
+from storage.config import Settings
 from storage.space import Space
 from storage.tile_files import TileFile
 from tracker.applier import Applier
 from tracker.archivist import Archivist
+from tracker.areas import AreaIndex
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.duty import DutyBook
 from tracker.duty_clerk import DutyClerk
@@ -42,6 +44,9 @@ from webmap.passwords import FirstAdmin
 from webmap.sessions import Sessions
 from webmap.sign_in import SignIn
 
+CHINA = (35.0, 105.0)
+NO_BASEMAP = b'{"type":"FeatureCollection","features":[]}'
+
 
 @dataclass(frozen=True, slots=True)
 class CityInfo:
@@ -55,6 +60,14 @@ class CityInfo:
     basemaps: tuple[Choice, ...] = ()
     """Base maps of pictures that the page can show, and the files behind those that lie here, by their number."""
     tiles: Mapping[int, TileFile] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, settings: Settings, areas: AreaIndex, maps: tuple[Choice, ...], tiles: Mapping[int, TileFile]
+    ) -> CityInfo:
+        """That of the settings. Without a centre there it is the middle of its grids; of nothing, that of China."""
+        center = settings.city.center or areas.center() or CHINA
+        return cls(settings.city.name, center, ZoneInfo(settings.city.zone), NO_BASEMAP, False, maps, tiles)
 
 
 @dataclass(frozen=True, slots=True)

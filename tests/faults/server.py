@@ -22,6 +22,7 @@ from typing import Any
 
 from redis import Redis
 
+from storage.embedded import socket_path
 from tracker.catalogue import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,7 @@ class Server:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "city.toml"
-        self.redis_socket = self.data / "redis" / "valkey.sock"
+        self.redis_socket = socket_path(self.data / "redis")
         self.ports = {door: free_port() for door in DOORS}
         self.starts = 0
         # A small reserve, unless the test is about it: many such servers are made.

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from storage.archive.verify import verify
+from storage.embedded import socket_path
 from tests.server import ROOT, Server, until
 from tests.traces import traces
 from tests.webmap.devices import Handheld, now_ms
@@ -41,7 +42,7 @@ def job(server: Server, name: str, **arguments: Any) -> dict[str, Any]:
 def in_redis(server: Server) -> bytes:
     """All names and values of live state."""
     found = []
-    with Redis(unix_socket_path=str(server.data / "redis" / "valkey.sock"), protocol=2) as redis:
+    with Redis(unix_socket_path=str(socket_path(server.data / "redis")), protocol=2) as redis:
         for name in redis.keys("*"):
             kind = redis.type(name)
             values: Any = (
@@ -90,7 +91,7 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     until("live state has it", lambda: server.get(f"/api/v1/units/{GONE}")["position"])
     last = server.get("/healthz")["journal"]["last"]
     assert job(server, "seal", upto=last, before=now_ms() + 1)["records"] == last
-    socket = server.data / "redis" / "valkey.sock"
+    socket = socket_path(server.data / "redis")
     assert job(server, "snapshot", upto=last, redis=f"unix://{socket}")["made"]
     report(server, devices[GONE], 1)
     look(server, "after that")

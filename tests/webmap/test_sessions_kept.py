@@ -15,6 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from storage import keys
+from storage.embedded import socket_path
 from tests.server import ROOT, Server, until
 from tests.webmap.people import enter, password_of
 from webmap.lost_password import REFUSED, REQUEST
@@ -29,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def in_redis(server: Server, ask: Callable[[Any], Any]) -> Any:
     """An answer of the embedded server; ``None`` while it is away."""
     with suppress(RedisError, OSError):
-        link = Redis(unix_socket_path=str(server.data / "redis" / "valkey.sock"), protocol=2)
+        link = Redis(unix_socket_path=str(socket_path(server.data / "redis")), protocol=2)
         try:
             return ask(link)
         finally:
