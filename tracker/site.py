@@ -8,7 +8,8 @@ not end when it should.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ISSLTransport, ITransport
@@ -39,7 +40,9 @@ CONNECTIONS = 5000
 FORM_LIMIT = 64 * 1024
 """Bytes of a form: a phone's has some 300, and it is taken apart all in one go."""
 UPLOAD_LIMIT = 64 << 20
-"""Bytes of a body on the console: 100,000 cells are some 40 MB of GeoJSON."""
+"""Bytes of a body of those who may upload: 100,000 cells are some 40 MB of GeoJSON."""
+LOOKED_AT = 50
+"""Idle connections that are looked at for one that has read its last answer, before somebody is turned away."""
 
 
 _FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
@@ -55,18 +58,26 @@ class BoundedRequest(Request):
         return self._secure
 
     def gotLength(self, length: int | None) -> None:
-        self._taken = 0
-        self._refused = length is not None and length > self._limit()
+        connection = self.channel.transport
+        self._secure = isinstance(connection, _Connection) and connection.secure
+        self._taken, self._limit = 0, self._allowed(length)
+        self._refused = length is not None and length > self._limit
         super().gotLength(0 if self._refused else length)
 
-    def _limit(self) -> int:
-        limit: int = self.channel.site.body_limit  # type: ignore[attr-defined]
-        kind = (self.getHeader(b"content-type") or b"").lower()
-        return min(limit, FORM_LIMIT) if kind.startswith(_FORMS) else limit
+    def _allowed(self, length: int | None) -> int:
+        """Bytes that its body may have; ``length`` is what it announces."""
+        site: Any = self.channel.site  # type: ignore[attr-defined]
+        limit: int = site.body_limit
+        if (self.getHeader(b"content-type") or b"").lower().startswith(_FORMS):
+            return min(limit, FORM_LIMIT)
+        # Asked before anything of it is kept: what strangers send must fill neither memory nor disk.
+        if (length is None or length > limit) and site.uploads is not None and site.uploads(self):
+            return UPLOAD_LIMIT
+        return limit
 
     def handleContentChunk(self, data: bytes) -> None:
         self._taken += len(data)
-        if self._taken > self._limit():
+        if self._taken > self._limit:
             self._refused = True
         if not self._refused:
             super().handleContentChunk(data)
@@ -75,7 +86,6 @@ class BoundedRequest(Request):
         connection = self.channel.transport
         if isinstance(connection, _Connection):
             connection.delivered()
-            self._secure = connection.secure
             if self._secure and connection.factory.lasting:
                 self.setHeader(b"strict-transport-security", STRICT)
         if self._refused:
@@ -92,6 +102,12 @@ class BoundedRequest(Request):
 
 class _Channel(HTTPChannel):
     """One connection's requests."""
+
+    def requestDone(self, request: Any) -> None:
+        """It is answered; the next may have come already."""
+        if isinstance(self.transport, _Connection):
+            self.transport.answered()
+        super().requestDone(request)
 
     def timeoutConnection(self) -> None:
         """Nothing has come for a while. Who still reads an answer is given the time for that, by :meth:`overdue`."""
@@ -147,7 +163,16 @@ class _Connection(ProtocolWrapper):
     def delivered(self) -> None:
         """A whole request has come."""
         self.owed_since = None
-        self.factory.known(self)
+        self.factory.busy(self)
+
+    def answered(self) -> None:
+        """Its last request has been."""
+        self.factory.idle(self)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether all that was said to it has arrived."""
+        return not unread(self.transport)
 
     def write(self, data: bytes) -> None:
         self.sent += len(data)
@@ -200,10 +225,11 @@ class _Connection(ProtocolWrapper):
 
 
 class BoundedSite(WrappingFactory[_Connection]):
-    """``Site`` of a resource behind the bounds. ``body_limit`` in bytes; ``sources``: from where it may be reached.
+    """``Site`` of a resource behind the bounds. ``body_limit`` in bytes; whose request ``uploads`` says so of may have
+    one of :data:`UPLOAD_LIMIT`; ``sources``: from where it may be reached.
 
     When all places are taken, whoever comes gets that of the one who has been there for longest without a whole
-    request: half-open connections keep nobody out."""
+    request, else of the one who has asked nothing for longest: connections that are only held keep nobody out."""
 
     protocol = _Connection
     lasting = False
@@ -217,11 +243,12 @@ class BoundedSite(WrappingFactory[_Connection]):
         body_limit: int,
         connections: int = CONNECTIONS,
         sources: Sources | None = None,
+        uploads: Callable[[Any], bool] | None = None,
     ) -> None:
         # A body is read by whom it is for: to look for a form in each took a fifth of all that a phone's request costs.
         site = Site(resource, BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor, parsePOSTFormSubmission=False)
         site.protocol = _Channel  # type: ignore[assignment, method-assign]
-        site.body_limit = body_limit  # type: ignore[attr-defined]
+        site.body_limit, site.uploads = body_limit, uploads  # type: ignore[attr-defined]
         site.displayTracebacks = False
         # The log holds no address lines: query strings of phone apps carry coordinates.
         site.log = lambda request: None  # type: ignore[method-assign]
@@ -235,6 +262,8 @@ class BoundedSite(WrappingFactory[_Connection]):
         self._connections = connections
         # Who has not sent a whole request yet, in the order in which they came.
         self._strangers: dict[_Connection, None] = {}
+        # Whose last request has been answered, in that order.
+        self._idle: dict[_Connection, None] = {}
         self._cutter = Cutter(reactor, lambda connection: connection.abortConnection())
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = reactor
@@ -266,19 +295,25 @@ class BoundedSite(WrappingFactory[_Connection]):
 
     def unregisterProtocol(self, connection: _Connection) -> None:
         super().unregisterProtocol(connection)
-        self._strangers.pop(connection, None)
+        self.busy(connection)
         self._cutter.forget(connection)
 
-    def known(self, connection: _Connection) -> None:
-        """A connection has sent a whole request."""
+    def busy(self, connection: _Connection) -> None:
+        """A connection has sent a whole request, or is gone."""
         self._strangers.pop(connection, None)
+        self._idle.pop(connection, None)
+
+    def idle(self, connection: _Connection) -> None:
+        """A connection has nothing to wait for."""
+        self._idle[connection] = None
 
     def _make_room(self) -> bool:
-        oldest = next(iter(self._strangers), None)
+        idle = (one for one in islice(self._idle, LOOKED_AT) if one.has_read)
+        oldest = next(chain(self._strangers, idle), None)
         if oldest is None:
             return False
         self.pushed_out += 1
-        self.known(oldest)
+        self.busy(oldest)
         oldest.abortConnection()
         return True
 

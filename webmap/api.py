@@ -34,7 +34,7 @@ from webmap.rights import Action
 from webmap.roll_call_api import add_roll_calls
 from webmap.roster_api import add_roster
 from webmap.rota_api import add_rota
-from webmap.routes import ApiError, Gate, answer, body_of, make_route, who_of
+from webmap.routes import LIST_LIMIT, ApiError, Gate, answer, body_of, make_route, who_of
 from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
@@ -78,7 +78,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
 
     @route("POST", "/api/v1/units", Action.PEOPLE_CHANGE)
     async def add_units(request: Any) -> bytes:
-        given = body_of(request)
+        given = body_of(request, LIST_LIMIT)
         wanted = given if isinstance(given, list) else given.get("units", [given]) if isinstance(given, dict) else None
         if not isinstance(wanted, list) or not all(isinstance(entry, dict) for entry in wanted):
             raise ApiError(422, "bad_units", "send a unit or a list of units", "请发送一个或一组人员、车辆")

@@ -17,7 +17,7 @@ from tracker.tokens import hashed, new_token
 from webmap.phone_api import base_of, setup_view
 from webmap.reach import device_within, plan_device, plan_devices, unit_within
 from webmap.rights import Action, Scope
-from webmap.routes import ApiError, Route, answer, body_of, error_view, moment_of, who_of
+from webmap.routes import LIST_LIMIT, ApiError, Route, answer, body_of, error_view, moment_of, who_of
 from webmap.services import Services
 
 DEVICES_AT_ONCE = 1000
@@ -61,7 +61,7 @@ def add_devices(route: Route, services: Services) -> None:
 
     @route("POST", "/api/v1/devices", Action.DEVICES_CHANGE)
     async def add_device(request: Any) -> bytes:
-        given = body_of(request)
+        given = body_of(request, LIST_LIMIT)
         wanted = given if isinstance(given, list) else [given]
         if not all(isinstance(entry, dict) for entry in wanted) or len(wanted) > DEVICES_AT_ONCE:
             text = f"send one device as a JSON object, or a list of up to {DEVICES_AT_ONCE}"

@@ -11,6 +11,7 @@ from twisted.internet.threads import deferToThreadPool
 from tracker.area_judging import Finding, Verdict, judge
 from tracker.model import Area, AreaId
 from tracker.roster import Change
+from tracker.site import UPLOAD_LIMIT
 from webmap.reach import areas_wanted, own_grid
 from webmap.rights import Action, Scope, with_street
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
@@ -61,7 +62,7 @@ def add_grids(route: Route, services: Services) -> None:
 
     @route("POST", "/api/v1/grids", Action.GRIDS_CHANGE)
     async def put(request: Any) -> bytes:
-        document, who = body_of(request), who_of(request)
+        document, who = body_of(request, UPLOAD_LIMIT), who_of(request)
         scope = who.scope(Action.GRIDS_CHANGE)
         check, removing = _switch(request, b"check"), _switch(request, b"remove_missing")
         there = {area.id: area for area in roster.areas.values() if reach(scope, area)}

@@ -22,6 +22,7 @@ from tracker.roster import Change, Roster
 from tracker.tokens import accepts, hashed, new_token
 from webmap.access import address_of
 from webmap.front import Front
+from webmap.login_api import LIMIT
 from webmap.page import STATIC
 from webmap.phone_api import base_of, setup_view
 from webmap.routes import ApiError, answer, body_of, told
@@ -56,7 +57,7 @@ def make_join(services: Services) -> tuple[Front, Front]:
         return files[name]
 
     async def join(request: Any) -> bytes:
-        given = body_of(request)
+        given = body_of(request, LIMIT)
         if not isinstance(given, dict):
             raise ApiError(422, "bad_join", "send secret or code, and base", "请提供 secret 或 code，以及 base")
         base, now = base_of(given.get("base")), services.wall()

@@ -17,6 +17,8 @@ from webmap.services import Services
 from webmap.sessions import LASTS_MS, Session, digest_of
 from webmap.sign_in import Verdict
 
+LIMIT = 8 * 1024
+"""Bytes of what somebody sends to sign in, who may be anybody: the longest password is an eighth of it."""
 _log = Logger(namespace="gridbeat.api")
 
 
@@ -24,7 +26,7 @@ def add_login(app: Klein, route: Route, services: Services) -> None:
     """Put the routes on the app."""
 
     async def login(request: Any) -> bytes:
-        given = body_of(request)
+        given = body_of(request, LIMIT)
         given = given if isinstance(given, dict) else {}
         name, password, code = (given.get(key) for key in ("name", "password", "code"))
         if not isinstance(name, str) or not isinstance(password, str) or not isinstance(code or "", str):

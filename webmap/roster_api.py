@@ -15,6 +15,8 @@ from webmap.tables import Table, TableError, judge_people, read_file
 
 TABLE_LIMIT = 2 << 20
 """Characters of a table: 20,000 people are half of it. More is for ``./run import``."""
+BODY_LIMIT = 6 * TABLE_LIMIT + 1024
+"""Bytes: JSON may spell a character with six."""
 NAME = "table"
 
 
@@ -24,7 +26,7 @@ def add_roster(route: Route, services: Services) -> None:
 
     @route("POST", "/api/v1/units/table", Action.PEOPLE_CHANGE)
     async def table(request: Any) -> bytes:
-        given, scope = body_of(request), who_of(request).scope(Action.PEOPLE_CHANGE)
+        given, scope = body_of(request, BODY_LIMIT), who_of(request).scope(Action.PEOPLE_CHANGE)
         pasted = given.get("table") if isinstance(given, dict) else None
         if not isinstance(pasted, str) or len(pasted) > TABLE_LIMIT or type(given.get("put", False)) is not bool:
             text = f"send table, a CSV of up to {TABLE_LIMIT} characters, and put to have it put in"

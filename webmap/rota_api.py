@@ -22,7 +22,7 @@ from tracker.shifts import Shift
 from tracker.working_time import NoWorkingTime
 from webmap.reach import unit_within
 from webmap.rights import Action
-from webmap.routes import ApiError, Route, answer, body_of, missing, time_of, who_of
+from webmap.routes import LIST_LIMIT, ApiError, Route, answer, body_of, missing, time_of, who_of
 from webmap.services import Services
 
 SPAN_DAYS = 62
@@ -104,7 +104,7 @@ def add_rota(route: Route, services: Services) -> None:
 
     @route("PUT", "/api/v1/rota", Action.ROTA_CHANGE)
     async def plan(request: Any) -> bytes:
-        wanted, reach = _object(body_of(request)), within(request, Action.ROTA_CHANGE)
+        wanted, reach = _object(body_of(request, LIST_LIMIT)), within(request, Action.ROTA_CHANGE)
         given, calendar = wanted.get("assignments"), services.working_time.calendar
         if given is None:
             worked = lambda day: calendar.day(day).worked  # noqa: E731

@@ -12,7 +12,7 @@ from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 
 from tracker.http import BODY_LIMIT, PhoneReports
-from tracker.site import UPLOAD_LIMIT, BoundedSite
+from tracker.site import BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
 from webmap.authority_page import FILE, PAGE, AuthorityPage
@@ -159,7 +159,7 @@ def make_console(
         return await tiles.answer(request, number, zoom, x, y)
 
     add_api(app, services, gate)
-    return BoundedSite(Front(app, origins), reactor, body_limit=UPLOAD_LIMIT)
+    return BoundedSite(Front(app, origins), reactor, body_limit=BODY_LIMIT, uploads=gate.may_upload)
 
 
 def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:

@@ -20,6 +20,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from protocols.handheld import Framer, decode, encode, frame
 from protocols.jt808.client import Terminal
@@ -216,8 +217,11 @@ def test_heads_that_are_too_large(server: Server) -> None:
 class Hello(Resource):
     isLeaf = True
 
-    def render_GET(self, request: Any) -> bytes:
-        return b"hello"
+    def render_GET(self, request: Any) -> Any:
+        return NOT_DONE_YET if request.path == b"/wait" else b"hello"
+
+    def render_POST(self, request: Any) -> bytes:
+        return b"%d" % len(request.content.read())
 
 
 class Link:
@@ -296,13 +300,41 @@ def test_whoever_comes_when_all_places_are_taken_gets_that_of_the_one_who_never_
     assert (site.pushed_out, site.turned_away) == (1, 0)
 
 
+def test_connections_that_ask_nothing_any_more_keep_nobody_out(clock: Clock, site: BoundedSite) -> None:
+    """One cheap request on each, and then silence for as long as keep-alive lasts."""
+    links = [Link(clock, site) for _ in range(3)]
+    for link in (links[0], links[2], links[1]):
+        link.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    links[0].send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert not Link(clock, site).turned_away
+    assert [link.cut for link in links] == [False, False, True], "the one that has asked nothing for longest"
+
+
 def test_nobody_who_has_asked_is_pushed_out(clock: Clock, site: BoundedSite) -> None:
     links = [Link(clock, site) for _ in range(3)]
     for link in links:
-        link.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        link.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
     assert Link(clock, site).turned_away
     assert site.turned_away == 1
     assert not any(link.cut for link in links)
+
+
+def test_only_who_may_upload_is_listened_to_for_long(clock: Clock) -> None:
+    asked = []
+
+    def uploads(request: Any) -> bool:
+        asked.append(request.getHeader(b"authorization"))
+        return bool(asked[-1] == b"Bearer good")
+
+    made = BoundedSite(Hello(), clock, body_limit=1000, connections=9, uploads=uploads)  # type: ignore[no-untyped-call]
+    for token, size, status in ((b"bad", 1000, 200), (b"bad", 1001, 413), (b"good", 5000, 200)):
+        for announced in (b"Content-Length: %d\r\n\r\n" % size, b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size):
+            link = Link(clock, made)
+            link.send(b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s" % (token, announced))
+            link.send(bytes(size))
+            link.send(b"\r\n0\r\n\r\n" if b"chunked" in announced else b"")
+            assert link.transport.value().startswith(b"HTTP/1.1 %d " % status), (token, size, announced)
+    assert b"Bearer bad" in asked
 
 
 # Health and numbers.

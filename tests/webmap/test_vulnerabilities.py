@@ -240,6 +240,27 @@ def test_a_login_that_has_ended_ends_everything(server: Server) -> None:
 # Too large, too deep, too many.
 
 
+@pytest.mark.parametrize(
+    ("path", "size", "known"), [("/api/v1/login", 20_000, False), ("/api/v1/me/password", 300_000, True)]
+)
+def test_a_long_body_is_taken_apart_only_where_one_is_wanted(
+    server: Server, reader: Person, path: str, size: int, known: bool
+) -> None:
+    """JSON of sixty million brackets: it held everybody up for twenty seconds, and nobody had to sign in for it."""
+    body = b"[" + b"[]," * (size // 3) + b"[]]"
+    kind = {"content-type": "application/json"}
+    answer = reader.ask("POST", path, body, kind) if known else server.ask("POST", path, body, kind)
+    assert (answer.status, answer.code) == (413, "too_long")
+
+
+@pytest.mark.parametrize("token", ["", "Bearer none", "Basic YTpi"])
+def test_what_strangers_send_does_not_fill_the_disk(server: Server, token: str) -> None:
+    head = f"POST /api/v1/grids HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Length: {60 << 20}\r\n\r\n"
+    with raw(server, "console", head.encode()) as link:
+        link.sendall(bytes(60 << 20))  # read and forgotten
+        assert rest(link).startswith(b"HTTP/1.1 413 ")
+
+
 def test_frames_that_are_too_large(server: Server) -> None:
     """Oversized frames: by their announced length, in parts, and as control frames; and none is ever unpacked."""
     frames = [
