@@ -17,6 +17,7 @@ from typing import Any
 import msgpack
 
 from protocols.report import ALARM_SOS
+from storage import exports
 from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, FIXES
 from storage.archive.parquet import text
@@ -26,8 +27,11 @@ from tracker.archive_context import Arguments, Context, Result
 from tracker.archive_removal import Work, finish, remove_photos, rewrite_days, rewrite_parts, rewrite_snapshots
 from tracker.person import listed
 from tracker.record import EVENT, REPORT
+from tracker.roll_call import ROLL_CALL
 
 REASON = "off_duty"
+_PLACED = (msgpack.packb("place") + b"\x85" + msgpack.packb("at") + b"\xcf").hex().upper()
+"""What stands before the time of a place among the packed fields of a roll call's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,22 @@ class Stretch:
         """When it was: by the fix, or by the server where there is none."""
         at: int = record[4] if record[6] is None else record[6]
         return at
+
+    def places(self, id: str, fields: Mapping[str, Any]) -> bool:
+        """Whether an event of a roll call says where the unit was then. A call for help stays where it is: not here."""
+        place = fields.get("place")
+        return id.partition(":")[2] == self.unit and place is not None and self.start <= place["at"] < self.end
+
+    @property
+    def placed(self) -> str:
+        """The same of a row of events, as a condition. Fields are packed: of numbers of eight bytes the hexadecimal
+        digits have the order of the numbers."""
+        first, last = (f"'{max(0, at):016X}'" for at in (self.start, self.end - 1))
+        at = f"regexp_extract(hex(fields), '{_PLACED}([0-9A-F]{{16}})', 1)"
+        return (
+            f"(what = {EVENT} AND kind = '{ROLL_CALL}' AND split_part(id, ':', 2) = {text(self.unit)}"
+            f" AND {at} BETWEEN {first} AND {last})"
+        )
 
     def where(self, columns: Collection[str]) -> str:
         """The same of a row of fixes: of a part, or of either file of a closed day."""
@@ -92,20 +112,27 @@ class OffDuty:
         """Whether a record of the journal goes."""
         if record[0] == REPORT:
             return any(stretch.takes(record) for stretch in self.stretches)
-        return record[0] == EVENT and record[2] == "photo" and record[3] in self.photos
+        return record[0] == EVENT and self._tells(record[2], record[3], record[4])
+
+    def _tells(self, kind: str, id: str, fields: Mapping[str, Any]) -> bool:
+        """Whether an event goes: a photo, or where somebody was who answered a roll call."""
+        if kind == "photo":
+            return id in self.photos
+        return kind == ROLL_CALL and any(stretch.places(id, fields) for stretch in self.stretches)
 
     def where(self, kind: str, columns: Collection[str]) -> str:
         if kind == EVENTS:
-            return f"(what = {EVENT} AND kind = 'photo' AND id IN ({listed(self.photos)}))"
+            photos = f"(what = {EVENT} AND kind = 'photo' AND id IN ({listed(self.photos)}))"
+            return " OR ".join([photos, *(stretch.placed for stretch in self.stretches)])
         return " OR ".join(stretch.where(columns) for stretch in self.stretches)
 
     def judged(self, snapshot: snapshots.Snapshot) -> Iterable[tuple[bool, tuple[Any, ...]]]:
-        fields, photos = snapshot.about.fields, self.photos
+        fields = snapshot.about.fields
         for state in snapshot.states():
             known = dict(zip(fields, state, strict=True))
             yield not any(stretch.taints(known) for stretch in self.stretches), (snapshots.STATE, state)
         for word, (kind, id, told) in snapshot.changes():
-            yield not (word == snapshots.EVENT and kind == "photo" and id in photos), (word, kind, id, told)
+            yield not (word == snapshots.EVENT and self._tells(kind, id, told or {})), (word, kind, id, told)
 
 
 def remove_off_duty(context: Context, arguments: Arguments) -> Result:
@@ -127,5 +154,11 @@ def remove_off_duty(context: Context, arguments: Arguments) -> Result:
         rewrite_days(work)
         rewrite_snapshots(work)
     remove_photos(context, subject.photos.values(), counts, REASON)
+    for stretch in subject.stretches:
+        for export in exports.exports(context.data):
+            # A copy of before may hold it too; another can be asked for.
+            if export.unit == stretch.unit and export.bytes and export.made >= stretch.start:
+                exports.drop(context.data, export.ticket)
+                counts["exports"] += 1
     context.tell({"step": "files"})
     return {"counts": dict(counts)}

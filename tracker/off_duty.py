@@ -49,7 +49,7 @@ PROBLEMS = (JobFailed, StoreFailed, OSError, *Unavailable)
 
 class OffDutyRemovals:
     """Those that are open. ``rewrite`` has live state write its files anew and waits for that, None where those are not
-    ours; ``gone`` is told of units whose state has changed."""
+    ours; ``displaced`` is told whose places from when to when are not to be shown or written any more."""
 
     def __init__(
         self,
@@ -62,13 +62,14 @@ class OffDutyRemovals:
         reactor: Any,
         new_id: Callable[[], str],
         rewrite: Callable[[], Awaitable[None]] | None,
+        displaced: Callable[[UnitId, int, int], object] = lambda unit, start, end: None,
     ) -> None:
         self._intake, self._links = intake, links
         self._applier, self._mirror, self._tracks = applier, mirror, tracks
         self._archivist = archivist
         self._reactor = reactor
         self._new_id = new_id
-        self._rewrite = rewrite
+        self._rewrite, self._displaced = rewrite, displaced
         self._open: dict[str, Change] = {}
         self._running: Deferred[None] | None = None
         self._stopped = True
@@ -97,9 +98,12 @@ class OffDutyRemovals:
     def take(self, events: Iterable[Change]) -> None:
         """They are in the journal: begin. Of those that the journal holds at start, too, before :meth:`start`."""
         for event in events:
-            assert event[2] is not None
-            if event[2]["done"] is None:
+            fields = event[2]
+            assert fields is not None
+            if fields["done"] is None:
                 self._open[event[1]] = event
+                # At once: what is written down of it before the next look at the journal is in what is looked through.
+                self._displaced(UnitId(fields["unit"]), int(fields["start"]), int(fields["end"]))
             else:
                 self._open.pop(event[1], None)
         self._go()

@@ -292,6 +292,15 @@ class RollBook:
                 if one.command and one.reply in (Reply.ASKED, Reply.OFFLINE):
                     one.reply = Reply.ASKED if reached(one.command) else Reply.OFFLINE
 
+    def displaced(self, unit: UnitId, start: int, end: int) -> None:
+        """A unit was off duty from ``start`` to before ``end``: where it was then is nobody's business. That it
+        answered stays; it is written down anew without the place."""
+        for call in self._calls.values():
+            one = call.units.get(unit)
+            if one is not None and one.place is not None and start <= one.place.at < end:
+                one.place = None
+                self._unwritten[call.id, unit] = None
+
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more."""
         for call in self._calls.values():

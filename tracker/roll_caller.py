@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from protocols.report import ALARM_SOS
 from storage.journal import JournalFull
 from tracker.catalogue import CATALOGUE
 from tracker.commands_model import Command, State
@@ -120,6 +121,9 @@ class RollCaller:
             if state is None or about is None or not self.book.wants(unit):
                 continue
             if state.fix_time is not None and state.latitude is not None and state.longitude is not None:
+                # Live state has for a moment yet what a late "off" has just taken away.
+                if self._intake.roster.on_duty(unit, state.fix_time) is None and not state.alarm & ALARM_SOS:
+                    continue
                 own = state.grid == about.grid if about.grid else None
                 place = Place(state.fix_time, state.latitude, state.longitude, state.accuracy, own)
                 self.book.located(unit, place, now)
@@ -131,6 +135,11 @@ class RollCaller:
             at = self._intake.wall() if command.answered is None else command.answered
             self.book.answered(command.id, command.state is State.DONE, command.text, at)
             self._write()
+
+    def displaced(self, unit: UnitId, start: int, end: int) -> None:
+        """A unit turns out to have been off duty from ``start`` to before ``end``."""
+        self.book.displaced(unit, start, end)
+        self._go_on()
 
     def forget(self, unit: UnitId) -> None:
         """A unit's data is being removed."""

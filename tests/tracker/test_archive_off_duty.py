@@ -13,6 +13,7 @@ from storage.archive.archive import Archive
 from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS
 from storage.archive.snapshots import About, newest, write
 from storage.archive.verify import verify
+from storage.exports import Export, announce, exports, file_of
 from storage.journal_files import JournalFiles, day_of
 from storage.journal_scrub import TOMBSTONE
 from tests.traces import traces
@@ -22,8 +23,11 @@ from tests.tracker.persons import DEVICES, EIGHT, GONE, LATITUDES, STAYS, People
 from tracker import archive_off_duty
 from tracker.archive_context import Context
 from tracker.archive_off_duty import OffDuty, Stretch
+from tracker.model import UnitId
 from tracker.pipeline import STATE_FIELDS, UnitState
 from tracker.record import EVENT, REPORT
+from tracker.roll_call import Asked, Reply, Way
+from tracker.roll_call import Place as RollCallPlace
 
 SOS = 500_000
 """Latitudes of calls for help are so much farther north."""
@@ -32,7 +36,8 @@ LAST = EIGHT + 9 * DAY
 
 
 class Patrol(People):
-    """The same two people, who call for help each day: the second message repeats the first, the third has no fix."""
+    """The same two people, who call for help each day: the second message repeats the first, the third has no fix.
+    And each day they answer a roll call, from a place of its own."""
 
     def day(self, unit: str, day: int) -> None:
         super().day(unit, day)
@@ -40,6 +45,12 @@ class Patrol(People):
         for n in range(2):
             self.put(record(self.now + 2500 + n, LATITUDES[unit] + SOS + 10 * day + n, **own))
         self.put(record(None, None, None, server_time=self.now + 2600, **own))
+        answered = Asked(UnitId(unit), Way.CONFIRM, "c", Reply.POSITION, self.now + 2000, called_at(unit, day))
+        self.event(EVENT, "roll_call", f"rc{day}:{unit}", answered.fields())
+
+
+def called_at(unit: str, day: int) -> RollCallPlace:
+    return RollCallPlace(EIGHT + day * DAY + 2000, LATITUDES[unit] + 2 * SOS + day, 1, None, True)
 
 
 def stretches() -> list[Stretch]:
@@ -125,18 +136,25 @@ def test_the_time_goes_from_everywhere_and_nothing_else(people: Patrol) -> None:
     before, records, gone = archived(people), people.bench.everything(), takes(people)
     places = [(one[7], 0) for one in gone if one[7] is not None]
     assert len(places) == 13
+    calls = {f"rc{day}:{GONE}": (called_at(GONE, day).latitude, 0) for day in (1, 9)}
+    places += calls.values()
+    for export in (Export("t1", GONE, CLOSED), Export("t2", GONE, CLOSED + DAY), Export("t3", STAYS, CLOSED + DAY)):
+        announce(people.data, export)
+        file_of(people.data, export.ticket).write_bytes(b"zip")
+    announce(people.data, Export("t4", GONE, CLOSED + DAY))  # asked for, and made when this is done
     assert traces(people.data, [], places)
     picture = next(name for name in photos(people) if photo_id(GONE, 1) in name)
     result = remove(people)
-    assert result["counts"]["records"] == len(gone) + 1  # and the photo's event
+    assert result["counts"]["records"] == len(gone) + 3  # and the photo's event, and two answers to roll calls
     assert traces(people.data, [], places) == []
     assert archived(people) == [row for row in before if not goes(row)]
     after = people.bench.everything()
     assert [number for number, _ in after] == [number for number, _ in records]
     left = [one for _, one in after if one[0] != TOMBSTONE]
     assert left == [
-        one for _, one in records if one not in gone and not (one[0] == EVENT and one[3] == photo_id(GONE, 1))
+        one for _, one in records if one not in gone and not (one[0] == EVENT and one[3] in (photo_id(GONE, 1), *calls))
     ]
+    assert {one.ticket for one in exports(people.data)} == {"t1", "t3", "t4"}
     assert picture not in photos(people)
     assert len(photos(people)) == 19
     people.bench.close()

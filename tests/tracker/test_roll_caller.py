@@ -80,8 +80,8 @@ class Place:
         """The server is killed and begins again over the same journal."""
         self.links.stop()
         self.caller.stop()
-        roster, before = self.house.roster, self.house.intake
-        self.house.intake = Intake(self.house.journal, before.tokens, lambda: self.house.now)
+        roster = self.house.roster
+        self.house.intake = Intake(self.house.journal, lambda: self.house.now)
         for change in roster.changes():  # this house has put them in without a journal
             self.house.intake.roster.apply(change)
         self.house.roster = self.house.intake.roster
@@ -182,6 +182,26 @@ def test_a_person_sends_a_position_and_presses(place: Place) -> None:
     assert place.reply == "confirmed"
     place.later(1000)
     assert place.call.ended is not None, "everybody has said all"
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
+def test_a_place_of_time_that_turns_out_to_be_off_duty_is_nowhere(place: Place, killed: bool) -> None:
+    """Not in the call, not in what is written of it next, and live state, which has it yet, puts it into no call."""
+    handheld = Handheld(place)
+    handheld.connect()
+    place.ask()
+    handheld.locate()
+    place.later(1000)
+    found = place.call.units[P1].place
+    assert found is not None
+    place.house.roster.apply(("duty", "p1:1", {"unit": "p1", "number": 1, "start": 0, "end": found.at, "by": "device"}))
+    place.caller.displaced(P1, found.at, found.at + 1)
+    place.caller.seen([P1])
+    assert (place.reply, place.call.units[P1].place) == ("position", None)
+    place.later(1000)
+    if killed:
+        place.killed()
+    assert (place.reply, place.call.units[P1].place) == ("position", None)
 
 
 CUTS = ["before it is asked", "unread", "read", "located", "pressed"]
