@@ -48,3 +48,17 @@ def within(networks: Iterable[Network], host: str) -> bool:
     # A listener on "::" sees IPv4 in this form.
     mapped = source.ipv4_mapped if isinstance(source, ipaddress.IPv6Address) else None
     return any((mapped or source) in network for network in networks)
+
+
+def counted_as(address: str) -> str:
+    """What an address is counted as where each has so much: itself, or of IPv6 its network of 64 bits, which is what
+    one customer has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 6:
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return str(found)

@@ -16,6 +16,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from storage.networks import counted_as
 from tracker.model import DeviceId, UnitId
 from tracker.phone_limits import Rates
 from tracker.refusal import Refusal
@@ -104,14 +105,13 @@ class Enrolments:
             if hmac.compare_digest(offer.secret.encode(), told):
                 offer.state = "taken"
                 return offer
-        raise Refusal(
-            "bad_code", "this code is used or has expired: ask for a new one", "绑定码已使用或已过期，请重新获取"
-        )
+        raise void()
 
     def take_digits(self, digits: str, address: str, now: int) -> Offer:
         """The code of these digits, from now on taken. Raises :class:`~tracker.refusal.Refusal`."""
         self._expire(now)
-        if not self._tries.allows(address, 1, now):
+        source = counted_as(address)
+        if not self._tries.allows(source, 1, now):
             text = "too many wrong codes from here: wait two minutes, or scan the QR code"
             raise Refusal("too_many_tries", text, "错误次数过多，请两分钟后再试，或改扫二维码")
         found = next((offer for offer in self._open() if offer.typable and offer.digits == digits), None)
@@ -120,7 +120,7 @@ class Enrolments:
                 offer.wrong += 1
             text = "no such code, or it is used or has expired: ask for a new one, or scan the QR code"
             raise Refusal("bad_code", text, "绑定码不正确、已使用或已过期，请重新获取或改扫二维码")
-        self._tries.allows(address, -1, now)  # sixty phones of one office are no guessing
+        self._tries.allows(source, -1, now)  # sixty phones of one office are no guessing
         found.state = "taken"
         return found
 
@@ -139,3 +139,10 @@ class Enrolments:
         for offer in self._open():
             if not offer.made <= now < offer.expires:
                 offer.state = "expired"
+
+
+def void() -> Refusal:
+    """A code that opens nothing any more."""
+    return Refusal(
+        "bad_code", "this code is used or has expired: ask for a new one", "绑定码已使用或已过期，请重新获取"
+    )

@@ -8,6 +8,7 @@ fresh JT/T 808 code, is rationed for each terminal, because each is a change in 
 
 from __future__ import annotations
 
+from storage.networks import counted_as
 from tracker.counters import Counters
 from tracker.phone_limits import Rates
 
@@ -36,7 +37,7 @@ class LoginLimits:
     def wrong(self, protocol: str, identity: str, address: str, now: int) -> float:
         """Somebody at this address could not prove to be this device: for how many seconds the answer is to wait."""
         # Both count, whatever the other says.
-        slow = not self._addresses.allows(address, 1, now)
+        slow = not self._addresses.allows(counted_as(address), 1, now)
         slow = not self._identities.allows(f"{protocol} {identity[:64]}", 1, now) or slow
         if slow:
             self._counters.refuse(protocol, "slowed_down")

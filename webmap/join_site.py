@@ -16,7 +16,7 @@ from twisted.web.pages import notFound
 from protocols.phone_setup import APPS
 from tracker.catalogue import CATALOGUE
 from tracker.device_plans import plan_enrolment
-from tracker.enrolment import Offer
+from tracker.enrolment import Offer, void
 from tracker.model import Device, DeviceId
 from tracker.roster import Change, Roster
 from tracker.tokens import accepts, hashed, new_token
@@ -25,6 +25,8 @@ from webmap.front import Front
 from webmap.login_api import LIMIT
 from webmap.page import STATIC
 from webmap.phone_api import base_of, setup_view
+from webmap.reach import unit_within
+from webmap.rights import Action
 from webmap.routes import ApiError, answer, body_of, told
 from webmap.services import Services
 
@@ -84,6 +86,8 @@ async def enrol(services: Services, offer: Offer, base: str, own: Any) -> dict[s
     before: list[Device | None] = []
 
     def plan() -> tuple[Device, list[Change]]:
+        if not still_given(services, offer):
+            raise void()
         before.append(proved(roster, offer.app, own))
         now = services.wall()
         return plan_enrolment(roster, offer.unit, offer.app, now, hashed(token), shift=offer.shift, own=before[-1])
@@ -106,6 +110,14 @@ async def enrol(services: Services, offer: Offer, base: str, own: Any) -> dict[s
         config = {"server": socket, "device": device.external_id, "token": token}
         view["config"] = json.dumps(config, ensure_ascii=False, indent=2)
     return view
+
+
+def still_given(services: Services, offer: Offer) -> bool:
+    """Whether who made the code may give the unit a phone yet: a right that has ended leaves no code behind."""
+    giver = services.accounts.get(offer.by)
+    if giver is None or giver.disabled:
+        return False
+    return unit_within(services.intake.roster, giver.who().scope(Action.ENROL), offer.unit) is not None
 
 
 def proved(roster: Roster, app: str, own: Any) -> Device | None:

@@ -9,8 +9,9 @@ is any trouble to it. An address from which somebody has signed in to the name i
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
+
+from storage.networks import counted_as
 
 TRIES = 10
 """Wrong ones of an address, or of a browser that is known, in a minute; the next are refused without a look."""
@@ -36,7 +37,7 @@ class Tries:
 
     def wait(self, now: int, name: str, address: str, browser: str = "") -> int:
         """How long to wait before the next try, in ms; 0: it may be made now, and a turn is taken if it needs one."""
-        source = ("browser", browser) if browser else ("address", network(address))
+        source = ("browser", browser) if browser else ("address", counted_as(address))
         count, since = self._counted(now, source, SPAN_MS)
         if count >= TRIES:
             return max(1, since + SPAN_MS - now)
@@ -58,7 +59,7 @@ class Tries:
         if browser:
             self._count(now, ("browser", browser), SPAN_MS)
             return
-        source = network(address)
+        source = counted_as(address)
         self._count(now, ("address", source), SPAN_MS)
         if source not in self._homes.get(name, ()):
             self._count(now, ("name", name), NAME_SPAN_MS)
@@ -66,7 +67,7 @@ class Tries:
     def passed(self, name: str, address: str) -> None:
         """Somebody signed in to an account."""
         homes = self._homes.pop(name, [])
-        source = network(address)
+        source = counted_as(address)
         self._homes[name] = [*(one for one in homes if one != source), source][-HOMES:]
         if len(self._homes) > COUNTED:
             self._homes.popitem(last=False)
@@ -82,16 +83,3 @@ class Tries:
         self._counts[key] = count + 1, since
         if len(self._counts) > COUNTED:
             self._counts.popitem(last=False)
-
-
-def network(address: str) -> str:
-    """What an address is counted as: itself, or its network of 64 bits."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if found.version == 6:
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
-    return str(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.networks import NETWORKS_LIMIT, PRIVATE, is_loopback, networks, within
+from storage.networks import NETWORKS_LIMIT, PRIVATE, counted_as, is_loopback, networks, within
 
 
 def test_networks_are_read() -> None:
@@ -43,3 +43,19 @@ def test_loopback() -> None:
     assert is_loopback("::1")
     assert not is_loopback("0.0.0.0")
     assert not is_loopback("10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_what_an_address_is_counted_as(address: str, counted: str) -> None:
+    assert counted_as(address) == counted

@@ -69,6 +69,14 @@ def test_one_address_guesses_slowly_and_a_right_code_costs_nothing(codes: Enrolm
     assert code_of(lambda: codes.take_digits("000000", "10.0.0.1", NOON + 120_001)) == "bad_code"
 
 
+def test_a_customer_of_a_network_has_no_more_tries_than_one_address(codes: Enrolments) -> None:
+    offer = make(codes)
+    for number in range(TRIES):
+        assert code_of(lambda: codes.take_digits("000000", f"2001:db8:1:2::{number}", NOON)) == "bad_code"  # noqa: B023
+    assert code_of(lambda: codes.take_digits(offer.digits, "2001:db8:1:2::ff", NOON)) == "too_many_tries"
+    assert codes.take_digits(offer.digits, "2001:db8:1:3::1", NOON) is offer
+
+
 def test_digits_die_of_wrong_tries_from_anywhere_and_the_link_does_not(codes: Enrolments) -> None:
     offer = make(codes)
     for number in range(WRONG_LIMIT):

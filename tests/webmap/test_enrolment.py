@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.server import Answer, Server, until
 from tests.webmap.devices import Handheld, now_ms
+from tests.webmap.people import enter
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,18 @@ def test_a_seat_withdraws_a_code_and_is_told_what_cannot_be(server: Server) -> N
     assert code(server, events, shift=True)["shift"] is True
     door = server.get("/api/v1/enrolments")["door"]
     assert (door["port"], door["local"]) == (server.ports["field"], True)
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"streets": ["Other"]}, {"role": "auditor"}, None])
+def test_a_right_that_has_ended_leaves_no_code_behind(server: Server, change: dict[str, Any] | None) -> None:
+    unit, name = person(server, "Fan", street="Here"), f"giver-{change}".replace(" ", "").replace(":", "")
+    with enter(server, name, role="street", streets=["Here"]) as giver:
+        given = {"app": "traccar", "base": field(server)}
+        offer = giver.ask("POST", f"/api/v1/units/{unit}/enrolment", given).json
+    path = f"/api/v1/accounts/{quote(name)}"
+    assert (server.api("PATCH", path, change) if change else server.api("DELETE", path)).status == 200
+    assert join(server, code=offer["digits"]).code == "bad_code"
+    assert join(server, secret=offer["link"].partition("#")[2]).code == "bad_code"
 
 
 def test_a_correction_shows_in_tracks(server: Server) -> None:

@@ -8,7 +8,7 @@ from tracker.roster import Roster
 from webmap.accounts import Account, Accounts
 from webmap.browsers import TOKENS, Browsers
 from webmap.rights import Role
-from webmap.tries import COUNTED, HOMES, NAME_SPAN_MS, NAME_TRIES, SPAN_MS, TRIES, TURN_MS, Tries, network
+from webmap.tries import COUNTED, HOMES, NAME_SPAN_MS, NAME_TRIES, SPAN_MS, TRIES, TURN_MS, Tries
 
 NOON = 1_795_435_200_000
 
@@ -28,22 +28,6 @@ def test_an_address_has_so_many_wrong_ones_a_minute(tries: Tries) -> None:
     assert tries.wait(NOON + SPAN_MS + 1, "admin", "10.0.0.1") == 0
     tries.failed(NOON + SPAN_MS + 1, "admin", "10.0.0.1")
     assert tries.wait(NOON + SPAN_MS + 2, "admin", "10.0.0.1") == 0, "a new minute has begun"
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("nowhere", "nowhere"),
-    ],
-)
-def test_what_an_address_is_counted_as(address: str, counted: str) -> None:
-    assert network(address) == counted
 
 
 def guessed_at(tries: Tries, name: str, now: int = NOON) -> None:
