@@ -14,15 +14,17 @@ LISTENERS = (
 
 
 def greeting(listening: Listening, first: FirstAdmin, demo: bool) -> str:
-    """Where everything is, what is open to whom without TLS, and how to sign in the first time."""
+    """Where everything is, what is open to whom without TLS, and how to sign in the first time: the password itself is
+    told by the start that has made it and by no other."""
     lines = ["", f"Gridbeat is running{' the demo city 演示城市' if demo else ''}."]
     for label, name, scheme in LISTENERS:
         lines.append(f"  {label:<20} {listening.address(name, scheme)}")
     for networks, names in listening.in_the_clear().items():
         lines += [f"  without TLS 无加密    {', '.join(names)}", f"    only from 仅限 {', '.join(networks)}"]
-    password = first.password()
-    if password:
-        lines.append(f"  login 登录            {first.name} / {password} (noted in {first.note}; delete that)")
+    if first.made:
+        lines.append(f"  login 登录            {first.name} / {first.made} (noted in {first.note}; delete that)")
+    elif first.note.exists():
+        lines.append(f"  login 登录            {first.name}, with the password in {first.note}; delete that")
     else:
-        lines.append("  login 登录            (as you know it)")
+        lines.append("  login 登录            as you know it; a lost password: ./run new-password")
     return "\n".join([*lines, ""])

@@ -72,6 +72,8 @@ class FirstAdmin:
 
     def __init__(self, folder: Path) -> None:
         self.note = folder / "first-login.txt"
+        self.made = ""
+        """The password, at the start that has made it: it is told once."""
         self._former = folder / "account.json"
 
     def make(self) -> str:
@@ -79,7 +81,7 @@ class FirstAdmin:
         kept in the journal. For a thread. To be called when there is no account."""
         if self._former.exists():
             return str(json.loads(self._former.read_text())["argon2id"])
-        password = random_password()
+        self.made = password = random_password()
         # The note first: an account whose password nobody knows would lock everybody out.
         write_private(self.note, f"{self.name}\n{password}\n".encode())
         return hashed(password)
@@ -87,13 +89,6 @@ class FirstAdmin:
     def done(self) -> None:
         """The account is in the journal."""
         self._former.unlink(missing_ok=True)
-
-    def password(self) -> str | None:
-        """The password of the first start, while its note is there."""
-        try:
-            return self.note.read_text().split()[1]
-        except (OSError, IndexError):
-            return None
 
     def changed(self, name: str) -> None:
         """An account has another password: a note of the former one would only mislead."""

@@ -15,10 +15,10 @@ from webmap.safe import Seal, key_of, secret_of
 
 def test_the_first_start_makes_a_password(tmp_path: Path) -> None:
     first = FirstAdmin(tmp_path)
-    assert first.password() is None
+    assert not first.made
     stored = first.make()
     name, password = first.note.read_text().split()
-    assert (first.name, first.password()) == (name, password)
+    assert (first.name, first.made) == (name, password)
     assert len(password) >= 16
     assert stat.S_IMODE(first.note.stat().st_mode) == 0o600
     assert password not in stored
@@ -27,9 +27,9 @@ def test_the_first_start_makes_a_password(tmp_path: Path) -> None:
     assert not matches(stored, "\ud800")
     assert not matches(NOBODY, password)
     first.changed("somebody else")
-    assert first.password() == password
+    assert first.note.exists()
     first.changed(name)
-    assert first.password() is None
+    assert not first.note.exists()
 
 
 def test_the_account_of_an_older_version_keeps_its_password(tmp_path: Path) -> None:
@@ -37,6 +37,7 @@ def test_the_account_of_an_older_version_keeps_its_password(tmp_path: Path) -> N
     former.write_text(json.dumps({"name": "admin", "argon2id": hashed("as before")}))
     first = FirstAdmin(tmp_path)
     assert matches(first.make(), "as before")
+    assert not first.made
     assert not first.note.exists()
     first.done()
     assert not former.exists()
