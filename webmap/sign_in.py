@@ -95,7 +95,7 @@ class SignIn:
             account = self._accounts.get(name)
             stored = account.password if account is not None and not account.disabled else NOBODY
             good = bool(await deferToThreadPool(self._reactor, self._pool, matches, stored, password))
-            found = self._second(account, code, step) if good and account is not None else Tried(Verdict.WRONG)
+            found = self._second(account, code, step, known) if good and account is not None else Tried(Verdict.WRONG)
             if found.verdict is Verdict.WRONG:
                 self.tries.failed(self._wall(), name, address, known)
             elif found.verdict is Verdict.GOOD:
@@ -104,7 +104,7 @@ class SignIn:
         finally:
             lane.release()
 
-    def _second(self, account: Account, code: str, step: bool) -> Tried:
+    def _second(self, account: Account, code: str, step: bool, known: str) -> Tried:
         now = self._accounts.get(account.name)
         if now is None or now.disabled or now.password != account.password:
             return Tried(Verdict.WRONG)  # it changed while the thread was at work
@@ -112,10 +112,16 @@ class SignIn:
             return Tried(Verdict.GOOD, now)
         if not code:
             return Tried(Verdict.CODE)
+        wait = self.tries.code_wait(self._wall(), now.name, known)
+        if wait:
+            return Tried(Verdict.WAIT, wait=wait)
         if self._codes.accepts(now.name, now.totp, code, self._wall()):
             return Tried(Verdict.GOOD, now)
         used = self._codes.recovery(now.name, now.recovery, code)
-        return Tried(Verdict.GOOD, now, used) if used is not None else Tried(Verdict.WRONG)
+        if used is not None:
+            return Tried(Verdict.GOOD, now, used)
+        self.tries.code_failed(self._wall(), now.name, known)
+        return Tried(Verdict.WRONG)
 
     # -- Basic auth
 

@@ -5,6 +5,8 @@ thirty from anywhere in a quarter of an hour; after that everybody whom it does 
 there is one in ten seconds. A browser that has signed in to the name before is known by its cookie
 (:mod:`webmap.browsers`) and counted on its own: neither what others do from its address nor what they do to its name
 is any trouble to it. An address from which somebody has signed in to the name is spared the turns, not its own count.
+
+Codes of the second step, which are six digits, are counted besides, behind the right password.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ NAME_TRIES = 30
 NAME_SPAN_MS = 15 * 60_000
 TURN_MS = 10_000
 """From one turn to the next, on a name that is being guessed at: 8,640 tries a day."""
+CODE_TRIES = 10
+"""Wrong codes a day behind the right password, from a browser that is known or from all others together,"""
+CODE_SPAN_MS = 86_400_000
+CODE_TURN_MS = 300_000
+"""and then one in five minutes. Three codes in a million are good: who has the password alone needs years."""
 COUNTED = 10_000
 """Addresses and names that are counted; those counted longest ago are forgotten first."""
 HOMES = 8
@@ -32,7 +39,7 @@ class Tries:
 
     def __init__(self) -> None:
         self._counts: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
-        self._turns: OrderedDict[str, int] = OrderedDict()
+        self._turns: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._homes: OrderedDict[str, list[str]] = OrderedDict()
 
     def wait(self, now: int, name: str, address: str, browser: str = "") -> int:
@@ -45,11 +52,25 @@ class Tries:
             return 0
         if self._counted(now, ("name", name), NAME_SPAN_MS)[0] < NAME_TRIES:
             return 0
-        left = self._turns.get(name, 0) - now
-        if 0 < left <= TURN_MS:
+        return self._turn(now, ("name", name), TURN_MS)
+
+    def code_wait(self, now: int, name: str, browser: str = "") -> int:
+        """The same for a code, of somebody whose password is right: so waiting tells no stranger anything, and it takes
+        the password to make others wait."""
+        key = ("code", browser or name)
+        return 0 if self._counted(now, key, CODE_SPAN_MS)[0] < CODE_TRIES else self._turn(now, key, CODE_TURN_MS)
+
+    def code_failed(self, now: int, name: str, browser: str = "") -> None:
+        """A code was wrong."""
+        self._count(now, ("code", browser or name), CODE_SPAN_MS)
+
+    def _turn(self, now: int, key: tuple[str, str], length: int) -> int:
+        """How long to wait for the next turn, or 0 and it is taken."""
+        left = self._turns.get(key, 0) - now
+        if 0 < left <= length:
             return left
-        self._turns.pop(name, None)
-        self._turns[name] = now + TURN_MS
+        self._turns.pop(key, None)
+        self._turns[key] = now + length
         if len(self._turns) > COUNTED:
             self._turns.popitem(last=False)
         return 0
