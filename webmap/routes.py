@@ -151,6 +151,9 @@ class Gate:
             return None
         tried = await self._services.sign_in.program(name, password, request.getClientAddress().host)
         if tried.verdict is Verdict.WRONG:
+            known = self._services.accounts.get(name)
+            if known is not None:
+                self._services.access.looked(known.who(), "login_refused", address=request.getClientAddress().host)
             return None
         if tried.account is None:
             raise refused(tried)

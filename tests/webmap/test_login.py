@@ -160,6 +160,9 @@ def test_basic_auth_counts_tries_too(server: Server) -> None:
     assert from_five("wrong") == 429
     assert server.ask("GET", "/healthz", headers=basic(*server.login)).status == 200
     assert from_five(server.login[1]) == 429, "not even a password that was found right a moment ago"
+    path = "/api/v1/access-log?who=admin&what=login_refused"
+    noted = until("it is on record", lambda: server.get(path)["entries"])
+    assert "127.0.0.5" in {one["address"] for one in noted}
 
 
 def test_whatever_is_wrong_is_answered_alike(server: Server) -> None:
