@@ -134,6 +134,7 @@ class DeviceLink(protocol.Protocol, ABC):
         self.start(self.transport.getPeer().host)
         self.session.on_drained = self._resume
         self.factory.links.add(self)
+        self.factory.strangers[self] = None
 
     @abstractmethod
     def start(self, address: str) -> None:
@@ -255,7 +256,8 @@ class StreamLink(DeviceLink):
 
 
 class DeviceFactory(protocol.ServerFactory):
-    """The connections of one listener. ``now`` gives seconds of a clock that only goes forward."""
+    """The connections of one listener. ``now`` gives seconds of a clock that only goes forward. When all places are
+    taken, whoever comes gets that of the one who has been there for longest without saying who it is."""
 
     SWEEP_S = 5.0  # a pass over 10,000 links takes some 10 ms; every 2 s it was a sixth of all that idle ones cost
 
@@ -276,6 +278,8 @@ class DeviceFactory(protocol.ServerFactory):
         self.link = link
         self.make_session = make_session
         self.links: set[DeviceLink] = set()
+        self.strangers: dict[DeviceLink, None] = {}
+        """Those that may not have logged in yet, in the order in which they came."""
         self.now: Callable[[], float] = reactor.seconds
         self.clock_now = self.now()
         self.counters = counters
@@ -301,7 +305,7 @@ class DeviceFactory(protocol.ServerFactory):
         host = cast(Any, addr).host
         if self.sources is not None and not self.sources.admit(host):
             return None
-        if len(self.links) >= self.limits.connections:
+        if len(self.links) >= self.limits.connections and not self._make_room():
             self.counters.refuse(self.name, "too_many_connections")
             return None
         if self._addresses[host] >= self.limits.per_address:
@@ -317,12 +321,23 @@ class DeviceFactory(protocol.ServerFactory):
     def forget(self, link: DeviceLink) -> None:
         """The connection is gone."""
         self.links.discard(link)
+        self.strangers.pop(link, None)
         self._cutter.forget(link)
         host: str = link.host
         self.counters.connections[self.name] -= 1
         self._addresses[host] -= 1
         if not self._addresses[host]:
             del self._addresses[host]
+
+    def _make_room(self) -> bool:
+        while self.strangers:
+            link = next(iter(self.strangers))
+            del self.strangers[link]
+            if not link.session.authenticated:
+                self.counters.refuse(self.name, "no_login")
+                link.transport.abortConnection()
+                return True
+        return False
 
     def _look(self) -> None:
         """Close what never logged in or fell silent. One pass over all links instead of a timer for each:

@@ -34,7 +34,7 @@ class HandheldSocket(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         factory = self.factory
-        if len(factory.links) >= factory.limits.connections:
+        if len(factory.links) >= factory.limits.connections and not factory.make_room():
             factory.counters.refuse(NAME, "too_many_connections")
             self.sendClose(4013, "too many connections")
             return
@@ -46,6 +46,7 @@ class HandheldSocket(WebSocketServerProtocol):
         self.transport.registerProducer(self, True)
         self.session = factory.make_session(self.transport.getPeer().host, self._send, self._close)
         factory.links.add(self)
+        factory.strangers[self] = None
         factory.counters.connections[NAME] += 1
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -116,6 +117,7 @@ class HandheldSocket(WebSocketServerProtocol):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self.session is not None:
             self.factory.links.discard(self)
+            self.factory.strangers.pop(self, None)
             self.factory.cutter.forget(self)
             self.factory.counters.connections[NAME] -= 1
             if self.rest:
@@ -145,6 +147,7 @@ class HandheldSockets(WebSocketServerFactory):
         self.limits = limits
         self.now: Callable[[], float] = reactor.seconds
         self.links: set[HandheldSocket] = set()
+        self.strangers: dict[HandheldSocket, None] = {}  # as those of TCP
         self._looked = self.now()
         # webStatus: a page of the library's own for whoever comes without a socket, with an open redirect in it.
         self.setProtocolOptions(
@@ -168,6 +171,17 @@ class HandheldSockets(WebSocketServerFactory):
     def as_resource(self) -> WebSocketResource:
         """To be put under ``/handheld``."""
         return WebSocketResource(self)
+
+    def make_room(self) -> bool:
+        """Whether there is a place: of those that have not said who they are, the one that came first goes."""
+        while self.strangers:
+            link = next(iter(self.strangers))
+            del self.strangers[link]
+            if link.session is not None and not link.session.authenticated:
+                self.counters.refuse(NAME, "no_login")
+                link.dropConnection(abort=True)
+                return True
+        return False
 
     def _look(self) -> None:
         now = self.now()

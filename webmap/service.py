@@ -12,7 +12,7 @@ from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 
 from tracker.http import BODY_LIMIT, PhoneReports
-from tracker.site import BoundedSite
+from tracker.site import CONNECTIONS, BoundedSite
 from tracker.websocket import HandheldSockets
 from webmap.api import add_api
 from webmap.authority_page import FILE, PAGE, AuthorityPage
@@ -179,8 +179,9 @@ def make_field(
     page, api = make_join(services)
     root.putChild(b"join", page)
     root.putChild(b"api", api)
-    # As many as on the other doors of devices: a handheld keeps its WebSocket.
-    return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections)
+    # As many as on the other doors of devices, for a handheld keeps its WebSocket; and those of phones, or who only
+    # holds WebSockets would be let in by the sockets and by nobody before them.
+    return BoundedSite(root, reactor, body_limit=BODY_LIMIT, connections=sockets.limits.connections + CONNECTIONS)
 
 
 class _Field(Resource):

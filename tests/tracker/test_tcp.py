@@ -115,8 +115,7 @@ def test_connections_are_limited_in_all_and_by_address(house: House) -> None:
     assert place.connect(factory, "192.0.2.1") is not None
     assert place.connect(factory, "192.0.2.1") is None
     assert place.connect(factory, "192.0.2.2") is not None
-    assert place.connect(factory, "192.0.2.3") is None
-    assert house.refused("jt808") == {"too_many_from_address": 1, "too_many_connections": 1}
+    assert house.refused("jt808") == {"too_many_from_address": 1}
     assert connections(place) == 3
     assert first is not None
     lost(first[0])
@@ -124,6 +123,27 @@ def test_connections_are_limited_in_all_and_by_address(house: House) -> None:
     assert place.connect(factory, "192.0.2.1") is not None
     # The other protocol has limits of its own.
     assert place.connect(place.listeners.tcp["handheld"], "192.0.2.1") is not None
+
+
+def test_who_does_not_log_in_keeps_nobody_out(house: House) -> None:
+    house.register("jt808", "139")
+    place = Place(house, connections=3)
+    factory = place.listeners.tcp["jt808"]
+    known = place.terminal()[1]
+    strangers = [made[1] for _ in range(2) if (made := place.connect(factory))]
+    assert place.connect(factory) is not None
+    assert [one.aborted for one in (known, *strangers)] == [False, True, False]
+    assert connections(place) == 3
+    assert house.refused("jt808") == {"no_login": 1}
+
+
+def test_devices_keep_their_places(house: House) -> None:
+    house.register("jt808", "139")
+    place = Place(house, connections=1)
+    known = place.terminal()[1]
+    assert place.connect(place.listeners.tcp["jt808"]) is None
+    assert not known.aborted
+    assert house.refused("jt808") == {"too_many_connections": 1}
 
 
 def test_whoever_does_not_log_in_is_cut_off(place: Place) -> None:

@@ -186,12 +186,16 @@ def test_connections_are_limited(house: House) -> None:
 
     async def work() -> None:
         async with place.listening():
-            first = await place.connect()
+            stranger = await place.connect()
+            first, client = await place.connect(), place.client()
+            await until(lambda: stranger.closed)  # who does not say who he is keeps nobody out
+            assert house.refused("handheld") == {"no_login": 1}
+            await place.talk(first, client, 1)
             second = await place.connect()
             await until(lambda: second.closed)
             assert second.closed == (True, 4013)
             assert not first.closed
-            assert house.refused("handheld") == {"too_many_connections": 1}
+            assert house.refused("handheld") == {"no_login": 1, "too_many_connections": 1}
 
     run(work())
 
