@@ -19,10 +19,10 @@ def cookie_of(request: Any, name: str) -> str:
     return str(value.decode("latin-1")) if value else ""
 
 
-def in_header(header: str, name: str) -> str:
-    """The same of a WebSocket's handshake. The name that only TLS can set goes first."""
+def in_header(header: str, name: str, *, secure: bool) -> str:
+    """The same of a WebSocket's handshake, which came over TLS or not."""
     found = dict(part.strip().partition("=")[::2] for part in reversed(header.split(";")))
-    return found.get(_named(name, True)) or found.get(name, "")
+    return found.get(_named(name, secure), "")
 
 
 def set_cookie(request: Any, name: str, value: str, seconds: int) -> None:

@@ -28,17 +28,22 @@ READING = (b"GET", b"HEAD", b"OPTIONS")
 """Methods of routes that change nothing."""
 
 
-def is_ours(origin: str, host: str, origins: Collection[str]) -> bool:
+def is_ours(origin: str, host: str, origins: Collection[str], *, secure: bool = False) -> bool:
     """Whether a page of this origin is one of ours, as seen by who was asked for ``host``, or of the accepted
-    ``origins``."""
-    return origin in origins or (bool(host) and origin.partition("://")[2].lower() == host.lower())
+    ``origins``. To who is asked over TLS (``secure``) no page that came without it is: anybody on the way could have
+    written it."""
+    scheme, _, asked = origin.partition("://")
+    if origin in origins:
+        return True
+    return bool(host) and asked.lower() == host.lower() and not (secure and scheme.lower() != "https")
 
 
 def is_forged(request: Any, origins: Collection[str]) -> bool:
     """Whether another site's page may have had this sent. Only for requests that can change something."""
     origin, site = request.getHeader(b"origin"), header_of(request, b"sec-fetch-site")
     if origin is not None:
-        return not is_ours(header_of(request, b"origin"), header_of(request, b"host"), origins)
+        host = header_of(request, b"host")
+        return not is_ours(header_of(request, b"origin"), host, origins, secure=request.isSecure())
     if site:
         return site not in ("same-origin", "none")
     return request.getHeader(b"cookie") is not None and request.getHeader(b"authorization") is None

@@ -73,7 +73,7 @@ class FeedSocket(WebSocketServerProtocol):
     """When it was last told at once what it had begun to look at."""
 
     def onConnect(self, request: Any) -> None:
-        self.session = self.factory.session_of(request.headers)
+        self.session = self.factory.session_of(request.headers, secure=getattr(self.transport, "secure", False))
 
     def onOpen(self) -> None:
         factory = self.factory
@@ -262,12 +262,12 @@ class FeedSockets(WebSocketServerFactory):
         """To be put under ``/feed``."""
         return WebSocketResource(self)
 
-    def session_of(self, headers: dict[str, str]) -> str | None:
+    def session_of(self, headers: dict[str, str], *, secure: bool) -> str | None:
         """The session in the handshake's cookie, unless another site's page opened the socket."""
         origin = headers.get("origin")
-        if origin is not None and not is_ours(origin, headers.get("host", ""), self._origins):
+        if origin is not None and not is_ours(origin, headers.get("host", ""), self._origins, secure=secure):
             return None
-        return in_header(headers.get("cookie", ""), SESSION) or None
+        return in_header(headers.get("cookie", ""), SESSION, secure=secure) or None
 
     def answer(self, viewer: FeedSocket) -> None:
         """Tells a viewer at once what it looks at now, if it does not ask too often; else with the next frame."""

@@ -33,8 +33,10 @@ class Site:
 
         self.front = Front(app, ("https://map.example",))
 
-    def ask(self, method: str, path: str = "/thing", **headers: str) -> Request:
+    def ask(self, method: str, path: str = "/thing", *, secure: bool = False, **headers: str) -> Request:
         channel: Any = DummyChannel()
+        if secure:
+            channel.transport = DummyChannel.SSL()
         request = Request(channel, False)
         for name, value in {"host": HOST, **headers}.items():
             request.requestHeaders.addRawHeader(name.replace("_", "-"), value)
@@ -98,6 +100,13 @@ def test_every_answer_has_the_headers(site: Site, method: str, path: str, status
     assert request.code == status
     for name, value in HEADERS.items():
         assert request.responseHeaders.getRawHeaders(name) == [value], name
+
+
+@pytest.mark.parametrize(("scheme", "taken"), [("http", False), ("https", True)])
+def test_over_tls_a_page_that_came_without_it_is_another_sites(site: Site, scheme: str, taken: bool) -> None:
+    """Whoever can write to the line makes up any page of http on our own name; the cookie would come with it."""
+    site.ask("POST", secure=True, **COOKIE, origin=f"{scheme}://{HOST}")
+    assert site.done == ["POST"] * taken
 
 
 def test_what_is_ours() -> None:

@@ -19,7 +19,7 @@ from protocols.handheld import Acknowledged
 from tests.server import PATIENCE_S, ROOT, SECURE, Server, until
 from tests.webmap.devices import Handheld, now_ms, phone_report
 from tests.webmap.test_api import check
-from tests.webmap.wire import Socket, raw, rest
+from tests.webmap.wire import Socket, handshake, raw, rest
 from tracker.catalogue import PORTS
 
 SITES = ("console", "field", "phones")
@@ -48,6 +48,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.secure = trusting(made)
     with made as running:
         yield running
+
+
+def test_the_feed_over_tls_is_for_pages_and_cookies_of_tls(server: Server) -> None:
+    """A page or a cookie that came in the clear may be anybody's."""
+    here = f"127.0.0.1:{server.ports['console']}"
+    with Socket(server, server.session, headers=(f"Origin: https://{here}",)) as feed:
+        assert feed.hear()["op"] == "hello"
+    refused = [b"\x11\x31log in first"]
+    cookie = f"session={server.session}"
+    assert handshake(server, "/feed", origin=f"http://{here}", cookie=f"__Host-{cookie}")[1] == refused
+    assert handshake(server, "/feed", origin=f"https://{here}", cookie=cookie)[1] == refused
 
 
 @pytest.mark.parametrize(

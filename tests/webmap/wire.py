@@ -68,10 +68,11 @@ class Socket:
     """The console's feed, opened with a session. Reads whole messages; answers pings."""
 
     def __init__(self, server: Server, session: str, *, path: str = "/feed", headers: tuple[str, ...] = ()) -> None:
+        name = "__Host-session" if server.secure else "session"
         lines = [
             f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{server.ports['console']}", "Connection: Upgrade",
             "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}", f"Cookie: session={session}", *headers,
+            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}", f"Cookie: {name}={session}", *headers,
         ]  # fmt: skip
         self._link = raw(server, "console", "\r\n".join([*lines, "", ""]).encode("latin-1"))
         self._file = self._link.makefile("rb")
