@@ -84,6 +84,9 @@ def add_commands(route: Route, services: Services) -> None:
             blobs.recount()
             text = "there is no room for photos: the limit is reached or the disk is filling up"
             raise ApiError(507, "media_full", text, "照片存储空间已满，或磁盘空间不足")
+        # Before it goes out: who has somebody's place or cabin looked at is on record.
+        who, address, unit = who_of(request), address_of(request), roster.devices[identity].unit
+        await services.access.record(who, "command", [unit], address=address, device=identity, kind=str(kind))
         try:
             command = await services.links.ask(identity, kind, arguments, seconds)
         except Refusal as refusal:

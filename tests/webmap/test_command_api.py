@@ -58,6 +58,10 @@ def test_a_handheld_is_asked_where_it_is(call: Call, server: Server) -> None:
             assert (answered["state"], answered["text"]) == (state, "indoors")
             assert answered["created"] <= answered["answered"]
     assert [one["state"] for one in call("GET", path)["commands"]] == ["failed", "done"]
+    # Who has asked where somebody is is on record before the device hears of it; twice in a minute is one look.
+    (noted,) = server.get("/api/v1/access-log?what=command")["entries"]
+    assert (noted["who"], noted["unit"]) == ("admin", made["unit"])
+    assert noted["about"] == {"device": made["id"], "kind": "locate"}
 
 
 def test_a_vehicle_is_asked_where_it_is(call: Call, server: Server) -> None:
