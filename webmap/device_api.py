@@ -96,7 +96,10 @@ def add_devices(route: Route, services: Services) -> None:
         identity, given = reached(request, Action.DEVICES_CHANGE, device), body_of(request)
         if not isinstance(given, dict):
             raise ApiError(422, "bad_change", "send the changes as a JSON object", "请以 JSON 对象发送修改")
+        before = roster.devices[identity].networks
         amended = await intake.change(lambda: roster.plan_amendment(identity, given))
+        if amended.networks != before:
+            services.links.cut(identity)  # it comes again, if it may from where it is
         return answer(request, view(request, amended))
 
     @route("POST", "/api/v1/devices/<string:device>/token", Action.DEVICES_CHANGE)

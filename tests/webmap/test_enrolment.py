@@ -83,6 +83,20 @@ def test_a_handheld_gets_its_configuration_and_is_cut_off_when_it_is_shut_out(se
         handheld.log_in()
 
 
+def test_a_device_that_may_not_speak_from_where_it_is_any_more_is_cut_off(server: Server) -> None:
+    made = server.register("handheld", "elsewhere")
+    path = f"/api/v1/devices/{made['id']}"
+    with Handheld(server, "elsewhere", made["token"]) as handheld:
+        handheld.log_in()
+        assert server.api("PATCH", path, {"networks": ["192.0.2.0/24"]}).status == 200
+        until("it is cut off", handheld.is_closed)
+    with Handheld(server, "elsewhere", made["token"]) as handheld:
+        assert handheld.is_closed()
+    assert server.api("PATCH", path, {"networks": ["127.0.0.0/8"]}).status == 200
+    with Handheld(server, "elsewhere", made["token"]) as handheld:
+        handheld.log_in()
+
+
 def test_a_seat_withdraws_a_code_and_is_told_what_cannot_be(server: Server) -> None:
     unit = person(server, "Dan")
     offer = code(server, unit)
