@@ -57,7 +57,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "access",
             "access_api",
             "api",
-            "attendance_api",
+            "attendance_days",
             "authority_site",
             "account_api",
             "assembly",

@@ -166,7 +166,11 @@ class Lost:
 
     def pair(self, main: Path, details: Path, parameters: Sequence[Any]) -> Iterable[Columns]:
         """The rows of a closed day's two files, side by side; nothing if one of them cannot be read."""
-        rows = {"main": Rows(_MAIN, [main], parameters), "details": Rows(_DETAILS, [details], parameters)}
+        return self.joined(Rows(_MAIN, [main], parameters), Rows(_DETAILS, [details], parameters))
+
+    def joined(self, main: Rows, details: Rows) -> Iterable[Columns]:
+        """The same of what is taken of them: ``fix_time`` of the one and ``located`` of the other must be among it."""
+        rows = {"main": main, "details": details}
         if len(self.sound(rows)) < 2:
             return
         try:
@@ -177,7 +181,7 @@ class Lost:
             return
         located = found["located"]
         if np.ma.count(located) < len(located) or np.ma.count(found["fix_time"]) != located.sum():
-            raise Gone(details)  # one of them has been replaced since the other was opened
+            raise Gone(details.files[0])  # one of them has been replaced since the other was opened
         yield found
 
     def sound(self, rows: Mapping[str, Rows]) -> dict[str, Rows]:

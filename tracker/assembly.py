@@ -23,6 +23,7 @@ from tracker.applier import Applier
 from tracker.archivist import HOUR, Archivist
 from tracker.checkpoint import Kept
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.day_facts import DayFacts
 from tracker.device_plans import plan_digests, plan_shift_ends
 from tracker.duty import DutyBook
 from tracker.duty_clerk import DutyClerk, within
@@ -106,6 +107,7 @@ class Tracker:
         registers: list[Register] = [self.rota, self.outages, self.seats]
         for register in registers:
             roster.attach(register)
+        self.day_facts = DayFacts()
         self.duty = DutyBook(roster, within(self.rota.planned, self._ground.archive.days))
         self.photos = Photos(self.intake, self._ground.blobs)
         self.links = Links(self.intake, self.photos, self._reactor, lambda: secrets.token_urlsafe(9))
@@ -167,7 +169,7 @@ class Tracker:
             "states": lambda: {"redis": ground.client.url},
             "close": lambda: self.steward.arguments(),
             "tidy": lambda: self.steward.arguments(),
-        }, may_write=lambda: ground.space.level < Level.CRITICAL, after_night=self._send_heads)  # fmt: skip
+        }, may_write=lambda: ground.space.level < Level.CRITICAL, after_night=self._after_night)  # fmt: skip
         self.steward = Steward(
             data, ground.archive, limits_from(dataclasses.asdict(settings.archive)), ground.space, self.archivist,
             ground.blobs, reactor, ground.threads, wall, ground.rewrite,
@@ -177,7 +179,7 @@ class Tracker:
         )
         self.off_duty = OffDutyRemovals(
             intake, self.links, self.applier, self.mirror, self.tracks, self.archivist, reactor,
-            lambda: secrets.token_hex(8), ground.rewritten,
+            lambda: secrets.token_hex(8), ground.rewritten, self.roll_calls.displaced,
         )  # fmt: skip
         self.off_duty.take(self._late)
         self.clerk = DutyClerk(
@@ -249,10 +251,9 @@ class Tracker:
             self.mirror.heard(carrier.unit.id)
 
     def _forget(self, unit: UnitId, devices: Sequence[DeviceId]) -> None:
-        for forget in (self.duty.forget, self.off_duty.forget, self.exports.forget, self.roll_calls.forget):
+        parts = (self.duty, self.off_duty, self.exports, self.roll_calls, self.day_facts)
+        for forget in (*(part.forget for part in parts), *self.forgotten):
             forget(unit)
-        for listener in self.forgotten:
-            listener(unit)
         for device in devices:
             self.coordinates.forget(device)
 
@@ -261,7 +262,8 @@ class Tracker:
         with contextlib.suppress(StoreFailed):  # the next look is soon
             await self.intake.change(lambda: (None, plan_shift_ends(self.intake.roster, self._wall())))
 
-    def _send_heads(self) -> None:
+    def _after_night(self) -> None:
+        self.day_facts.clear()
         self._ground.heads.send(self._wall()).addErrback(
             lambda failure: self._log.failure("the heads were not read", failure=failure)
         )

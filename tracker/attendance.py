@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
 
 from tracker.working_time import Span
 
@@ -44,8 +47,8 @@ class State(StrEnum):
     """The server did not hear at the time."""
 
 
-Fix = tuple[int, Where]
-"""When, and where."""
+Values = Any
+"""A numpy array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,14 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a unit's day. ``planned`` are the periods of its shift. ``duties`` are its duty intervals with
-    whether somebody told of them (a device, a seat), so that their ends mean something. ``fixes`` are the believed ones
-    in the order of time. ``outages`` are spans in which the server did not hear. ``owns``: whether it has grids."""
+    whether somebody told of them (a device, a seat), so that their ends mean something. ``times`` are those of the
+    believed fixes, in order, and ``where`` what :class:`Where` says of each, as arrays. ``outages`` are spans in which
+    the server did not hear. ``owns``: whether it has grids."""
 
     planned: Sequence[Span]
     duties: Sequence[tuple[int, int, bool]]
-    fixes: Sequence[Fix]
+    times: Values
+    where: Values
     outages: Sequence[Span] = ()
     owns: bool = True
 
@@ -101,23 +106,26 @@ def attendance(facts: Facts, now: int, rules: Rules | None = None) -> Attendance
         return Attendance(State.FREE)
     begin, end = facts.planned[0][0], facts.planned[-1][1]
     planned = _length(facts.planned)
-    first, last = (facts.fixes[0][0], facts.fixes[-1][0]) if facts.fixes else (None, None)
+    times = facts.times
+    first, last = (int(times[0]), int(times[-1])) if len(times) else (None, None)
     if now < begin:
         return Attendance(State.AHEAD, planned, first_fix=first, last_fix=last)
     told = [(start, stop) for start, stop, is_told in facts.duties if is_told and start < end and stop > begin]
-    seen = [at for at, _ in facts.fixes if begin - rules.hold < at < min(end, now + rules.hold)]
-    if not told and not seen:
+    seen = times[(times > begin - rules.hold) & (times < min(end, now + rules.hold))]
+    if not told and not len(seen):
         return _nobody(facts, planned, begin, end, now, rules, (first, last))
-    came = min([start for start, _ in told] + seen[:1])
-    left = max([stop for _, stop in told] + [at + rules.hold for at in seen[-1:]])
+    came = min([start for start, _ in told] + seen[:1].tolist())
+    left = max([stop for _, stop in told] + (seen[-1:] + rules.hold).tolist())
     work = list(_common(facts.planned, _merged((start, min(stop, now)) for start, stop, _ in facts.duties)))
-    pieces = list(_pieces(facts.fixes, rules))
-    # What was sent later of an outage is known all the same.
-    unheard = list(_without(_merged(facts.outages), _merged((start, stop) for start, stop, _ in pieces)))
-    heard = list(_without(work, unheard))
-    covered = sum(_length(_common(heard, [(start, stop)])) for start, stop, _ in pieces)
-    inside = sum(_length(_common(heard, [(start, stop)])) for start, stop, out in pieces if not out)
-    stretches = list(_stretches(heard, pieces, rules)) if facts.owns else []
+    pieces = _pieces(facts, rules)
+    heard = work
+    if facts.outages:
+        # What was sent later of an outage is known all the same.
+        heard = list(_without(work, list(_without(_merged(facts.outages), pieces.spans()))))
+    within = [pieces.within(start, stop) for start, stop in heard]
+    covered = sum(each.length() for each in within)
+    inside = covered - sum(each.length(each.out) for each in within)
+    stretches = [stretch for each in within for stretch in _stretches(each, rules)] if facts.owns else []
     share = covered / total if (total := _length(heard)) else None
     return Attendance(
         State.PRESENT,
@@ -155,39 +163,60 @@ def _missed(facts: Facts, start: int, stop: int, rules: Rules) -> int | None:
     return time if time > rules.grace else 0
 
 
-def _pieces(fixes: Sequence[Fix], rules: Rules) -> Iterator[tuple[int, int, bool]]:
-    """From when to when each fix says where the unit is, and whether that is outside its grids."""
-    out, before = False, None
-    for n, (at, where) in enumerate(fixes):
-        if where is Where.EDGE and before is not None and at - before > rules.silence:
-            out = False
-        elif where is not Where.EDGE:
-            out = where is Where.OUTSIDE
-        before = at
-        following = fixes[n + 1][0] if n + 1 < len(fixes) else at + rules.hold
-        if following > at:
-            yield at, min(following, at + rules.hold), out
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """From when to when each fix says where the unit is, and whether that is outside its grids: arrays, in order, none
+    over another."""
+
+    start: Values
+    stop: Values
+    out: Values
+
+    def spans(self) -> list[Span]:
+        """The same time in spans that do not touch."""
+        if not len(self.start):
+            return []
+        apart = self.start[1:] > self.stop[:-1]
+        starts, stops = self.start[np.append(True, apart)], self.stop[np.append(apart, True)]
+        return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+    def within(self, begin: int, end: int) -> _Pieces:
+        """What is of them in a span."""
+        start, stop = np.maximum(self.start, begin), np.minimum(self.stop, end)
+        some = start < stop
+        return _Pieces(start[some], stop[some], self.out[some])
+
+    def length(self, some: Values = slice(None)) -> int:
+        return int((self.stop[some] - self.start[some]).sum())
 
 
-def _stretches(
-    heard: Sequence[Span], pieces: Sequence[tuple[int, int, bool]], rules: Rules
-) -> Iterator[tuple[int, int, int]]:
+def _pieces(facts: Facts, rules: Rules) -> _Pieces:
+    times, where = facts.times, facts.where
+    if not len(times):
+        return _Pieces(times, times, times > 0)
+    edge = where == Where.EDGE
+    # On the edge one is where one was, and after a long silence within.
+    back = edge & np.append(False, np.diff(times) > rules.silence)
+    back[0] |= edge[0]
+    says = np.maximum.accumulate(np.where(~edge | back, np.arange(len(times)), 0))
+    out = (where == Where.OUTSIDE)[says]
+    stop = np.minimum(np.append(times[1:], times[-1] + rules.hold), times + rules.hold)
+    some = stop > times
+    return _Pieces(times[some], stop[some], out[some])
+
+
+def _stretches(pieces: _Pieces, rules: Rules) -> Iterator[tuple[int, int, int]]:
     """Absences from the grid that are long enough: from when to when, and how much of it is known."""
-    for begin, end in heard:
-        start, stop, known = 0, 0, 0
-        for piece_start, piece_stop, out in pieces:
-            a, b = max(piece_start, begin), min(piece_stop, end)
-            if a >= b:
-                continue
-            if known and (not out or a - stop > rules.silence):
-                if known > rules.away:
-                    yield start, stop, known
-                known = 0
-            if out:
-                start = start if known else a
-                stop, known = b, known + b - a
-        if known > rules.away:
-            yield start, stop, known
+    if not pieces.out.any():
+        return
+    start, stop = pieces.start[pieces.out], pieces.stop[pieces.out]
+    number = np.flatnonzero(pieces.out)
+    another = (np.diff(number) > 1) | (start[1:] - stop[:-1] > rules.silence)
+    first = np.flatnonzero(np.append(True, another))
+    known = np.add.reduceat(stop - start, first)
+    last = np.append(first[1:], len(start)) - 1
+    for one in np.flatnonzero(known > rules.away).tolist():
+        yield int(start[first[one]]), int(stop[last[one]]), int(known[one])
 
 
 def _length(spans: Iterable[Span]) -> int:

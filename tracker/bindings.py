@@ -57,6 +57,8 @@ class Bindings:
         self._told: dict[DeviceId, tuple[Binding, ...]] = {}
         self._force: dict[DeviceId, tuple[Binding, ...]] = {}
         self._corrected: set[DeviceId] = set()
+        self.corrections = 0
+        """Grows whenever something changes about a device with a corrected binding."""
         self.for_shifts: set[DeviceId] = set()
         """Devices that are given to somebody for a shift now."""
 
@@ -112,6 +114,7 @@ class Bindings:
 
     def _set(self, device: DeviceId, told: Iterable[Binding]) -> None:
         ordered = tuple(sorted(told, key=lambda binding: binding.number))
+        self.corrections += device in self._corrected or any(one.start < one.made for one in ordered)
         if not ordered:
             self._told.pop(device, None)
             self._force.pop(device, None)

@@ -108,7 +108,7 @@ class Console:
             sign_in=SignIn(accounts, codes, secret, reactor, ground.threads, wall),
             enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}", lambda: secrets.token_urlsafe(16)),
             roll_calls=tracker.roll_calls, desks=self._desks, clerk=tracker.clerk, duty=tracker.duty,
-            off_duty=tracker.off_duty, listening=self.listening,
+            off_duty=tracker.off_duty, listening=self.listening, day_facts=tracker.day_facts,
         )  # fmt: skip
 
         def followed(who: Who, unit: str) -> None:

@@ -1,27 +1,19 @@
 """The routes of attendance: what came of the rota on each day, as JSON and as a table for a spreadsheet.
 
-It reads where people were and shows no place: no reason is asked for, and each look at others is on record. One day of
-one unit is read at a time, so that a long question waits for others and they for it.
+It reads where people were and shows no place: no reason is asked for, and each look at others is on record.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
-from twisted.internet.defer import DeferredLock
-from twisted.internet.threads import deferToThreadPool
-
-from storage.bridge import as_deferred
-from tracker.archive_tracks import TooMuch
-from tracker.attendance import TOLD, Attendance, Facts, Rules, State, Where, attendance
+from tracker.attendance import Attendance, State
 from tracker.export_files import table
-from tracker.model import DISBELIEVED, AreaId, Unit
-from tracker.own_grid import OwnGrid
+from tracker.model import Unit
 from tracker.rota import OFF
-from tracker.tracks import Track
 from webmap.access import address_of
+from webmap.attendance_days import UNITS_AT_ONCE, AttendanceDays
 from webmap.rights import Action
 from webmap.rota_api import chosen, span_of, text_of, too_much
 from webmap.routes import ApiError, Route, answer, who_of
@@ -29,55 +21,19 @@ from webmap.services import Services
 
 SPAN_DAYS = 31
 UNIT_DAYS = 400
-"""Days of units in one answer; each with 6,000 fixes takes a tenth of a second."""
+"""Days of units in one answer: half a second's work at a fix in five seconds, and 150 kB."""
 TABLE_DAYS = 20_000
 """The same of a table, which is sent as it is made: a month of 645 people."""
-AROUND_MS = 3_600_000
-"""So long before and after a shift the first and the last fix are looked for."""
-GRIDS_KEPT = 500
-"""Sets of own grids whose geometry is at hand."""
 HEAD = (
     "日期 day", "编号 unit", "姓名 name", "队伍 team", "街道 street", "班次 shift", "状态 state",
     "计划分钟 planned_min", "在岗分钟 on_duty_min", "迟到分钟 late_min", "早退分钟 early_min", "离岗分钟 off_post_min",
     "在网格率 in_grid", "有定位率 with_fix", "首次定位 first_fix", "末次定位 last_fix",
 )  # fmt: skip
 
-_DISBELIEVED = int(DISBELIEVED)
-
 
 def add_attendance(route: Route, services: Services) -> None:
     """Put the routes on the console's app."""
-    reading = DeferredLock()
-    grids = OwnGrids(services)
-
-    async def found_of(unit: Unit, day: str) -> Attendance:
-        rota, roster, now = services.rota, services.intake.roster, services.wall()
-        planned = rota.planned(unit.id, day)
-        if not planned:
-            return attendance(Facts((), (), ()), now)
-        begin, end = planned[0][0], planned[-1][1]
-        own = grids.of(rota.own_grids(unit.id, rota.of(unit.id, day)))
-        duties = tuple((duty.start, duty.end, duty.by in TOLD) for duty in roster.duties_of(unit.id))
-        outages = services.outages.within(begin, end)
-        track = Track([], [])
-        if now > begin - AROUND_MS:
-            async with reading:
-                try:
-                    track = await as_deferred(services.tracks.read(unit.id, begin - AROUND_MS, end + AROUND_MS))
-                except TooMuch:
-                    track = Track([], [day])
-        if track.unreadable:
-            # A damaged file, or more than there can be: what nobody can read, nobody can be blamed for.
-            outages = [(begin, end)]
-        rules = Rules(hold=services.mirror.limits.online, silence=services.mirror.limits.offline)
-
-        def judged() -> Attendance:
-            points = [record for record, doubts, _ in track.points if not doubts & _DISBELIEVED and record.duty]
-            where = own.where([p.latitude or 0 for p in points], [p.longitude or 0 for p in points]) if own else None
-            fixes = [(p.fix_time or 0, where[n] if where else Where.INSIDE) for n, p in enumerate(points)]
-            return attendance(Facts(planned, duties, fixes, outages, own is not None), now, rules)
-
-        return await deferToThreadPool(services.reactor, services.pool, judged)
+    reading = AttendanceDays(services)
 
     @route("GET", "/api/v1/attendance", Action.ATTENDANCE)
     async def report(request: Any) -> bytes:
@@ -95,9 +51,10 @@ def add_attendance(route: Route, services: Services) -> None:
         for unit in units:
             if unit.id != who.unit:
                 services.access.looked(who, "attendance", unit.id, address=address_of(request), start=start, end=end)
+        asked = await reading.begin(units, first, last)
         if form == "json":
-            shown = [row_view(services, unit, day, await found_of(unit, day)) for day in days for unit in units]
-            return answer(request, {"from": first, "to": last, "now": services.wall(), "rows": shown})
+            shown = [row_view(services, unit, day, found) for day in days for unit, found in await asked.of(units, day)]
+            return answer(request, {"from": first, "to": last, "now": asked.now, "rows": shown})
         request.setHeader("content-type", "text/csv; charset=utf-8")
         request.setHeader("content-disposition", f'attachment; filename="attendance-{first}-{last}.csv"')
         request.setHeader("cache-control", "no-store")
@@ -105,40 +62,15 @@ def add_attendance(route: Route, services: Services) -> None:
         request.notifyFinish().addErrback(gone.append)
         head: tuple[str, ...] = HEAD
         for day in days:
-            # A day at a time: a table of a month takes minutes, and who waits for it sees it come.
-            rows = []
-            for unit in units:
+            for n in range(0, len(units), UNITS_AT_ONCE):
                 if gone:
                     return b""
-                rows.append(csv_row(services, unit, day, await found_of(unit, day)))
-            lines = list(table(head, rows))
-            request.write("".join(lines if head else lines[1:]).encode())
-            head = ()
+                # As it is made: who waits for a long table sees it come.
+                found = await asked.of(units[n : n + UNITS_AT_ONCE], day)
+                lines = list(table(head, [csv_row(services, unit, day, one) for unit, one in found]))
+                request.write("".join(lines if head else lines[1:]).encode())
+                head = ()
         return b""
-
-
-class OwnGrids:
-    """The geometry of units' own grids, made once for all who share them."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._made: OrderedDict[tuple[AreaId, ...], OwnGrid] = OrderedDict()
-        self._version = -1
-
-    def of(self, areas: tuple[AreaId, ...]) -> OwnGrid | None:
-        """The grids together; ``None`` if the unit owns none that exists."""
-        roster = self._services.intake.roster
-        if roster.areas_version != self._version:
-            self._made.clear()
-            self._version = roster.areas_version
-        known = tuple(sorted(area for area in areas if area in roster.areas))
-        if not known:
-            return None
-        made = self._made.pop(known, None) or OwnGrid(roster.areas[area].geometry for area in known)
-        self._made[known] = made
-        if len(self._made) > GRIDS_KEPT:
-            self._made.popitem(last=False)
-        return made
 
 
 def row_view(services: Services, unit: Unit, day: str, found: Attendance) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tracker.applier import Applier
 from tracker.archivist import Archivist
 from tracker.areas import AreaIndex
 from tracker.coordinate_watch import CoordinateWatch
+from tracker.day_facts import DayFacts
 from tracker.duty import DutyBook
 from tracker.duty_clerk import DutyClerk
 from tracker.enrolment import Enrolments
@@ -110,6 +111,7 @@ class Services:
     duty: DutyBook = field(kw_only=True)
     off_duty: OffDutyRemovals = field(kw_only=True)
     enrolments: Enrolments = field(kw_only=True)
+    day_facts: DayFacts = field(kw_only=True)
     sign_in: SignIn
     codes: Codes
     first: FirstAdmin

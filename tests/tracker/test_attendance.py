@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.hours import read_periods
-from tracker.attendance import STRETCHES_LIMIT, Attendance, Facts, Fix, State, Where, attendance
+from tracker.attendance import STRETCHES_LIMIT, Attendance, Facts, State, Where, attendance
 from tracker.model import FOREVER
 from tracker.workdays import read_calendar
 from tracker.working_time import Span, WorkingTime, spans
@@ -23,6 +24,8 @@ DAY = "2026-11-23"
 LUNCH = spans(DAY, read_periods(["09:00-13:00", "15:00-18:00"]), ZONE)
 NIGHT = spans(DAY, read_periods(["22:00-06:00"]), ZONE)
 ALWAYS = ((0, FOREVER, False),)
+
+Fix = tuple[int, Where]
 
 
 def at(clock: str, day: str = DAY) -> int:
@@ -36,11 +39,19 @@ def fixes(*walks: tuple[str, str, Where], every: int = 30) -> list[Fix]:
     return [(ms, where) for begin, end, where in walks for ms in range(at(begin), at(end), every * 1000)]
 
 
+def facts(
+    planned: Sequence[Span], duties: Sequence[tuple[int, int, bool]], seen: Sequence[Fix],
+    outages: Sequence[Span] = (), owns: bool = True,
+) -> Facts:  # fmt: skip
+    times, where = np.array([at for at, _ in seen], np.int64), np.array([one for _, one in seen], np.int8)
+    return Facts(planned, duties, times, where, outages, owns)
+
+
 def judged(
     seen: Sequence[Fix], planned: Sequence[Span] = LUNCH, duties: Sequence[tuple[int, int, bool]] = ALWAYS,
     outages: Sequence[Span] = (), now: str = "+12:00", owns: bool = True,
 ) -> Attendance:  # fmt: skip
-    return attendance(Facts(planned, duties, seen, outages, owns), at(now))
+    return attendance(facts(planned, duties, seen, outages, owns), at(now))
 
 
 def test_a_whole_day() -> None:
@@ -186,7 +197,7 @@ def test_weekends_and_holidays_have_no_plan() -> None:
     office = WorkingTime(read_calendar("cn"), read_periods(["08:00-12:00", "14:00-18:00"]), ZONE)
     seen = [(at("09:00", day), OUT) for day in ("2026-11-21", "2026-10-05", "2026-10-10")]
     states = [
-        attendance(Facts(office.periods(day), ALWAYS, seen), at("23:00", day)).state
+        attendance(facts(office.periods(day), ALWAYS, seen), at("23:00", day)).state
         for day in ("2026-11-21", "2026-10-05", "2026-10-10")
     ]
     assert states == [State.FREE, State.FREE, State.PRESENT]
@@ -218,7 +229,7 @@ def test_shares_and_durations_stay_within_the_plan(
 ) -> None:
     duties = tuple((start, end, True) for start, end in told)
     moment = at("00:00") + now * MINUTE
-    found = attendance(Facts(LUNCH, duties or ALWAYS, walked(walk), outages), moment)
+    found = attendance(facts(LUNCH, duties or ALWAYS, walked(walk), outages), moment)
     for share in (found.in_grid, found.with_fix):
         assert share is None or 0.0 <= share <= 1.0
     for time in (found.late, found.early, found.off_post, found.on_duty):

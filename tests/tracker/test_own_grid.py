@@ -22,7 +22,7 @@ def where(own: OwnGrid, *places: tuple[float, float]) -> list[Where]:
     squeeze = cos(radians((SOUTH + NORTH) / 2))
     north = [round(NORTH * 1e7 + metres * METRE) for metres, _ in places]
     east = [round(EAST * 1e7 + metres * METRE / squeeze) for _, metres in places]
-    return own.where(north, east)
+    return list(map(Where, own.where(north, east).tolist()))
 
 
 @pytest.mark.parametrize("side", [(1, 0), (0, 1)])
