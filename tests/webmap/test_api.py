@@ -26,6 +26,7 @@ PAGES = {
     "/ca.crt",
     "/certificate",
     "/phones",
+    "/roster",
     "/storage",
     "/seats",
     "/grids",
