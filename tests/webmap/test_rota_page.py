@@ -268,3 +268,23 @@ def test_on_a_phone_a_day_of_all_and_a_week_of_one(rota: Open, console: Console)
     assert page.run("document.querySelectorAll('.list select').length") == 0
     assert page.problems == []
     page.close()
+
+
+def test_a_long_reading_of_attendance_says_how_far_it_is(rota: Open) -> None:
+    page = rota()
+    page.run("""(() => {
+        const ask = window.fetch, gates = [];
+        window.fetch = (url, given) =>
+            !String(url).includes('/api/v1/attendance') ? ask(url, given)
+                : new Promise((go) => gates.push(go)).then(() => ask(url, given));
+        window.release = () => gates.splice(0).forEach((go) => go());
+    })()""")
+    assert page.run("document.getElementById('reading').hidden")
+    page.click("#before")
+    page.wait("!document.getElementById('reading').hidden")
+    assert page.run(
+        "/^Reading attendance: 0 of [1-9]\\d* people$/.test(document.getElementById('reading').textContent)"
+    )
+    page.run("setInterval(() => window.release(), 20), 0")
+    page.wait("document.getElementById('reading').hidden")
+    page.wait("document.querySelector('.mark') !== null")

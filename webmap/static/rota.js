@@ -24,7 +24,7 @@ const state = { view: "week", day: "", street: "", team: "", search: "", person:
 let people = [];
 let ready = false;
 
-const attendance = new Attendance({ onChange: repaint, onProblem: (error) => trouble(error.message) });
+const attendance = new Attendance({ note: $("reading"), onChange: repaint, onProblem: (error) => trouble(error.message) });
 const plan = new Plan({ onChange: planned, onProblem: failed });
 const matrix = new Matrix($("matrix"), {
   plan, attendance, onWish: (wanted) => plan.put(wanted), onMove: paintDetail, onLook: look,

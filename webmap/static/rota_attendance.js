@@ -1,17 +1,22 @@
 // What came of the plan: read for the rows that are looked at, a few people at a time, and put into words.
 
 import { api } from "./api.js";
+import { text } from "./dom.js";
 import { t } from "./i18n.js";
 import { lengthWord } from "./rota_words.js";
 
-const UNIT_DAYS = 60; // in one question: it takes the server some seconds
+const UNIT_DAYS = 400; // in one question: a second or two the first time, little more than nothing after that
+const PATIENCE_MS = 1000; // what takes longer shows how far it has come
 
 export class Attendance {
   #rows = new Map();
   #wanted = [];
   #busy = false;
+  #asked = 0;
 
-  constructor({ onChange, onProblem }) {
+  /** `note` is where it says how far it has come. */
+  constructor({ note, onChange, onProblem }) {
+    this.note = note;
     this.onChange = onChange;
     this.onProblem = onProblem;
     this.may = false;
@@ -19,10 +24,6 @@ export class Attendance {
 
   of(unit, day) {
     return this.#rows.get(`${unit} ${day}`);
-  }
-
-  get reading() {
-    return this.#busy;
   }
 
   /** Forgets what is known of some cells, or of all. */
@@ -46,8 +47,16 @@ export class Attendance {
   async #next() {
     if (this.#busy) return;
     this.#busy = true;
+    let read = 0;
+    const tell = () => {
+      const all = this.#wanted.reduce((sum, [units]) => sum + units.length, read + this.#asked);
+      text(this.note, t("reading", { n: read, all }));
+      this.note.hidden = false;
+    };
+    const patience = setTimeout(tell, PATIENCE_MS);
     while (this.#wanted.length) {
       const [units, first, last] = this.#wanted.shift();
+      this.#asked = units.length;
       try {
         const { rows } = await api.attendance(units, first, last);
         for (const row of rows) this.#rows.set(`${row.unit} ${row.day}`, row);
@@ -56,7 +65,12 @@ export class Attendance {
         this.#wanted = [];
         this.onProblem(error);
       }
+      read += this.#asked;
+      this.#asked = 0;
+      if (!this.note.hidden) tell();
     }
+    clearTimeout(patience);
+    this.note.hidden = true;
     this.#busy = false;
   }
 }

@@ -49,7 +49,7 @@ learn({
   present: ["正常", "present"],
   told: ["本人或席位报到", "as told"],
   seen: ["由定位推断", "as seen from fixes"],
-  reading: ["考勤读取中", "reading attendance"],
+  reading: ["考勤读取中：{n} / {all} 人", "Reading attendance: {n} of {all} people"],
 
   nothing_planned: ["未排班", "nothing planned"],
   own_grids: ["网格 {list}", "grids {list}"],
