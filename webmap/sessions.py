@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ SESSIONS = 20_000
 """In all, likewise: some 300 bytes each."""
 AT_ONCE = 1000
 """Sessions in one write: it takes Redis about a millisecond."""
+SEAL = 16
+"""Bytes before each session in the store, which only we can make: the store is open to other programs of the city, and
+who may write there must not be able to sign in."""
 AGENT_LIMIT = 200
 """Characters of a browser's name for itself."""
 LOOK_S = 2.0
@@ -229,8 +233,9 @@ class Sessions:
         now = self._wall()
         found = []
         for digest, packed in stored.items():
-            session = unpacked(digest, packed)
-            if session is None or digest in self._gone or not self._good(session, now):
+            session = unpacked(digest, packed[SEAL:])
+            ours = session is not None and self._ours(session, packed)
+            if session is None or not ours or digest in self._gone or not self._good(session, now):
                 self._gone.add(digest)
             elif digest not in self._live:
                 found.append(session)
@@ -239,6 +244,19 @@ class Sessions:
             self._take(session)
         self._dirty |= self._live.keys()
         self.loaded = True
+
+    def _sealed(self, session: Session) -> bytes:
+        packed = session.packed()
+        return self._seal(session, packed) + packed
+
+    def _ours(self, session: Session, packed: bytes) -> bool:
+        return hmac.compare_digest(packed[:SEAL], self._seal(session, packed[SEAL:]))
+
+    def _seal(self, session: Session, packed: bytes) -> bytes:
+        # The hash of the account's password is nowhere but in the journal, and with another one the session ends.
+        account = self._accounts.get(session.name)
+        key = "" if account is None else account.password
+        return hmac.digest(key.encode(), session.digest.encode() + packed, hashlib.sha256)[:SEAL]
 
     async def _write(self) -> None:
         while True:
@@ -250,7 +268,7 @@ class Sessions:
             self._dirty.difference_update(put)
             self._gone.difference_update(gone)
             # Packed now: what ends while this is on its way is removed by the next one.
-            packed = {digest: self._live[digest].packed() for digest in put}
+            packed = {digest: self._sealed(self._live[digest]) for digest in put}
             try:
                 await self._store.write(self._mark, packed, gone)
             except BaseException:

@@ -15,7 +15,7 @@ from tests.tracker.stores import valkey
 from tracker.roster import Roster
 from webmap.accounts import Accounts
 from webmap.session_store import MemorySessionStore, RedisSessionStore, SessionStore
-from webmap.sessions import IDLE_MS, LASTS_MS, PER_ACCOUNT, SEEN_MS, Session, Sessions, digest_of, unpacked
+from webmap.sessions import IDLE_MS, LASTS_MS, PER_ACCOUNT, SEAL, SEEN_MS, Session, Sessions, digest_of, unpacked
 
 NOON = 1_795_435_200_000
 
@@ -230,6 +230,31 @@ def test_what_has_ended_is_no_session_of_the_next_process(check: Callable[[Check
     check(work)
 
 
+def test_who_may_write_to_the_store_cannot_sign_in(check: Callable[[Check], None]) -> None:
+    """A session of his own making, and another's of which the digest is known there, under a text that he knows."""
+
+    async def work(house: House) -> None:
+        house.open("li")
+        text, session = house.open()
+        await house.sessions._keep()
+        known = (await house.store.load())[session.digest]
+        account = house.accounts.known("wang")
+        made = Session(digest_of("made"), "wang", account.serial, NOON, NOON, "", "")
+        forged = {
+            digest_of("copied"): known,
+            digest_of("made"): made.packed(),
+            digest_of("sealed"): bytes(SEAL) + made.packed(),
+        }
+        await house.store.write("mark", forged, [])
+        next_one = house.restarted()
+        await next_one._keep()
+        assert next_one.find(text) is not None
+        assert [next_one.find(given) for given in ("copied", "made", "sealed")] == [None] * 3
+        assert len(await house.store.load()) == 2, "what is none is removed"
+
+    check(work)
+
+
 def test_a_lost_store_is_written_anew(check: Callable[[Check], None]) -> None:
     async def work(house: House) -> None:
         texts = [house.open()[0] for _ in range(3)]
@@ -255,7 +280,7 @@ def test_when_it_was_used_last_is_written_now_and_then(check: Callable[[Check], 
         house.watch.now += 1
         house.sessions.find(text)
         await house.sessions._keep()
-        found = unpacked(session.digest, (await house.store.load())[session.digest])
+        found = unpacked(session.digest, (await house.store.load())[session.digest][SEAL:])
         assert found is not None
         assert found.seen == house.watch.now
 
