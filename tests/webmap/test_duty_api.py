@@ -42,6 +42,11 @@ def unit_of(server: Server, unit: str) -> Any:
     return server.api("GET", f"/api/v1/units/{unit}").json
 
 
+def called(server: Server, call: str) -> Any:
+    """What came of asking somebody alone."""
+    return server.get(f"/api/v1/roll-calls/{call}")["units"][0]
+
+
 def left(server: Server, *latitudes: int) -> list[str]:
     return traces(server.data, [], [(latitude, 0) for latitude in latitudes])
 
@@ -146,13 +151,18 @@ def test_a_late_off_takes_out_what_was_stored_whatever_is_killed(server: Server)
             device.report((start + (n + 1) * 10 * SECOND, latitude, LON))
         device.report((start + 90 * SECOND, LAT + 150, LON, None, None, None, None, 0, 1))
         until("it is on the map", lambda: unit_of(server, unit)["position"])
+        call = server.api("POST", "/api/v1/roll-calls", {"units": [unit]}).json["id"]
+        device.report((now_ms(), LAT + 160, LON))
+        answered = until("it answers the call", lambda: called(server, call)["position"])
+        assert answered["lat"] == (LAT + 160) / 1e7
         assert left(server, *latitudes)
         tell(device, False, start + 35 * SECOND, "e2")
     server.kill()
     server.start()
     path = f"/api/v1/units/{unit}/track?from={start}&to={now_ms()}&reason=test"
     kept = [latitude / 1e7 for latitude in [*latitudes[:3], LAT + 150]]
-    until("they are gone", lambda: not left(server, *latitudes[3:]))
+    until("they are gone", lambda: not left(server, *latitudes[3:], LAT + 160))
+    assert (called(server, call)["state"], called(server, call)["position"]) == ("position", None)
     assert [point["lat"] for point in server.api("GET", path).json["points"]] == kept
     view = unit_of(server, unit)
     assert (view["state"], view["duty"]["on"]) == ("OFF_SHIFT", False)
