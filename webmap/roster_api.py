@@ -11,7 +11,7 @@ from webmap.reach import units_wanted
 from webmap.rights import Action
 from webmap.routes import ApiError, Route, answer, body_of, who_of
 from webmap.services import Services
-from webmap.tables import Table, TableError, judge_people, read_file
+from webmap.tables import Table, TableError, Told, in_chinese, judge_people, read_file
 
 TABLE_LIMIT = 2 << 20
 """Characters of a table: 20,000 people are half of it. More is for ``./run import``."""
@@ -36,7 +36,8 @@ def add_roster(route: Route, services: Services) -> None:
             try:
                 read = read_file(NAME, pasted.encode("utf-8", "replace"))
                 if not isinstance(read, Table) or read.kind != "people":
-                    raise TableError([f"{NAME}: this is no table of people and vehicles: it needs a column name"])
+                    text = "this is no table of people and vehicles: it needs a column name"
+                    raise TableError([Told(NAME, 1, text, "这不是人员表：需要“姓名”列（name）")])
                 present = [
                     {"id": unit.id, "kind": unit.kind, "name": unit.name, "team": unit.team, "street": unit.street,
                      "grid": unit.grid}
@@ -44,12 +45,12 @@ def add_roster(route: Route, services: Services) -> None:
                 ]  # fmt: skip
                 wishes = judge_people(read, present, _grids(list(roster.areas.values())))
             except TableError as error:
-                told = "\n".join(error.problems)
-                raise ApiError(422, "bad_table", told, f"表格有误：\n{told}") from None
+                told, zh = "\n".join(error.problems), "\n".join(in_chinese(error.problems))
+                raise ApiError(422, "bad_table", told, f"表格有误：\n{zh}") from None
             wanted = [{**fields} for _, fields in (*wishes.new, *wishes.amended)]
             told_of = {
                 "added": len(wishes.new), "changed": len(wishes.amended), "unchanged": wishes.unchanged,
-                "notes": wishes.notes,
+                "notes": wishes.notes, "notes_zh": in_chinese(wishes.notes),
             }  # fmt: skip
             changes = roster.plan_units(units_wanted(roster, scope, wanted))
             return told_of, changes if given.get("put") else []

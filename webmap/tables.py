@@ -62,6 +62,22 @@ class TableError(ValueError):
         self.problems = list(problems)
 
 
+class Told(str):
+    """What is said of a line, such as ``people.csv:7: there is no name``; ``zh`` says it to who reads Chinese."""
+
+    zh: str
+
+    def __new__(cls, name: str, line: int, text: str, zh: str) -> Told:
+        made = super().__new__(cls, f"{name}:{line}: {text}")
+        made.zh = f"第 {line} 行：{zh}"
+        return made
+
+
+def in_chinese(said: Iterable[str]) -> list[str]:
+    """The same sentences in Chinese, as far as they are known in it."""
+    return [one.zh if isinstance(one, Told) else one for one in said]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line's cells by column; only the columns that the table has."""
@@ -127,15 +143,17 @@ def _read_table(name: str, text: str) -> Table:
     try:
         numbered = list(_numbered(lines))
     except csv.Error as error:
-        raise TableError([f"{name}:{lines.line_num}: {error}; is a quotation mark missing?"]) from None
+        raise TableError([Told(name, lines.line_num, f"{error}; is a quotation mark missing?", "引号不成对")]) from None
     if not numbered:
-        raise TableError([f"{name}:1: the file is empty"])
+        raise TableError([Told(name, 1, "the file is empty", "表格是空的")])
     (head_line, head), *rest = numbered
-    kind, columns, notes = _heads(f"{name}:{head_line}", head)
-    rows, problems = [], []
+    kind, columns, notes = _heads(name, head_line, head)
+    rows, problems = [], list[str]()
     for line, cells in rest:
         if any(cells[len(head) :]):
-            problems.append(f"{name}:{line}: {len(cells)} cells under {len(head)} heads; quote a cell with a comma")
+            text = f"{len(cells)} cells under {len(head)} heads; quote a cell with a comma"
+            zh = f"有 {len(cells)} 个单元格，列名只有 {len(head)} 个；含逗号的单元格请加引号"
+            problems.append(Told(name, line, text, zh))
         named = {key: cells[at] if at < len(cells) else "" for key, at in columns.items()}
         if any(named.values()):
             rows.append(Row(line, named))
@@ -159,19 +177,20 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=head.count)
 
 
-def _heads(where: str, head: list[str]) -> tuple[str, dict[str, int], list[str]]:
-    names = [re.sub(r"[\s_*＊]+", "", cell).lower() for cell in head]
+def _heads(name: str, line: int, head: list[str]) -> tuple[str, dict[str, int], list[str]]:
+    cleaned = [re.sub(r"[\s_*＊]+", "", cell).lower() for cell in head]
     for kind, known, needed in (("devices", DEVICES, "protocol"), ("people", PEOPLE, "name")):
         by_word = {word.replace(" ", ""): key for key, words in known.items() for word in words}
-        found = [by_word.get(name) for name in names]
+        found = [by_word.get(word) for word in cleaned]
         if needed not in found:
             continue
         for key in known:
             if found.count(key) > 1:
-                heads = " and ".join(cell for cell, at in zip(head, found, strict=True) if at == key)
-                raise TableError([f"{where}: {heads} mean the same column"])
-        notes = [
-            f"{where}: the column {cell} is not read"
+                same = [cell for cell, at in zip(head, found, strict=True) if at == key]
+                text, zh = f"{' and '.join(same)} mean the same column", f"{'、'.join(same)} 是同一列"
+                raise TableError([Told(name, line, text, zh)])
+        notes: list[str] = [
+            Told(name, line, f"the column {cell} is not read", f"不读取列“{cell}”")
             for cell, key in zip(head, found, strict=True)
             if cell and key is None
         ]
@@ -179,7 +198,8 @@ def _heads(where: str, head: list[str]) -> tuple[str, dict[str, int], list[str]]
     told = (
         "no column heads are known here; people need name (姓名), devices need protocol (协议), GeoJSON begins with {"
     )
-    raise TableError([f"{where}: {told}"])
+    zh = "没有认识的列名；人员表需要“姓名”列（name），设备表需要“协议”列（protocol）"
+    raise TableError([Told(name, line, told, zh)])
 
 
 def _read_layer(name: str, text: str) -> Layer:
@@ -231,7 +251,7 @@ def judge_people(table: Table, units: Iterable[Unit], grids: Mapping[str, str]) 
     wanted: list[tuple[int, dict[str, Any]]] = []
     seen: dict[str, int] = {}
     for row in table.rows:
-        where, cells = f"{table.name}:{row.line}: ", dict(row.cells)
+        cells = dict(row.cells)
         told = _faults_of_person(cells, seen)
         if cells.get("id"):
             seen.setdefault(cells["id"], row.line)
@@ -240,10 +260,11 @@ def judge_people(table: Table, units: Iterable[Unit], grids: Mapping[str, str]) 
         if grid and grid in grids:
             cells["grid"] = grids[grid]
         elif grid and grids:
-            told.append(f"there is no grid {grid!r}")
+            told.append((f"there is no grid {grid!r}", f"没有网格“{grid}”"))
         elif grid:
-            wishes.notes.append(f"{where}there is no grid {grid!r} yet; import the grids too")
-        problems += [where + one for one in told]
+            text, zh = f"there is no grid {grid!r} yet; import the grids too", f"还没有网格“{grid}”，请一并导入网格"
+            wishes.notes.append(Told(table.name, row.line, text, zh))
+        problems += [Told(table.name, row.line, text, zh) for text, zh in told]
         wanted.append((row.line, cells))
     if problems:
         raise TableError(problems)
@@ -261,23 +282,27 @@ def judge_people(table: Table, units: Iterable[Unit], grids: Mapping[str, str]) 
     return wishes
 
 
-def _faults_of_person(cells: dict[str, str], seen: Mapping[str, int]) -> list[str]:
+def _faults_of_person(cells: dict[str, str], seen: Mapping[str, int]) -> list[tuple[str, str]]:
+    """What is wrong, in English and Chinese."""
     told = []
     if not cells["name"]:
-        told.append("there is no name")
+        told.append(("there is no name", "没有姓名"))
     if "kind" in cells:
         kind = next((kind for kind, words in KINDS.items() if cells["kind"].lower() in words), None)
         if kind is None:
-            told.append(f"{cells['kind']!r} is neither person (人员) nor vehicle (车辆)")
+            text = f"{cells['kind']!r} is neither person (人员) nor vehicle (车辆)"
+            told.append((text, f"类型“{cells['kind']}”须为人员（person）或车辆（vehicle）"))
         cells["kind"] = kind or ""
     identity = cells.get("id", "")
     if identity and (len(identity) > 64 or not identity.replace("-", "").replace("_", "").isalnum()):
-        told.append(f"the id {identity!r} may hold up to 64 letters, digits, - and _")
+        text = f"the id {identity!r} may hold up to 64 letters, digits, - and _"
+        told.append((text, f"编号“{identity}”须为 1 至 64 个字母、数字、- 或 _"))
     if identity in seen:
-        told.append(f"the id {identity} stands on line {seen[identity]} too")
+        line = seen[identity]
+        told.append((f"the id {identity} stands on line {line} too", f"编号“{identity}”与第 {line} 行重复"))
     return told + [
-        f"{key} is longer than {LABEL_LIMIT} characters"
-        for key in ("name", "team", "street", "grid")
+        (f"{key} is longer than {LABEL_LIMIT} characters", f"{zh}超过 {LABEL_LIMIT} 个字符")
+        for key, zh in (("name", "姓名"), ("team", "队伍"), ("street", "街道"), ("grid", "网格"))
         if len(cells.get(key, "")) > LABEL_LIMIT
     ]
 

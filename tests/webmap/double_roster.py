@@ -83,7 +83,7 @@ class People:
         if given["put"]:
             for row in rows:
                 self._put(row)
-        return 200, {"added": len(rows), "changed": 0, "unchanged": 0, "notes": []}
+        return 200, {"added": len(rows), "changed": 0, "unchanged": 0, "notes": [], "notes_zh": []}
 
     def _offer(self, unit: str, given: dict[str, Any], now: int) -> Answer:
         link = f"{given['base']}/join#secret"

@@ -51,6 +51,7 @@ def test_fits_and_gives_a_phone(
     page = roster(width, height, language, scheme)
     wide = "document.documentElement.scrollWidth <= innerWidth"
     assert page.run(wide)
+    assert page.run("document.getElementById('pick').offsetParent !== null") is (width > 860), "what to do here"
     tap(page, ".row")
     page.wait(OPEN)
     before = page.run("document.querySelectorAll('.device').length")
@@ -59,12 +60,14 @@ def test_fits_and_gives_a_phone(
     page.click("#sheet .acts .strong")
     page.wait("document.querySelector('.qr svg') !== null")
     assert page.run(words(".digits")) == "482 913"
+    ends, done = ("关闭（绑定码作废）", "完成") if language == "zh" else ("Close: the code ends", "Done")
+    assert page.run(words("#sheet .acts button")) == ends, "closing takes the code back"
     assert page.run(wide)
     assert page.run("document.querySelector('#sheet').scrollWidth <= document.querySelector('#sheet').clientWidth")
     console.switch("guessed", offer="o1", wrong=20)
     page.wait("document.querySelector('.digits.dead') !== null")
     console.switch("joined", offer="o1")
-    page.wait(f"{STATE} === 'used'")
+    page.wait(f"{STATE} === 'used' && {words('#sheet .acts .strong')} === {json.dumps(done)}")
     page.click("#sheet .acts .strong")
     page.wait(f"document.querySelectorAll('.device').length === {before + 1}")
     page.click("#undo")
@@ -151,7 +154,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_a_table_is_judged_and_then_put_in(server: Server) -> None:
     table = "编号,姓名,类型,队伍\nzhao,赵敏,,一中队\n,京A1,车,外包公司\n"
     judged = server.api("POST", "/api/v1/units/table", {"table": table}).json
-    assert judged == {"added": 2, "changed": 0, "unchanged": 0, "notes": []}
+    assert judged == {"added": 2, "changed": 0, "unchanged": 0, "notes": [], "notes_zh": []}
     assert server.get("/api/v1/units")["units"] == []
     server.api("POST", "/api/v1/units/table", {"table": table, "put": True})
     assert {(unit["name"], unit["kind"], unit["team"]) for unit in server.get("/api/v1/units")["units"]} == {
@@ -162,3 +165,15 @@ def test_a_table_is_judged_and_then_put_in(server: Server) -> None:
     wrong = server.api("POST", "/api/v1/units/table", {"table": "name\n\nx,y\n" + "z" * 101})
     assert (wrong.status, wrong.code) == (422, "bad_table")
     assert "table:3" in wrong.json["error"]["text"]
+    assert wrong.json["error"]["zh"] == "表格有误：\n第 3 行：有 2 个单元格，列名只有 1 个；含逗号的单元格请加引号"
+    table = "编号,姓名,类型\na b,,船\nzhao,甲,\nzhao,乙,\n"
+    wrong = server.api("POST", "/api/v1/units/table", {"table": table}).json["error"]
+    assert wrong["zh"].splitlines()[1:] == [
+        "第 2 行：没有姓名",
+        "第 2 行：类型“船”须为人员（person）或车辆（vehicle）",
+        "第 2 行：编号“a b”须为 1 至 64 个字母、数字、- 或 _",
+        "第 4 行：编号“zhao”与第 3 行重复",
+    ]
+    noted = server.api("POST", "/api/v1/units/table", {"table": "name,grid,shoes\n甲,g9,42\n"}).json
+    assert noted["notes"][1] == "table:2: there is no grid 'g9' yet; import the grids too"
+    assert noted["notes_zh"] == ["第 1 行：不读取列“shoes”", "第 2 行：还没有网格“g9”，请一并导入网格"]

@@ -4,7 +4,7 @@ import { learn } from "./i18n.js";
 
 learn({
   profile: ["我的账号", "My account"],
-  accounts: ["账号与权限", "Accounts"],
+  accounts: ["账号与权限", "Accounts and rights"],
   to_map: ["返回地图（Esc）", "Back to the map (Esc)"],
   map: ["地图", "Map"],
   retrying: ["未能读取：{text}", "Could not be read: {text}"],
@@ -20,7 +20,7 @@ learn({
   fact_name: ["账号名", "Name"],
   fact_role: ["角色", "Role"],
   fact_person: ["对应人员", "Person"],
-  fact_area: ["范围", "For"],
+  fact_area: ["范围", "Reach"],
   fact_teams: ["队伍", "Teams"],
   rights_here: ["可以做什么", "What this account may do"],
   password: ["密码", "Password"],

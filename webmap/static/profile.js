@@ -3,6 +3,7 @@
 import { $, begin, say } from "./account_page.js";
 import "./account_words.js";
 import { api } from "./api.js";
+import { titleOf } from "./device_titles.js";
 import { copyText, element, pushButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { size } from "./sizes.js";
@@ -43,15 +44,26 @@ function paint() {
   paintExport();
 }
 
+/** How far the account reaches: to its person, to its streets and teams, or everywhere. */
+function reachFacts() {
+  if (me.rights.live === "own") return [["fact_area", t("reach_own")]];
+  const facts = [["fact_area", me.streets], ["fact_teams", me.teams]].filter(([, labels]) => labels.length);
+  return facts.length ? facts.map(([word, labels]) => [word, labels.join(t("comma"))]) : [["fact_area", t("all_city")]];
+}
+
 function paintFacts() {
-  const facts = [["fact_name", me.name], ["fact_role", t(`role_${me.role}`)], ["fact_area", me.streets.join(t("comma")) || t("all_city")]];
-  if (me.teams.length) facts.push(["fact_teams", me.teams.join(t("comma"))]);
+  const facts = [["fact_name", me.name], ["fact_role", t(`role_${me.role}`)], ...reachFacts()];
   if (me.unit) facts.push(["fact_person", `${person.name} (${me.unit})`]);
   $("facts").replaceChildren(...facts.flatMap(([word, value]) => [element("dt", "", t(word)), element("dd", "", value)]));
   const rights = Object.keys(me.rights).filter((name) => name !== "self");
   $("rights").replaceChildren(...["city", "area", "own"].flatMap((reach) => {
-    const found = rights.filter((name) => me.rights[name] === reach).map((name) => t(`right_${name}`));
-    return found.length ? [element("dt", "", t(`reach_${reach}`)), element("dd", "", found.join(t("comma")))] : [];
+    const found = rights.filter((name) => me.rights[name] === reach);
+    if (!found.length) return [];
+    const list = element("ul", "rights");
+    list.append(...found.map((name) => element("li", "", t(`right_${name}`))));
+    const side = element("dd", "");
+    side.append(list);
+    return [element("dt", "", t(`reach_${reach}`)), side];
   }));
 }
 
@@ -206,7 +218,7 @@ $("others").addEventListener("click", () => end(api.endOthers(), t("sessions_end
 function deviceRow(device) {
   const row = element("li", "line");
   const words = element("div", "");
-  words.append(element("b", "", device.protocol), element("small", "", device.id));
+  words.append(element("b", "", titleOf(device.protocol)), element("small", "", device.id));
   row.append(words);
   return row;
 }

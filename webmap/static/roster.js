@@ -25,6 +25,7 @@ let strangers = [];
 let grids = [];
 let rights = {};
 let chosen = decodeURIComponent(location.hash.slice(1)) || null;
+let first = true;
 let painted = ""; // what the open one showed last: nothing is replaced under a finger
 
 async function refresh() {
@@ -33,6 +34,9 @@ async function refresh() {
     units = people.units;
     devices = told.devices;
     strangers = told.unknown;
+    // Who has oneself alone in the list need not choose.
+    if (first && units.length === 1) chosen ??= units[0].id;
+    first = false;
     trouble("");
     paint();
   } catch (error) {
@@ -98,6 +102,7 @@ function paint() {
 
 function row(unit) {
   const item = element("li", "");
+  item.setAttribute("role", "presentation");
   const node = pushButton("row", "", () => choose(unit.id));
   node.dataset.unit = unit.id;
   node.setAttribute("role", "option");
@@ -105,7 +110,7 @@ function row(unit) {
   const dot = element("i", "");
   dot.dataset.on = String(ON.includes(unit.state));
   const about = [unit.team, unit.street, unit.id].filter(Boolean).map((word) => plain(word, 40)).join(" · ");
-  const count = unit.devices.length ? t("roster_devices", { n: unit.devices.length }) : t("roster_no_device");
+  const count = t(["roster_no_device", "roster_device_one"][unit.devices.length] ?? "roster_devices", { n: unit.devices.length });
   node.append(dot, element("b", "", plain(unit.name, 60)), element("span", "", about), element("small", "", count));
   item.append(node);
   return item;
@@ -135,6 +140,8 @@ function choose(id) {
 function paintOne() {
   const unit = units.find((one) => one.id === chosen);
   $("one").hidden = !unit;
+  $("pick").hidden = Boolean(unit) || units.length === 0;
+  text($("pick"), t(rights.enrol ? "roster_pick" : "roster_pick_read"));
   document.querySelector("main").dataset.open = String(Boolean(unit));
   if (!unit) return;
   const carried = devices.filter((device) => device.unit === unit.id);

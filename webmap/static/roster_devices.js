@@ -1,14 +1,14 @@
 // The devices of one: given, passed on, taken back, a new token, shut out; and unknown ones that are adopted.
 
 import { api } from "./api.js";
+import { titleOf } from "./device_titles.js";
 import { element, pushButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { give, shownOnce } from "./roster_give.js";
 import { ask, closeSheet, formSheet, select, toast } from "./roster_sheets.js";
 
-const TITLES = { handheld: "Handheld", jt808: "JT/T 808", traccar: "Traccar Client", owntracks: "OwnTracks", gpslogger: "GPSLogger", overland: "Overland", batch: "Batch", nmea: "NMEA 0183", gt06: "GT06", h02: "H02", watch: "GPS watch" };
-const title = (device) => `${TITLES[device.protocol] ?? device.protocol} ${device.id}`;
+const title = (device) => `${titleOf(device.protocol)} ${device.id}`;
 
 /** What is shown of a unit's devices, and of those that nobody carries. */
 export function devicesView(unit, carried, nobodys, context) {
@@ -91,7 +91,7 @@ function revoke(device, context) {
 /** A device that has tried to report: registered with one click, for the unit that is open or for a new one. */
 export function strangerRow(stranger, unit, context) {
   const node = element("li", "");
-  const words = `${TITLES[stranger.protocol] ?? stranger.protocol} · ${plain(stranger.external_id, 40)} · ${stranger.times}×`;
+  const words = `${titleOf(stranger.protocol)} · ${plain(stranger.external_id, 40)} · ${stranger.times}×`;
   const adopt = pushButton("button quiet", unit ? t("roster_adopt_for", { name: plain(unit.name, 20) }) : t("roster_adopt"), async () => {
     try {
       const made = await api.addDevice({ protocol: stranger.protocol, external_id: stranger.external_id, ...(unit ? { unit: unit.id } : {}) });

@@ -65,7 +65,8 @@ function showCode(unit, offer, ahead, context) {
   const state = element("p", "state", t("roster_open"));
   state.setAttribute("role", "status");
   const acts = element("div", "acts");
-  acts.append(element("i", ""), pushButton("button strong", t("roster_close"), closeSheet));
+  const end = pushButton("button", t("roster_stop"), closeSheet);
+  acts.append(element("i", ""), end);
   openSheet(t("roster_give_for", { name: plain(unit.name, 40) }), code, state, acts);
   let at = offer;
 
@@ -77,6 +78,8 @@ function showCode(unit, offer, ahead, context) {
     digits.classList.toggle("dead", !at.typable);
     text(wrong, at.state !== "open" || !at.wrong ? "" : t(at.typable ? "roster_wrong" : "roster_dead", { n: at.wrong }));
     code.hidden = at.state === "used";
+    text(end, t(at.state === "open" ? "roster_stop" : "roster_close"));
+    end.classList.toggle("strong", at.state !== "open");
   };
   const timer = setInterval(async () => {
     try {

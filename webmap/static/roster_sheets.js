@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { element, pushButton, text } from "./dom.js";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 
 const TOAST_MS = 12000;
 const sheet = document.getElementById("sheet");
@@ -116,7 +116,7 @@ export function importSheet(done) {
   async function send(write) {
     try {
       const told = await api.unitTable(area.value, write);
-      text(judged, [t("roster_judged", { added: told.added, changed: told.changed, same: told.unchanged }), ...told.notes].join("\n"));
+      text(judged, [t("roster_judged", { added: told.added, changed: told.changed, same: told.unchanged }), ...(language() === "zh" ? told.notes_zh : told.notes)].join("\n"));
       sheet.querySelector(".error").hidden = true;
       put.disabled = write;
       if (!write) return;
