@@ -5,7 +5,7 @@ from __future__ import annotations
 from webmap.rights import Action, Who
 
 PAGES = {
-    "phones": Action.DEVICES,
+    "phones": Action.DEVICES_CHANGE,
     "certificate": Action.SELF,
     "storage": Action.STORAGE,
     "seats": Action.SEATS,

@@ -20,6 +20,7 @@ import { showNav } from "./nav.js";
 import { Pace } from "./pace.js";
 import { Preferences } from "./prefs.js";
 import { plane } from "./projection.js";
+import { known, may } from "./rights.js";
 import { RollCalls } from "./roll_call.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
@@ -291,8 +292,8 @@ const actions = {
     rollCalls.toggle();
     sheet.set(rollCalls.open);
   },
-  phones: () => location.assign("/phones"),
-  storage: () => location.assign("/storage"),
+  phones: () => leave("devices_change", "/phones"),
+  storage: () => leave("storage", "/storage"),
   help: () => chrome.help(),
   zoomIn: () => map.zoomIn(1),
   zoomOut: () => map.zoomOut(1),
@@ -308,6 +309,12 @@ const actions = {
   },
 };
 listenToKeys(actions);
+
+/** To a page, if the account may open it. */
+async function leave(right, page) {
+  await known;
+  if (may(right)) location.assign(page);
+}
 
 function move(step) {
   const id = list.neighbour(step);

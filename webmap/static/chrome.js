@@ -4,15 +4,17 @@ import { BEHIND_MS } from "./feed.js";
 import { language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
+import { known, may } from "./rights.js";
 import { STATES } from "./state.js";
 import { ago, clockFormat, span } from "./time.js";
 import { SOS } from "./view.js";
 
 const NOTICE_MS = 4000;
 
+// [keys, what they do, the right without which they do nothing]
 export const KEYS = [
   ["/", "key_search"], ["j k ↓ ↑", "key_move"], ["Enter", "key_select"], ["F", "key_follow"], ["T", "key_trails"], ["G", "key_grids"], ["C", "key_cells"], ["B", "key_ground"],
-  ["+ −", "key_zoom"], ["0", "key_whole"], ["R", "key_roll"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones"], ["S", "key_storage"], ["Esc", "key_escape"], ["?", "key_help"],
+  ["+ −", "key_zoom"], ["0", "key_whole"], ["R", "key_roll", "roll_call"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones", "devices_change"], ["S", "key_storage", "storage"], ["Esc", "key_escape"], ["?", "key_help"],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -26,6 +28,7 @@ export class Chrome {
     Object.assign(this, { view, units, clock, feed, theme, prefs });
     this.#buildChips();
     this.translate();
+    known.then(() => this.#keys());
   }
 
   city(name, zone) {
@@ -151,7 +154,7 @@ export class Chrome {
   }
 
   #keys() {
-    const rows = KEYS.map(([keys, what]) => {
+    const rows = KEYS.filter(([, , right]) => !right || may(right)).map(([keys, what]) => {
       const row = document.createElement("div");
       const term = document.createElement("dt");
       for (const key of keys.split(" ")) {

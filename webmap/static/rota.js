@@ -184,7 +184,7 @@ function paintDetail() {
   if (cells > 1) head.append(element("em", "", t("selected_cells", { n: cells })));
   const facts = element("p", "detail-facts");
   facts.append(...factsOf(row).map(([kind, words]) => element("span", kind, words)));
-  if (!facts.childElementCount) facts.append(element("span", "note", t(state.mayChange ? "keys_hint" : "rota_of")));
+  if (!facts.childElementCount) facts.append(element("span", "note", t(state.mayChange ? "keys_hint" : "rota_read")));
   node.replaceChildren(head, facts);
 }
 
@@ -199,6 +199,7 @@ function factsOf(row) {
   facts.push(...sharesOf(row).map((words) => ["", words]));
   if (row.first_fix !== null) facts.push(["", t("first_last", { a: clock(row.first_fix), b: clock(row.last_fix) })]);
   for (const [start, end] of row.stretches.slice(0, 3)) facts.push(["mark mark-off_post", `${clock(start)} – ${clock(end)} ${lengthWord(end - start)}`]);
+  if (row.state === "unknown") facts.push(["note", t("unknown_why")]);
   if (row.state === "present") facts.push(["note", t(row.told ? "told" : "seen")]);
   return facts;
 }
@@ -225,6 +226,7 @@ async function repeat() {
 
 function translate() {
   document.title = `${t("rota")} · Gridbeat`;
+  $("matrix").setAttribute("aria-label", t(state.mayChange ? "rota_of" : "rota_read"));
   if (ready) show();
 }
 
@@ -295,7 +297,7 @@ async function begin() {
     await go(/^\d{4}-\d\d-\d\d$/.test(day) ? day : now.today);
     if (!plan.days.length) throw new Error($("trouble-text").textContent);
     ready = true;
-    show();
+    translate();
   } catch (error) {
     trouble(error.message);
     setTimeout(begin, 5000);

@@ -21,6 +21,8 @@ function open(title, build, deeds = []) {
     return button;
   }));
   if (!dialog.open) dialog.showModal();
+  // What is to be filled in, not the cross above it.
+  $("dialog-body").querySelector("input, select, button")?.focus();
 }
 
 export const close = () => $("dialog").close();

@@ -3,8 +3,11 @@
 import { language, learn, t } from "./i18n.js";
 
 learn({
+  map: ["地图", "Map"],
+  to_map: ["返回地图", "Back to the map"],
   rota: ["排班与考勤", "Rota and attendance"],
   rota_of: ["排班表：方向键移动，Shift 加方向键选择，数字或字母排班", "Rota: arrows move, Shift and arrows select, digits and letters give shifts"],
+  rota_read: ["排班表：方向键移动", "Rota: arrows move"],
   earlier: ["前一段", "Earlier"],
   later: ["后一段", "Later"],
   today: ["今天", "Today"],
@@ -38,7 +41,8 @@ learn({
 
   state_absent: ["缺勤", "absent"],
   state_awaited: ["未到岗", "not here yet"],
-  state_unknown: ["未知", "unknown"],
+  state_unknown: ["无法判断", "not known"],
+  unknown_why: ["服务器在部分时段没有接收数据，因此不能认定缺勤或迟到", "The server heard nothing for a part of it, so nobody is called absent or late"],
   late: ["迟到 {n}", "late {n}"],
   early: ["早退 {n}", "early {n}"],
   off_post: ["离岗 {n}", "off post {n}"],

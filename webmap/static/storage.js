@@ -170,7 +170,7 @@ function paintWork() {
   const known = new Map(last.map((one) => [one.job, one]));
   build($("jobs"), [last, Math.floor(told.now / 10_000)], () => JOBS.flatMap((job) => {
     const one = known.get(job);
-    const values = one && { age: ageOf(one.ended, told.now), span: one.took_ms < 1000 ? `${one.took_ms} ms` : span(one.took_ms), text: one.failure };
+    const values = one && { age: ageOf(one.ended, told.now), span: one.took_ms < 1000 ? `${one.took_ms}\u00a0ms` : span(one.took_ms), text: one.failure };
     const told_of = element("dd", "", one ? t(one.failure ? "work_failed" : "work_last", values) : t("work_none"));
     if (one?.failure) told_of.dataset.failed = "";
     return [element("dt", "", jobName(job)), told_of];

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { copyText, element, pushButton, text } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { known, may } from "./rights.js";
 import { count, size } from "./sizes.js";
 import { ageOf, span } from "./time.js";
 
@@ -15,10 +16,11 @@ export class Proof {
   constructor({ onProblem, onBegun }) {
     Object.assign(this, { onProblem, onBegun });
     $("verify").addEventListener("click", () => this.begin());
+    known.then(() => ($("verify").hidden = !may("verify")));
   }
 
   async begin() {
-    if (this.#busy) return;
+    if (this.#busy || !may("verify")) return;
     this.#busy = true;
     try {
       await api.startVerify();

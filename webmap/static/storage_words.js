@@ -83,7 +83,7 @@ learn({
   work: ["归档任务", "Work of the archive"],
   work_idle: ["下次封存：{span}后", "The next hour is sealed in {span}"],
   work_running: ["正在{job}，已 {span}", "{job}: running for {span}"],
-  work_last: ["{age} · 用时 {span}", "{age} · took {span}"],
+  work_last: ["{age} · 用时\u00a0{span}", "{age} · took\u00a0{span}"],
   work_failed: ["{age} 失败：{text}", "failed {age}: {text}"],
   work_none: ["启动后尚未运行", "not since the start"],
   job_seal: ["封存上一小时", "Seal the hour"],
