@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,16 @@ def log(browser: Browser, console: Console) -> Open:
 
 def words(selector: str) -> str:
     return f"(document.querySelector({json.dumps(selector)})?.textContent ?? '')"
+
+
+def looks(*whom: str, what: str = "attendance") -> list[dict[str, Any]]:
+    """Looks of one account at these, within some seconds, the newest first."""
+    now = int(time.time() * 1000)
+    return [
+        {"id": f"{what}-{unit}", "time": now - 500 * number, "who": "demo", "role": "admin", "what": what,
+         "unit": unit, "name": unit.upper(), "removed": False, "reason": "", "address": "10.8.0.21", "about": {}}
+        for number, unit in enumerate(whom)
+    ]  # fmt: skip
 
 
 def asked(console: Console) -> list[dict[str, Any]]:
@@ -141,4 +152,20 @@ def test_a_collector_reads_who_looked_at_him(log: Open, console: Console) -> Non
     page.run("document.querySelector('[data-view=mine]').click()")
     page.wait("document.querySelector('[data-view=mine]').getAttribute('aria-pressed') === 'true'")
     page.wait(f"{ROWS}.every(row => row.querySelector('.look-who b')?.textContent === 'demo')")
+    page.close()
+
+
+def test_many_looked_at_at_once_are_one_row(log: Open, console: Console) -> None:
+    entries = [*looks("u1", "u2", "u3", "u4"), *looks("u1", "u2", what="roll_call"), *looks("u1", "u1", what="follow")]
+    console.switch("looks", entries=entries)
+    page = log()
+    told = page.run("[...document.querySelectorAll('.look-unit b')].map(one => one.textContent)")
+    assert told == ["4 people and vehicles", "U1", "U2", "U1", "U1"], "two are two"
+    page.key("j")
+    page.key("Enter")
+    page.wait("document.querySelectorAll('.group .look-unit b').length === 5")
+    page.key("j")
+    page.wait(f"{FOCUSED} === 'attendance-u1'")
+    page.key("Enter")
+    page.wait("/10.8.0.21/.test(" + words(".group .detail") + ")")
     page.close()

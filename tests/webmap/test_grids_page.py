@@ -51,9 +51,28 @@ def broken() -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
+def far_off() -> dict[str, Any]:
+    """The town's grids with one whose degrees are in the wrong order."""
+    features = json.loads(json.dumps(CITY.grids["features"]))
+    shape = features[0]["geometry"]
+    shape["coordinates"] = [[[lat, lon] for lon, lat in ring] for ring in shape["coordinates"]]
+    return {"type": "FeatureCollection", "features": features}
+
+
 def text(page: Page, selector: str) -> str:
     found: str = page.run(f"document.querySelector({selector!r}).textContent")
     return found
+
+
+def test_a_shape_at_the_other_end_of_the_world_does_not_take_the_map_there(grids: Open) -> None:
+    page = grids()
+    page.key("0")
+    page.wait("gridbeat.map.getZoom() > 10")
+    bring(page, far_off())
+    page.wait("!document.getElementById('draft').hidden")
+    assert "degrees" in text(page, "#findings .row")
+    assert page.run("gridbeat.map.getZoom()") > 10
+    page.close()
 
 
 def test_what_is_wrong_is_told_in_the_list_and_on_the_map_and_nothing_is_written(grids: Open, console: Console) -> None:

@@ -14,7 +14,9 @@ import { Theme } from "./theme.js";
 const DAYS = 7; // that are asked for at first
 const PAGE = 100;
 const TYPING_MS = 250;
-const KINDS = ["track", "nearby", "follow", "trail", "photo", "export", "export_file", "removal", "roll_call", "attendance", "grant", "login", "login_refused", "account_change"];
+const MANY = 3; // entries of the same that are one row
+const AT_ONCE_MS = 60_000; // between two of them at most
+const KINDS = ["track", "nearby", "follow", "trail", "photo", "export", "export_file", "removal", "roll_call", "command", "attendance", "grant", "login", "login_refused", "account_change"];
 const SORTS = { track: "history", nearby: "history", photo: "history", export: "copy", export_file: "copy", removal: "copy", login_refused: "refused" };
 
 const $ = (id) => document.getElementById(id);
@@ -90,11 +92,10 @@ async function askMore() {
   try {
     const told = await api.accessLog({ ...question(), limit: PAGE, after: next });
     if (mine !== round) return;
-    const before = entries.length;
     entries = [...entries, ...told.entries];
     next = told.next;
     paint();
-    rows()[before]?.focus();
+    document.querySelector(`[data-entry~="${CSS.escape(told.entries[0]?.id ?? "")}"]`)?.focus();
   } catch (error) {
     if (mine === round) trouble(t("retrying", { text: error.message }));
   } finally {
@@ -118,23 +119,28 @@ function paint() {
   $("main").dataset.state = "ready";
   const nodes = [];
   let day = "";
-  for (const entry of entries) {
-    const its = dayOf(entry.time);
+  for (const run of runs(entries)) {
+    const its = dayOf(run[0].time);
     if (its !== day) nodes.push(element("li", "day-name", dayWords((day = its))));
     const row = element("li");
-    row.append(look(entry));
-    nodes.push(row);
+    row.append(run.length < MANY ? look(run[0]) : group(run));
+    nodes.push(row, ...(run.length < MANY ? run.slice(1).map(alone) : []));
   }
   $("entries").replaceChildren(...nodes);
   text($("log-title"), t(view === "me" ? "access_own" : "access_city"));
   const number = t(entries.length === 1 ? "count_one" : "count", { n: count(entries.length) });
   text($("count"), next === null ? (entries.length ? number : "") : t("count_more", { n: count(entries.length) }));
   $("none").hidden = entries.length > 0;
-  text($("none"), t(view === "me" ? "none_me" : "none"));
+  text($("none"), t(view === "me" ? "none_me" : narrowed() ? "none_found" : "none"));
   $("more").hidden = next === null;
   // Accounts that are seen here can be picked in the field.
   const accounts = [...new Set(entries.map((entry) => entry.who).filter(Boolean))].sort();
   $("accounts").replaceChildren(...accounts.map((name) => new Option("", name)));
+}
+
+/** Whether it is asked for a person, an account or a kind. */
+function narrowed() {
+  return ["unit", "who", "what"].some((name) => $(name).value.trim());
 }
 
 function dayWords(day) {
@@ -153,10 +159,50 @@ function whatWords(what) {
   return knows(`what_${what}`) ? t(`what_${what}`) : what;
 }
 
+/** What one account did to many at once, such as opening the rota, is one row that unfolds. */
+function runs(all) {
+  const found = [];
+  let key = "";
+  for (const entry of all) {
+    const its = JSON.stringify([entry.who, entry.what, entry.reason, entry.about, dayOf(entry.time)]);
+    const last = found.at(-1);
+    if (last && entry.unit && its === key && last.at(-1).time - entry.time < AT_ONCE_MS && last.every((one) => one.unit !== entry.unit)) last.push(entry);
+    else found.push([entry]);
+    key = entry.unit ? its : "";
+  }
+  return found;
+}
+
+function alone(entry) {
+  const row = element("li");
+  row.append(look(entry));
+  return row;
+}
+
+function group(run) {
+  const box = element("details", "group");
+  const row = line(run[0]);
+  row.dataset.entry = run.map((entry) => entry.id).join(" ");
+  const unit = element("span", "look-unit cut");
+  unit.append(element("b", "", t("many_units", { n: run.length })), element("span", "", run.map((entry) => plain(entry.name || entry.unit, 20)).join(t("comma"))));
+  row.querySelector(".look-unit").replaceWith(unit);
+  const list = element("ol");
+  box.append(row, list);
+  box.addEventListener("toggle", () => box.open && !list.children.length && list.append(...run.map(alone)));
+  return box;
+}
+
 function look(entry) {
   const box = element("details");
-  const row = element("summary", "look");
+  const row = line(entry);
   row.dataset.entry = entry.id;
+  box.append(row);
+  box.addEventListener("toggle", () => box.open && box.children.length === 1 && box.append(detail(entry)));
+  return box;
+}
+
+function line(entry) {
+  const row = element("summary", "look");
   const time = element("time", "", clock(entry.time));
   time.dateTime = new Date(entry.time).toISOString();
   const what = element("span", "what cut", whatWords(entry.what));
@@ -171,9 +217,7 @@ function look(entry) {
   else unit.append(element("b", "", entry.unit));
   const reason = element("span", "look-reason cut", plain(entry.reason, 200));
   row.append(time, what, by, unit, reason, icon("down"));
-  box.append(row);
-  box.addEventListener("toggle", () => box.open && box.children.length === 1 && box.append(detail(entry)));
-  return box;
+  return row;
 }
 
 function detail(entry) {
@@ -208,7 +252,7 @@ function unitWords(id) {
 // -- the page
 
 function rows() {
-  return [...document.querySelectorAll(".look")];
+  return [...document.querySelectorAll(".look")].filter((row) => row.checkVisibility());
 }
 
 function move(by) {

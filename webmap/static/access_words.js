@@ -26,7 +26,7 @@ learn({
   all_kinds: ["全部类型", "All kinds"],
   clear: ["清除", "Clear"],
   as_table: ["下载表格", "Download as a table"],
-  unknown_unit: ["没有叫“{name}”的人员或车辆", "Nobody is called “{name}”"],
+  unknown_unit: ["没有叫“{name}”的人员或车辆：请从列表中选择，或输入编号", "Nobody is called “{name}”: choose from the list, or enter an id"],
 
   what_track: ["轨迹", "Track"],
   what_trail: ["尾迹", "Trail"],
@@ -37,6 +37,7 @@ learn({
   what_export_file: ["下载导出", "Export fetched"],
   what_removal: ["删除数据", "Removal"],
   what_roll_call: ["点名", "Roll call"],
+  what_command: ["指令", "Command"],
   what_attendance: ["考勤", "Attendance"],
   what_login: ["登录", "Sign-in"],
   what_login_refused: ["登录被拒", "Sign-in refused"],
@@ -62,6 +63,8 @@ learn({
   count_one: ["1 条", "1 entry"],
   more: ["更早的记录（N）", "Earlier entries (N)"],
   none: ["这段时间没有记录", "No entry in this time"],
+  none_found: ["没有符合条件的记录；可清除筛选或放宽时间", "No entry matches: clear the filters or ask for a longer time"],
+  many_units: ["{n} 个人员与车辆", "{n} people and vehicles"],
   none_me: ["这段时间没有人查看过您的数据", "Nobody looked at your data in this time"],
   unreadable: ["部分日期的文件损坏，记录不完整：{days}", "Files of these days are damaged, entries are missing: {days}"],
 });

@@ -64,10 +64,12 @@ export const AreasLayer = CanvasLayer.extend({
     for (const mark of this.marks) [mark.x, mark.y] = convert(mark.x, mark.y);
   },
 
-  /** [west, north, east, south] of the file, in numbers of the plane, or null. */
+  /** [west, north, east, south] of the file, in numbers of the plane, or null. What lies far from the city, as with
+   * degrees in the wrong order, does not count where something lies near. */
   box() {
-    if (this.shapes.length === 0) return null;
-    const boxes = this.shapes.map((shape) => shape.box);
+    const near = this.shapes.filter((shape) => nearby(shape.box, this.model.grids.box()));
+    const boxes = (near.length ? near : this.shapes).map((shape) => shape.box);
+    if (boxes.length === 0) return null;
     return [0, 1, 2, 3].map((i) => boxes.reduce((found, box) => (i < 2 ? Math.min(found, box[i]) : Math.max(found, box[i])), boxes[0][i]));
   },
 
@@ -132,6 +134,13 @@ export const AreasLayer = CanvasLayer.extend({
     }
   },
 });
+
+/** Whether a box lies within a city's length of the city. */
+function nearby(box, city) {
+  if (!city) return true;
+  const [wide, high] = [city[2] - city[0], city[3] - city[1]];
+  return box[0] < city[2] + wide && box[2] > city[0] - wide && box[1] < city[3] + high && box[3] > city[1] - high;
+}
 
 /** Whether a place of the plane lies in a shape: so many edges are crossed on the way out of it. */
 export function holds(shape, x, y) {

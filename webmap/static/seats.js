@@ -37,6 +37,7 @@ function paint() {
   if (told === null) return;
   text($("sum"), t("seats_sum", { n: told.seats.length, absent: told.absent.length }));
   $("none").hidden = told.seats.length > 0;
+  text($("none"), t(may ? "seats_none" : "seats_none_read"));
   const key = JSON.stringify([language(), may, told.seats.map((seat) => [seat, since(seat)])]);
   if ($("seats").dataset.key === key) return;
   const focused = document.activeElement?.dataset?.id;
@@ -52,6 +53,7 @@ function since(seat) {
 
 function days(seat) {
   if (seat.weekdays === null) return t("seats_workdays");
+  if (seat.weekdays.length === 7) return t("seats_daily");
   const names = t("seats_weekdays").split(" ");
   return seat.weekdays.map((day) => names[day - 1]).join(" ");
 }
@@ -62,7 +64,8 @@ function row(seat) {
   const card = may ? pushButton("card", "", () => open(seat)) : element("div", "card");
   card.dataset.id = seat.id;
   const facts = [seat.street === seat.name ? "" : plain(seat.street, 40), seat.periods.join(t("comma")), days(seat)];
-  const who = seat.present.length ? seat.present.map((name) => plain(name, 40)).join(t("comma")) : "—";
+  const names = (seat.present.length ? seat.present : seat.accounts).map((name) => plain(name, 40)).join(t("comma"));
+  const who = seat.present.length ? names : seat.accounts.length ? t("seats_of", { names }) : t("seats_of_street");
   card.append(element("i", "dot"), element("bdi", "seat-name", plain(seat.name, 60)), element("span", "seat-state", since(seat)), element("span", "seat-facts", facts.filter(Boolean).join(" · ")), element("span", "seat-who", who));
   node.append(card);
   return node;
