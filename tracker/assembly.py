@@ -157,7 +157,7 @@ class Tracker:
         self.links.ended = self.roll_calls.ended
         self.tracks = Tracks(
             self._journal, store, self.applier, intake.areas, ground.archive, ground.reader, self._reactor,
-            ground.threads, wall, roster.bindings.relabelled,
+            ground.threads, wall, roster.relabelled,
         )  # fmt: skip
 
     def _keep(self, settings: Settings) -> None:

@@ -46,8 +46,11 @@ class Binding:
         return BINDING, self.key, asdict(self)
 
 
-Label = Callable[[str, int, bool], bool]
-"""Whether a point of a device and a fix time (ms), a call for help or not, is of the unit that is asked for."""
+Label = Callable[[str, int, bool, str], bool]
+"""Whether a point of a device and a fix time (ms), a call for help or not, stored as of this unit, is of the unit that
+is asked for."""
+OnDuty = Callable[[int], bool]
+"""Whether the unit that is asked for was on duty at a time (ms)."""
 
 
 class Bindings:
@@ -125,9 +128,12 @@ class Bindings:
         (self._corrected.add if any(one.start < one.made for one in ordered) else self._corrected.discard)(device)
         (self.for_shifts.add if ordered[-1].shift else self.for_shifts.discard)(device)
 
-    def relabelled(self, unit: UnitId, start: int, end: int) -> tuple[frozenset[UnitId], Label | None]:
+    def relabelled(
+        self, unit: UnitId, start: int, end: int, on_duty: OnDuty = lambda at: True
+    ) -> tuple[frozenset[UnitId], Label | None]:
         """Which other units' stored points of a span may be this one's, and how to tell; (nothing, ``None``) when no
-        binding that matters was corrected."""
+        binding that matters was corrected. What was stored as another's was judged by that one's duty: of this one it
+        is shown only if this one was on duty too."""
         sources: set[UnitId] = set()
         touched = False
         for device in self._corrected:
@@ -143,18 +149,20 @@ class Bindings:
                     sources |= before
         if not touched:
             return frozenset(), None
-        return frozenset(sources - {unit, NOBODY}), self._label_of(unit)
+        return frozenset(sources - {unit, NOBODY}), self._label_of(unit, on_duty)
 
-    def _label_of(self, unit: UnitId) -> Label:
+    def _label_of(self, unit: UnitId, on_duty: OnDuty) -> Label:
         # As it is now: the answer is put together in a thread.
         force = {device: self._force[device] for device in self._corrected}
 
-        def label(device: str, at: int, help: bool) -> bool:
+        def label(device: str, at: int, help: bool, stored: str) -> bool:
             held = force.get(DeviceId(device))
-            binding = None if held is None else _at(held, at)
-            if binding is None:
-                return held is None
-            return binding.unit == unit or (binding.unit == NOBODY and help)
+            if held is None:
+                return stored == unit  # never corrected; those of others come along with those that were
+            binding = _at(held, at)
+            if binding is None or binding.unit == NOBODY:
+                return binding is not None and help
+            return binding.unit == unit and (help or stored == unit or on_duty(at))
 
         return label
 

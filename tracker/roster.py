@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from tracker.bindings import NOBODY, Bindings
+from tracker.bindings import NOBODY, Bindings, Label
 from tracker.catalogue import ALIASES, CATALOGUE, address_of
 from tracker.device_fields import COORDINATES, PRIVATE_NETWORKS, SWITCHES, admits, networks_of, switches
 from tracker.model import DUTY_MODES, FOREVER, Area, AreaId, Device, DeviceId, Duty, Unit, UnitId
@@ -133,6 +133,11 @@ class Roster:
 
     def devices_of(self, unit: UnitId) -> list[Device]:
         return [self.devices[device] for device in self._carried.get(unit, ())]
+
+    def relabelled(self, unit: UnitId, start: int, end: int) -> tuple[frozenset[UnitId], Label | None]:
+        """As of its bindings (:meth:`tracker.bindings.Bindings.relabelled`), judged by the unit's duty."""
+        duties = self.duties_of(unit)
+        return self.bindings.relabelled(unit, start, end, lambda at: duty_at(duties, at) is not None)
 
     def changes(self) -> Iterable[Change]:
         """The whole state as the changes that would build it."""

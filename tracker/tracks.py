@@ -329,7 +329,7 @@ class Tracks:
 
 
 def _labelled(records: Iterable[ReportRecord], label: Label) -> list[ReportRecord]:
-    return [one for one in records if label(one.device, one.fix_time or 0, bool(one.alarm & ALARM_SOS))]
+    return [one for one in records if label(one.device, one.fix_time or 0, bool(one.alarm & ALARM_SOS), one.unit)]
 
 
 def _placed(records: Sequence[ReportRecord], doubts: Sequence[int], areas: AreaIndex) -> Iterator[Judged]:

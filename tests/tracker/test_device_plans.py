@@ -79,13 +79,14 @@ def test_a_correction_counts_from_its_start_and_rewrites_nothing(house: House, p
     sources, label = house.roster.bindings.relabelled(BAO, NOON - HOUR, NOON)
     assert sources == {ALI}
     assert label is not None
-    assert label(phone.id, NOON - HOUR, False)
-    assert not label(phone.id, NOON - 3 * HOUR, False)
-    assert label("d2", NOON, False)  # never corrected: as it is stored
+    assert label(phone.id, NOON - HOUR, False, ALI)
+    assert not label(phone.id, NOON - 3 * HOUR, False, ALI)
+    # Never corrected: as it is stored.
+    assert [label("d2", NOON, False, stored) for stored in (BAO, ALI)] == [True, False]
     sources, label = house.roster.bindings.relabelled(ALI, NOON - HOUR, NOON)
     assert sources == set()
     assert label is not None
-    assert not label(phone.id, NOON - HOUR, False)
+    assert not label(phone.id, NOON - HOUR, False, ALI)
     # A question about another time, or another one's, is not touched.
     assert house.roster.bindings.relabelled(BAO, NOON - 9 * HOUR, NOON - 3 * HOUR) == (frozenset(), None)
     assert house.roster.bindings.relabelled(CAI, NOON - HOUR, NOON) == (frozenset(), None)

@@ -142,6 +142,24 @@ def test_a_correction_shows_in_tracks(server: Server) -> None:
     assert len(points(server, bao, now)) == 1
 
 
+def test_a_correction_shows_nothing_else_of_who_had_it_and_nothing_of_off_duty(server: Server) -> None:
+    """The other's own phone goes on being his, and where somebody was off duty nobody is told by this way either."""
+    ali, bao = person(server, "Track C"), person(server, "Track D", duty="events")
+    now = now_ms()
+    token = {name: server.register("handheld", name, unit=ali) for name in ("his own", "in between")}
+    for n, (name, device) in enumerate(token.items()):
+        with Handheld(server, name, device["token"]) as handheld:
+            handheld.log_in()
+            handheld.report(*((now - 600_000 + 1000 * k, 311_500_000 + 10 * n + k, 1_215_500_000) for k in range(4)))
+    until("they are stored", lambda: len(points(server, ali, now)) == 8)
+    on = {"on": True, "at": now - 600_000, "until": now - 598_000}
+    assert server.api("POST", f"/api/v1/units/{bao}/duty", on).status == 201
+    path = f"/api/v1/devices/{token['in between']['id']}/binding"
+    assert server.api("POST", path, {"unit": bao, "from": now - 900_000}).status == 200
+    assert [point["lat"] for point in points(server, bao, now)] == [31.150001, 31.1500011]
+    assert len(points(server, ali, now)) == 4
+
+
 def points(server: Server, unit: str, now: int) -> list[Any]:
     found: list[Any] = server.get(f"/api/v1/units/{unit}/track?from={now - 1_000_000}&to={now}&reason=test")["points"]
     return found
@@ -158,3 +176,14 @@ def test_the_field_has_the_page_and_nothing_of_the_console(server: Server) -> No
         assert server.ask("GET", path, port="field").status in (404, 405)
     forged = {"origin": "http://elsewhere.example", "content-type": "application/json"}
     assert server.ask("POST", "/api/v1/join", b"{}", forged, port="field").status == 403
+
+
+@pytest.mark.browser
+def test_a_code_that_is_scanned_while_the_page_is_open_counts(server: Server, browser: Browser) -> None:
+    page = browser.page(390, 844, phone=True)
+    page.goto(f"{field(server)}/join")
+    page.wait("document.activeElement.id === 'code'")
+    page.run("location.hash = 'a-secret', 1")
+    page.wait("document.getElementById('code-box')?.hidden && location.hash === ''")
+    assert page.problems == []
+    page.close()
