@@ -221,7 +221,8 @@ class Archivist:
             return
         interrupted, self._interrupted = self._interrupted is task, None
         if interrupted and result is None:
-            self._queue.append(task)
+            # Right behind what it was ended for: a night goes on in its order.
+            self._queue.insert(1, task)
             self._next()
             return
         self.outcomes[task.job] = Outcome(now, now - task.began, result or {}, failure)

@@ -16,7 +16,7 @@ from storage.archive.chain import SealedFile
 from storage.archive.layout import SNAPSHOTS
 from storage.archive.snapshots import ENDING
 from tests.tracker.archive_house import HOUR, ZONE
-from tracker.archivist import LINE_LIMIT, Archivist, JobFailed
+from tracker.archivist import HURRY_S, LINE_LIMIT, Archivist, JobFailed
 
 EIGHT = 1_795_392_000_000
 
@@ -259,6 +259,37 @@ def test_what_is_urgent_is_next_and_ends_what_only_reads(desk: Desk) -> None:
     assert desk.processes.jobs == ["verify", "tidy"]
     desk.archivist.ask("tidy", urgent=True)
     assert desk.processes.signals == ["TERM"]
+
+
+def test_what_is_urgent_waits_for_nothing_for_long_and_the_night_goes_on_behind_it(desk: Desk) -> None:
+    desk.archivist.tick()
+    processes = desk.processes
+    processes.say(done={})
+    processes.end()
+    done: list[Any] = []
+    desk.archivist.ask("remove_off_duty", {"upto": 5}, urgent=True).addCallback(done.append)
+    processes.advance(HURRY_S - 1)
+    assert (processes.jobs, processes.signals) == (["seal", "close"], []), "a job that ends soon is left to"
+    processes.advance(1)
+    assert processes.signals == ["TERM"]
+    processes.end(15)
+    processes.say(done={"counts": {}})
+    processes.end()
+    assert done == [{"counts": {}}]
+    for _ in range(2):
+        processes.say(done={})
+        processes.end()
+    assert processes.jobs == ["seal", "close", "remove_off_duty", "close", "snapshot"]
+    assert (desk.archivist.problems, desk.nights) == ([], 1)
+
+
+def test_a_job_that_ends_in_time_is_not_ended_and_neither_is_the_urgent_one(desk: Desk) -> None:
+    desk.archivist.ask("close")
+    desk.archivist.ask("remove_off_duty", {"upto": 5}, urgent=True)
+    desk.processes.say(done={})
+    desk.processes.end()
+    desk.processes.advance(HURRY_S)
+    assert (desk.processes.jobs, desk.processes.signals) == (["close", "remove_off_duty"], [])
 
 
 def test_heads_go_out_after_a_night_whose_last_job_failed(desk: Desk) -> None:

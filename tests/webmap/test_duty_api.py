@@ -159,6 +159,15 @@ def test_a_late_off_takes_out_what_was_stored_whatever_is_killed(server: Server)
         tell(device, False, start + 35 * SECOND, "e2")
     server.kill()
     server.start()
+
+    def half_done() -> bool:
+        running = server.get("/api/v1/storage")["jobs"]["running"]
+        return (running is not None and running["job"] == "remove_off_duty") or not left(server, *latitudes[3:])
+
+    # Promised and killed; begun and killed; and after that all the same.
+    until("it is begun", half_done)
+    server.kill()
+    server.start()
     path = f"/api/v1/units/{unit}/track?from={start}&to={now_ms()}&reason=test"
     kept = [latitude / 1e7 for latitude in [*latitudes[:3], LAT + 150]]
     until("they are gone", lambda: not left(server, *latitudes[3:], LAT + 160))
