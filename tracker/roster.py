@@ -134,6 +134,13 @@ class Roster:
     def devices_of(self, unit: UnitId) -> list[Device]:
         return [self.devices[device] for device in self._carried.get(unit, ())]
 
+    def carried_by(self, device: DeviceId, at: int) -> UnitId:
+        """Whose a device was at a time in ms, as is known now; empty if it was nobody's."""
+        binding = self.bindings.at(device, at)
+        if binding is not None:
+            return binding.unit
+        return NOBODY if self.bindings.of(device) or device not in self.devices else self.devices[device].unit
+
     def relabelled(self, unit: UnitId, start: int, end: int) -> tuple[frozenset[UnitId], Label | None]:
         """As of its bindings (:meth:`tracker.bindings.Bindings.relabelled`), judged by the unit's duty."""
         duties = self.duties_of(unit)

@@ -12,7 +12,7 @@ from tracker.media import JPEG, Photo, type_of
 from tracker.roster import Refusal
 from webmap.access import address_of
 from webmap.reach import device_reached, device_within, unit_within
-from webmap.rights import Action
+from webmap.rights import Action, Scope
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
 from webmap.services import Services
 
@@ -58,9 +58,14 @@ def add_commands(route: Route, services: Services) -> None:
             )
         return int(given) if given else LISTED
 
+    def shown(scope: Scope, command: Command) -> bool:
+        """Whether a command may be read: what was said to whoever carried the device then is not said to the next."""
+        unit = roster.carried_by(command.device, command.created)
+        return scope.everything or unit_within(roster, scope, unit) is not None
+
     def command_of(request: Any, action: Action, id: str) -> Command:
-        command = services.links.commands.get(id)
-        if command is None or device_within(roster, who_of(request).scope(action), command.device) is None:
+        command, scope = services.links.commands.get(id), who_of(request).scope(action)
+        if command is None or device_within(roster, scope, command.device) is None or not shown(scope, command):
             raise missing("command", "指令")
         return command
 
@@ -98,8 +103,8 @@ def add_commands(route: Route, services: Services) -> None:
     @route("GET", "/api/v1/devices/<string:device>/commands", Action.DEVICES)
     def listed(request: Any, device: str) -> bytes:
         identity = device_reached(services, request, Action.DEVICES, device).id
-        commands = services.links.commands.of(identity, limit_of(request))
-        return answer(request, {"commands": [command_view(command) for command in commands]})
+        commands, scope = services.links.commands.of(identity, limit_of(request)), who_of(request).scope(Action.DEVICES)
+        return answer(request, {"commands": [command_view(command) for command in commands if shown(scope, command)]})
 
     @route("GET", "/api/v1/commands/<string:command>", Action.DEVICES)
     def state(request: Any, command: str) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from protocols.jt808.client import MediaTaken, PhotoAsked
 from tests.server import Server, until
 from tests.webmap.devices import Handheld, Vehicle, now_ms
+from tests.webmap.people import enter
 from tests.webmap.test_api import check, error
 
 Call = Callable[..., Any]
@@ -62,6 +63,20 @@ def test_a_handheld_is_asked_where_it_is(call: Call, server: Server) -> None:
     (noted,) = server.get("/api/v1/access-log?what=command")["entries"]
     assert (noted["who"], noted["unit"]) == ("admin", made["unit"])
     assert noted["about"] == {"device": made["id"], "kind": "locate"}
+
+
+def test_what_was_said_to_one_is_not_said_to_the_next(server: Server) -> None:
+    ali, bao = (str(server.api("POST", "/api/v1/units", {"name": name}).json["units"][0]["id"]) for name in ("A", "B"))
+    device = server.register("handheld", "shared", unit=ali)["id"]
+    path = f"/api/v1/devices/{device}/commands"
+    first = server.api("POST", path, {"kind": "locate"}).json["id"]
+    assert server.api("POST", f"/api/v1/devices/{device}/binding", {"unit": bao}).status == 200
+    second = server.api("POST", path, {"kind": "locate"}).json["id"]
+    with enter(server, "said", role="collector", unit=bao) as collector:
+        assert [one["id"] for one in collector.ask("GET", path).json["commands"]] == [second]
+        assert collector.ask("GET", f"/api/v1/commands/{first}").status == 404
+        assert collector.ask("GET", f"/api/v1/commands/{second}").status == 200
+    assert [one["id"] for one in server.get(path)["commands"]] == [second, first]
 
 
 def test_a_vehicle_is_asked_where_it_is(call: Call, server: Server) -> None:
