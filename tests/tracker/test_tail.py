@@ -109,3 +109,17 @@ def test_ranges_are_few() -> None:
     many = spans([number * 10_000 for number in range(1000)])
     assert len(many) <= 20
     assert (many[0][0], many[-1][1]) == (0, 9_990_000)
+
+
+def test_a_stretch_of_somebodys_time_is_nobodys() -> None:
+    tail = Tail()
+    tail.begin(0)
+    tail.take(batch(1, *(record(NOON + n, LAT + n, unit=unit) for n in range(6) for unit in ("p1", "p2"))))
+    tail.forget_span("p1", NOON + 1, NOON + 4, {NOON + 2})
+    tail.forget_span("nobody", 0, 1 << 60, ())
+    assert tail.find("p1", 0, 1 << 60) == [1, 5, 9, 11], "the call for help stays, and the end is not in it"
+    assert tail.find("p2", 0, 1 << 60) == [2, 4, 6, 8, 10, 12]
+    (points,) = tail.points()
+    assert sorted(points.latitude[points.unit == tail.units.index("p1")].tolist()) == [
+        0, 0, LAT, LAT + 2, LAT + 4, LAT + 5
+    ]  # fmt: skip
