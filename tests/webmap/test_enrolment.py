@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.browser import Browser
 from tests.server import Answer, Server, until
 from tests.webmap.devices import Handheld, now_ms
 from tests.webmap.people import enter

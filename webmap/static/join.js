@@ -14,6 +14,8 @@ let told = null;
 let problem = null; // what to say in the language that is chosen
 
 if (secret) history.replaceState(null, "", location.pathname);
+// A code that is scanned while the page is open leads to the same page: it begins anew with it.
+window.addEventListener("hashchange", () => location.reload());
 
 function kept() {
   try {
