@@ -186,6 +186,7 @@ function group(run) {
   const unit = element("span", "look-unit cut");
   unit.append(element("b", "", t("many_units", { n: run.length })), element("span", "", run.map((entry) => plain(entry.name || entry.unit, 20)).join(t("comma"))));
   row.querySelector(".look-unit").replaceWith(unit);
+  if (!run[0].reason) row.querySelector(".look-reason").remove(); // its place is for names
   const list = element("ol");
   box.append(row, list);
   box.addEventListener("toggle", () => box.open && !list.children.length && list.append(...run.map(alone)));
