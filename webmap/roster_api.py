@@ -43,7 +43,7 @@ def add_roster(route: Route, services: Services) -> None:
                      "grid": unit.grid}
                     for unit in roster.units.values() if scope.covers(unit)
                 ]  # fmt: skip
-                wishes = judge_people(read, present, _grids(list(roster.areas.values())))
+                wishes = judge_people(read, present, _grids(filter(scope.covers_area, roster.areas.values())))
             except TableError as error:
                 told, zh = "\n".join(error.problems), "\n".join(in_chinese(error.problems))
                 raise ApiError(422, "bad_table", told, f"表格有误：\n{zh}") from None
@@ -60,12 +60,12 @@ def add_roster(route: Route, services: Services) -> None:
 
 def _grids(areas: Iterable[Area]) -> dict[str, str]:
     """Ids of grids by id and by name; a name of several is none's."""
+    grids = [area for area in areas if area.level == "grid"]
     found: dict[str, str] = {}
     twice: set[str] = set()
-    for area in areas:
-        if area.level == "grid":
-            twice |= {area.name} & found.keys()
-            found[area.name] = area.id
+    for area in grids:
+        twice |= {area.name} & found.keys()
+        found[area.name] = area.id
     for name in twice:
         del found[name]
-    return found | {area.id: area.id for area in areas if area.level == "grid"}
+    return found | {area.id: area.id for area in grids}
