@@ -10,6 +10,7 @@ from typing import Any
 from klein import Klein
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
+from twisted.web.util import Redirect
 
 from tracker.http import BODY_LIMIT, PhoneReports
 from tracker.site import CONNECTIONS, BoundedSite
@@ -190,4 +191,6 @@ class _Field(Resource):
         self._phones = phones
 
     def getChild(self, path: bytes, request: Any) -> Any:
+        if request.uri == b"/" and b"text/html" in (request.getHeader(b"accept") or b""):
+            return Redirect(b"/join")  # a browser: apps say whose phone it is
         return self._phones.getChildWithDefault(path, request)

@@ -175,6 +175,9 @@ def test_the_field_has_the_page_and_nothing_of_the_console(server: Server) -> No
         assert server.ask("GET", f"/join/{name}", port="field").status == 200
     for path in ("/join/api.js", "/static/api.js", "/api/v1/units", "/api/v1/login", "/join/..%2fapi.js", "/login"):
         assert server.ask("GET", path, port="field").status in (404, 405)
+    typed = server.ask("GET", "/", headers={"accept": "text/html,*/*"}, port="field")
+    assert (typed.status, typed.headers["location"]) == (302, "/join"), "who types the address is led to the page"
+    assert server.ask("GET", "/", port="field").status == 400
     forged = {"origin": "http://elsewhere.example", "content-type": "application/json"}
     assert server.ask("POST", "/api/v1/join", b"{}", forged, port="field").status == 403
 
