@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.archive.layout import Days, shifted
-from tracker.model import AreaId, UnitId
+from tracker.model import Area, AreaId, UnitId
 from tracker.record import ASSIGNMENT, SHIFT
 from tracker.roster import Change, Refusal, Roster
 from tracker.shifts import Shift, amended
@@ -164,11 +164,16 @@ class Rota:
     # -- judging assignments
 
     def plan_assignments(
-        self, wanted: Sequence[Mapping[str, Any]], today: str, within: Callable[[UnitId], bool] = lambda unit: True
+        self,
+        wanted: Sequence[Mapping[str, Any]],
+        today: str,
+        within: Callable[[UnitId], bool] = lambda unit: True,
+        covers: Callable[[Area], bool] = lambda area: True,
     ) -> tuple[int, list[Change]]:
         """What units are to have on days: entries with ``unit``, ``day``, ``shift`` (an id, ``off``, or None for
         nothing) and ``grids``, if they are others than the roster's. All or none; what is so already is no change.
-        ``within`` says which units may be planned: others are unknown. Answers how many days change."""
+        ``within`` says which units may be planned, ``covers`` which grids may be given, besides those that a unit has
+        on that day: others are unknown. Answers how many days change."""
         if len(wanted) > ENTRIES_LIMIT:
             raise _too_many()
         wishes = []
@@ -176,7 +181,12 @@ class Rota:
             try:
                 unit = self._unit(fields.get("unit"), within)
                 day = _day(fields.get("day"), today, "day")
-                wishes.append(Wish(unit, day, self._assigned(fields.get("shift"), fields.get("grids"))))
+                held = self.own_grids(unit, self.of(unit, day))
+
+                def known(area: Area, held: Sequence[AreaId] = held) -> bool:
+                    return covers(area) or area.id in held
+
+                wishes.append(Wish(unit, day, self._assigned(fields.get("shift"), fields.get("grids"), known)))
             except Refusal as refusal:
                 refusal.entry = number
                 raise
@@ -250,7 +260,7 @@ class Rota:
             raise Refusal("no_unit", "there is no such person or vehicle", "没有这个人员或车辆")
         return unit
 
-    def _assigned(self, shift: Any, grids: Any) -> Assigned | None:
+    def _assigned(self, shift: Any, grids: Any, known: Callable[[Area], bool] = lambda area: True) -> Assigned | None:
         if shift is None:
             return None
         if shift != OFF and (not isinstance(shift, str) or shift not in self.shifts or self.shifts[shift].retired):
@@ -262,7 +272,7 @@ class Rota:
             raise Refusal("bad_grids", text, f"grids 须为至多 {GRIDS_LIMIT} 个网格的列表")
         for grid in grids:
             area = self._roster.areas.get(AreaId(grid))
-            if area is None or area.level != "grid":
+            if area is None or area.level != "grid" or not known(area):
                 raise Refusal("no_grid", "there is no such grid", "没有这个网格")
         return Assigned(shift, tuple(dict.fromkeys(AreaId(grid) for grid in grids)))
 

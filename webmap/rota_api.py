@@ -110,7 +110,8 @@ def add_rota(route: Route, services: Services) -> None:
             worked = lambda day: calendar.day(day).worked  # noqa: E731
             changed = await intake.change(lambda: services.rota.plan_pattern(wanted, today(services), worked, reach))
         elif isinstance(given, list) and all(isinstance(entry, dict) for entry in given):
-            changed = await intake.change(lambda: services.rota.plan_assignments(given, today(services), reach))
+            covers = who_of(request).scope(Action.ROTA_CHANGE).covers_area
+            changed = await intake.change(lambda: services.rota.plan_assignments(given, today(services), reach, covers))
         else:
             text = "assignments must be a list of objects with unit, day and shift"
             raise ApiError(422, "bad_assignments", text, "assignments 须为对象的列表，各含 unit、day、shift")

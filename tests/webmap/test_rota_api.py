@@ -145,6 +145,20 @@ def test_months_and_deadlines(call: Call) -> None:
     assert not call("GET", "/api/v1/working-time?start=2026-12-31T17:00&limit_s=36000")["known"]
 
 
+def test_a_street_seat_gives_its_own_grids_and_those_that_somebody_has(server: Server, call: Call) -> None:
+    white = shift(call, "白班", "08:00-12:00", "14:00-18:00")
+
+    def wanted(grid: str, ahead: int) -> dict[str, Any]:
+        return {"assignments": [{"unit": "li", "day": day(ahead), "shift": white, "grids": [grid]}]}
+
+    with enter(server, "seat-south", role="street", streets=[SOUTH]) as seat:
+        answers = [seat.ask("PUT", "/api/v1/rota", wanted(grid, 30)) for grid in ("g1", "g9")]
+        assert [one.code for one in answers] == ["no_grid", "no_grid"]
+        assert answers[0].body == answers[1].body, "one out of reach is one that there is not"
+        call("PUT", "/api/v1/rota", wanted("g1", 31))
+        assert seat.ask("PUT", "/api/v1/rota", wanted("g1", 31)).status == 200
+
+
 def test_a_street_seat_plans_its_own_people(server: Server, call: Call) -> None:
     white = shift(call, "白班", "08:00-12:00", "14:00-18:00")
     with enter(server, "seat-north", role="street", streets=[NORTH]) as seat:
