@@ -142,9 +142,14 @@ class OffDutyRemovals:
                 await deferLater(self._reactor, GATHER_S)
                 await self._steps([*self._open][:AT_ONCE])
                 self.problem = ""
-            except PROBLEMS as error:
+            except CancelledError:
+                raise
+            except Exception as error:
                 if self._stopped:
                     return
+                if not isinstance(error, PROBLEMS):
+                    # Ours to mend; what was promised is tried again all the same.
+                    self._log.failure("a removal broke off")
                 self.problem = str(error) or type(error).__name__
                 self._log.warn("what was off duty waits to be removed: {reason}", reason=self.problem)
                 await deferLater(self._reactor, RETRY_S)

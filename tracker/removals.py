@@ -45,6 +45,7 @@ REMOVAL = "removal"
 """The journal's word for an event of one."""
 
 _NOBODY = UnitId("")
+PROBLEMS = (JobFailed, StoreFailed, OSError, *Unavailable)
 RETRY_S = 60.0
 """Until it is tried again when something was away or failed."""
 
@@ -252,9 +253,14 @@ class Removals:
             try:
                 await self._steps(removal)
                 return
-            except (JobFailed, StoreFailed, OSError, *Unavailable) as error:
+            except CancelledError:
+                raise
+            except Exception as error:
                 if self._stopped:
                     return
+                if not isinstance(error, PROBLEMS):
+                    # Ours to mend; what was promised is tried again all the same.
+                    self._log.failure("a removal broke off")
                 removal.problem = str(error) or type(error).__name__
                 self._log.warn("a removal waits: {reason}", reason=removal.problem, ticket=removal.ticket)
             await self._pause(RETRY_S)

@@ -57,12 +57,6 @@ def health(services: Services, scope: Scope) -> dict[str, Any]:
             f"历史的链头已有 {days} 天无法通过 {setting} 送出：{trouble.reason}。{trouble.waiting} 个链头等待中，"
             "恢复后自动送出。在此之前，此后封存的内容对能写入本服务器的人不构成证明。",
         )
-    for removal in services.removals.waiting:
-        problem(
-            "removal",
-            f"The removal {removal.ticket} of a person's data waits: {removal.problem}. It is tried again each minute.",
-            f"个人数据删除 {removal.ticket} 暂停：{removal.problem}。每分钟重试一次。",
-        )
     if applier.problem:
         problem(
             "live",

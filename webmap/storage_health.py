@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from storage.archive.budgets import RECENT, SOON, Level, Limit, alarming
 from storage.archive.layout import ACCESS, EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
 from storage.space import MEGABYTE, Space
+from tracker.off_duty import OffDutyRemovals
+from tracker.removals import Removals
 from tracker.steward import Stock
 from webmap.services import Services
 
@@ -35,7 +37,7 @@ def storage_problems(services: Services) -> list[Problem]:
     for kind, limit in steward.limits.items():
         if stock is not None and alarming(stock.measured.classes[kind], limit):
             found.append(_budget(kind, limit, stock))
-    return [*found, *_photos(services), *_archive(services)]
+    return [*found, *_photos(services), *_archive(services), *removal_problems(services.removals, services.off_duty)]
 
 
 def _disk(space: Space, stock: Stock | None, exhausted: bool) -> Iterator[Problem]:
@@ -141,4 +143,23 @@ def _archive(services: Services) -> Iterator[Problem]:
             "History is not what was sealed: something has changed it. The page of storage says which files; "
             "./run verify says more. Leave the folder as it is, and compare with a backup.",
             "历史与封存时不符：内容已被更改。涉及的文件见存储页面，或运行 ./run verify。请保持目录现状，并与备份比对。",
+        )
+
+
+def removal_problems(removals: Removals, off_duty: OffDutyRemovals) -> Iterator[Problem]:
+    """What was promised to go and waits."""
+    for removal in removals.waiting:
+        yield problem(
+            "removal",
+            f"The removal {removal.ticket} of a person's data waits: {removal.problem}. It is tried again each minute.",
+            f"个人数据删除 {removal.ticket} 暂停：{removal.problem}。每分钟重试一次。",
+        )
+    if off_duty.problem:
+        number, why = len(off_duty), off_duty.problem
+        yield problem(
+            "off_duty",
+            f"What turned out to be off duty waits to be removed ({number}): {why}. It is tried again every 10 s. "
+            "If it goes on, look at the log and at the disk.",
+            f"事后判明为不在岗的数据等待删除（{number} 段）：{why}。每 10 秒重试一次；"
+            "如持续出现，请查看运行日志和磁盘。",
         )

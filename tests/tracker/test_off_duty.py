@@ -4,11 +4,14 @@ all of it is acknowledged in the protocol's own way, and of the rest there is no
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import msgpack
 import pytest
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import globalLogPublisher
 
 from protocols.gt06 import client as gt06
@@ -17,7 +20,8 @@ from protocols.nmea import HOLD_MS, encode_epoch, encode_identity
 from protocols.report import ALARM_SOS, Report
 from protocols.traccar import encode_json, encode_query
 from protocols.watch import client as watch
-from tests.tracker.helpers import HOUR, LAT, LON, NOON, House
+from tests.reactor import reactor, run, until
+from tests.tracker.helpers import HOUR, LAT, LON, NOON, House, record
 from tests.tracker.test_handheld_session import Place as Handhelds
 from tests.tracker.test_http import Place as Traccars
 from tests.tracker.test_jt808_session import Place as Terminals
@@ -27,7 +31,11 @@ from tests.tracker.test_phone_site import OK
 from tests.tracker.test_phone_site import Place as Phones
 from tests.tracker.test_trackers import IMEI, PLAIN
 from tests.tracker.test_trackers import Place as Trackers
+from tracker.archivist import JobFailed
 from tracker.catalogue import CATALOGUE
+from tracker.model import UnitId
+from tracker.off_duty import OffDutyRemovals
+from tracker.tracks import Track
 
 BEGAN, ENDED = NOON - HOUR, NOON + HOUR
 BEFORE, FIRST, LAST, AFTER = BEGAN - 1000, BEGAN, ENDED - 1000, ENDED
@@ -235,3 +243,89 @@ def test_a_call_for_help_is_kept_with_its_first_place_alone(house: House, protoc
         assert transport.taken(), "each is answered, or it would come for ever"
     assert [(record.fix_time, record.alarm & ALARM_SOS, record.duty) for record in house.records] == [(AFTER, 1, 0)]
     assert house.refused(protocol) == {"off_duty": 2}
+
+
+class Course:
+    """A removal's course over parts that do what a test says and note what they did."""
+
+    def __init__(self, *fails: Exception | None) -> None:
+        self.done: list[str] = []
+        self.kept: list[Any] = []
+        self._fails = list(fails)
+        photos = SimpleNamespace(
+            index=SimpleNamespace(all=lambda: (), drop=lambda ids: None), blobs=SimpleNamespace(count_anew=lambda: None)
+        )
+        journal = SimpleNamespace(last=7, first_since=lambda at: 1)
+        intake: Any = SimpleNamespace(journal=journal, keep=self._keep, wall=lambda: NOON + HOUR)
+        parts: dict[str, Any] = {
+            "links": SimpleNamespace(photos=photos), "applier": SimpleNamespace(amend=self._amend),
+            "mirror": SimpleNamespace(units={}), "archivist": SimpleNamespace(ask=self._ask),
+            "tracks": SimpleNamespace(read=self._read, tail=SimpleNamespace(forget_span=lambda *_: None)),
+        }  # fmt: skip
+        self.removals = OffDutyRemovals(
+            intake, reactor=reactor(), new_id=lambda: "x", rewrite=self._rewrite, **parts
+        )  # fmt: skip
+
+    def _step(self, name: str) -> None:
+        self.done.append(name)
+        failure = self._fails.pop(0) if self._fails else None
+        if failure is not None:
+            raise failure
+
+    async def _keep(self, events: Any) -> None:
+        self.kept += events
+
+    async def _read(self, unit: str, start: int, end: int) -> Track:
+        self._step("look")
+        return Track([(record(NOON), 0, None)], [])
+
+    def _amend(self, unit: str, stays: Any, taints: Any, upto: int, done: Callable[[int], object]) -> None:
+        self._step("live")
+        done(1)
+
+    def _ask(self, job: str, arguments: Any, *, urgent: bool) -> Deferred[Any]:
+        assert urgent
+        self._step(job)
+        return succeed({"counts": {"records": 1}})
+
+    async def _rewrite(self) -> None:
+        self._step("rewrite")
+
+    def run(self, over: Callable[[], bool]) -> None:
+        self.removals.take(self.removals.promised([(UnitId("p1"), BEGAN, ENDED)], NOON))
+        self.removals.start()
+        run(until(over))
+
+
+COURSE = ["look", "live", "remove_off_duty", "live", "rewrite"]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GATHER_S", "RETRY_S"):
+        monkeypatch.setattr(f"tracker.off_duty.{name}", 0.001)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("error", [JobFailed("no"), ConnectionError("away"), RuntimeError("a fault of ours")])
+@pytest.mark.parametrize("step", range(len(COURSE)))
+def test_whatever_fails_at_whatever_step_it_is_tried_until_it_is_done(step: int, error: Exception) -> None:
+    course = Course(*[None] * step, error)
+    course.run(lambda: not len(course.removals))
+    assert course.done[: step + 1] == COURSE[: step + 1]
+    # It is known by then what there is: that is not looked for again.
+    assert course.done[step + 1 :] == (COURSE if step == 0 else COURSE[1:])
+    assert course.kept[-1][2]["done"] == NOON + HOUR
+    assert course.removals.problem == ""
+
+
+@pytest.mark.usefixtures("at_once")
+def test_while_it_waits_it_says_why() -> None:
+    course = Course(*[RuntimeError("a fault of ours")] * 1000)
+    course.run(lambda: course.removals.problem != "")
+    assert course.removals.problem == "a fault of ours"
+    assert len(course.removals) == 1
+    course.removals.stop()
+    ended = len(course.done)
+    run(asyncio.sleep(0.01))
+    assert len(course.done) == ended

@@ -161,10 +161,12 @@ def test_a_disk_that_does_not_take_the_promise(desk: Desk) -> None:
     assert desk.run(desk.removals.ask(unit, "left")).unit in (unit, "")
 
 
+@pytest.mark.parametrize("error", [None, RuntimeError("away")], ids=["", "ours"])
 @pytest.mark.parametrize("step", range(4))
-def test_what_fails_is_tried_again(tmp_path: Path, step: int) -> None:
+def test_what_fails_is_tried_again(tmp_path: Path, step: int, error: Exception | None) -> None:
+    """Whatever fails: a fault of ours too."""
     failures: list[BaseException | None] = [None] * step
-    desk = Desk(tmp_path, [*failures, JobFailed("away") if step == 1 else ConnectionError("away")])
+    desk = Desk(tmp_path, [*failures, error or (JobFailed("away") if step == 1 else ConnectionError("away"))])
     removal = desk.run(desk.removals.ask(desk.person(), "left"))
     desk.settle()
     assert removal.done is None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from storage.blobs import LIMIT
 from tests.server import Server, until
 from tests.webmap.devices import now_ms, phone_report
+from webmap.storage_health import removal_problems
 
 AHEAD_S = 90
 DAY_MS = 86_400_000
@@ -88,3 +91,21 @@ def test_heads_that_could_not_go_out_for_two_days_are_a_problem(tmp_path: Path) 
     finally:
         server.stop()
         server.sweep_up()
+
+
+def test_what_was_promised_to_go_and_waits_is_a_problem() -> None:
+    waiting = [SimpleNamespace(ticket="t1", problem="the disk is full")]
+
+    class Open(list[str]):
+        problem = ""
+
+    off_duty = Open(["p1:x", "p2:y"])
+    given: Any = SimpleNamespace(waiting=waiting), off_duty
+    assert [one["what"] for one in removal_problems(*given)] == ["removal"]
+    off_duty.problem = "the archive is busy"
+    removal, late = removal_problems(*given)
+    assert "t1" in removal["text"]
+    for text in (late["text"], late["zh"]):
+        assert "the archive is busy" in text
+        assert "2" in text
+        assert "p1" not in text
