@@ -31,7 +31,7 @@ _STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404
 JSON_LIMIT = 256 * 1024
 """Bytes of a request's JSON, unless a route says otherwise: it is taken apart all in one go, and 60 MB of empty lists
 held everybody up for twenty seconds. A roll call of 2,000 units is half of it."""
-LIST_LIMIT = 8 << 20
+LIST_LIMIT = 4 << 20
 """The same of a list of people, devices or days: 20,000 of them."""
 MAY_BEFORE = (b"/api/v1/me/password", b"/api/v1/logout")
 """What one may do who must change the password first."""
