@@ -245,6 +245,15 @@ class Links:
         for command in self.commands.commands_to_send(device, self._now()):
             if self._sessions.get(device) is not session:
                 return  # writing has ended the link: the others are back in the queue
+            if self._handed_over(command):
+                text, zh = "not said: the device has been given to somebody else", "设备已换人使用，未下发"
+                self.commands.answered(command.id, device, False, self._now(), text, zh)
+                continue
             if not session.carry_out(command):
                 text, zh = "this cannot be said over the device's link", "该设备的连接无法传达此指令"
                 self.commands.answered(command.id, device, False, self._now(), text, zh)
+
+    def _handed_over(self, command: Command) -> bool:
+        """Whether the device is another's than when this was asked: what is meant for one is not said to the next."""
+        roster, known = self._intake.roster, self._intake.roster.devices.get(command.device)
+        return known is not None and roster.carried_by(command.device, command.created) != known.unit

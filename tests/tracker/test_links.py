@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from tests.tracker.helpers import NOON, House
 from tracker.commands_model import Command
 from tracker.commands_writer import AT_ONCE
+from tracker.device_plans import plan_binding
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.model import Device, DeviceId, UnitId
@@ -94,6 +95,21 @@ def failed(asked: Deferred[Command], kind: type[Exception]) -> Exception:
     asked.addErrback(found.append)
     assert isinstance(found[0].value, kind)
     return found[0].value
+
+
+def test_what_is_meant_for_one_is_not_said_to_the_next(desk: Desk) -> None:
+    """It waited for its device, which was given to somebody else meanwhile."""
+    desk.house.register("handheld", "h1")
+    desk.house.register("handheld", "h2")
+    meant = desk.ask()
+    desk.later(1000)
+    for change in plan_binding(desk.house.roster, D1, UnitId("p2"), desk.house.now)[1]:
+        desk.house.roster.apply(change)
+    after = desk.ask()
+    session = desk.session()
+    desk.later(1000)
+    assert session.told == [after.id]
+    assert (meant.state, meant.zh) == ("failed", "设备已换人使用，未下发")
 
 
 def test_the_newest_session_of_a_device_counts(desk: Desk) -> None:
