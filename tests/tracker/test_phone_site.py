@@ -19,9 +19,9 @@ from protocols import batch, gpslogger, overland, owntracks
 from protocols.delivery import basic
 from protocols.phone_setup import gpslogger_profile
 from tests.tracker.helpers import HOUR, NOON, House, report
-from tracker import phone_limits
 from tracker.http import BODY_LIMIT, PhoneReports
 from tracker.model import Mark
+from tracker.phone_limits import Rates
 from tracker.site import BoundedSite
 
 
@@ -37,7 +37,8 @@ class Place:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.site = BoundedSite(PhoneReports(house.intake), Clock(), body_limit=BODY_LIMIT)
+        self.door = PhoneReports(house.intake)
+        self.site = BoundedSite(self.door, Clock(), body_limit=BODY_LIMIT)
         self.tokens = {
             name: house.token(house.register(name, "7f3a9c"))
             for name in ("owntracks", "gpslogger", "overland", "batch")
@@ -200,9 +201,9 @@ def test_off_duty_is_delivered_and_written_nowhere(place: Place, app: str) -> No
 @pytest.mark.parametrize(
     ("app", "expected"), [("owntracks", 503), ("gpslogger", 429), ("overland", 429), ("batch", 429)]
 )
-def test_one_that_sends_too_fast(place: Place, monkeypatch: pytest.MonkeyPatch, app: str, expected: int) -> None:
+def test_one_that_sends_too_fast(place: Place, app: str, expected: int) -> None:
     """OwnTracks drops on iOS what is answered with any 4xx."""
-    monkeypatch.setattr(phone_limits, "BURST", 2)
+    place.door.rates = Rates(burst=2)
     for at in (NOON, NOON + 1000):
         reply = place.send(app, at)
         place.house.settle()
@@ -214,8 +215,8 @@ def test_one_that_sends_too_fast(place: Place, monkeypatch: pytest.MonkeyPatch, 
     assert place.house.refused(app) == {"slowed_down": 1}
 
 
-def test_every_point_of_a_queue_counts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phone_limits, "BURST", 3)
+def test_every_point_of_a_queue_counts(place: Place) -> None:
+    place.door.rates = Rates(burst=3)
     assert code(place.send("overland", *range(NOON, NOON + 4000, 1000))) == 429
 
 

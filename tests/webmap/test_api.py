@@ -518,7 +518,7 @@ def test_bodies_that_are_none(server: Server, path: str) -> None:
     for kind in ("application/x-www-form-urlencoded", "text/plain", ""):
         answer = check("POST", path, server.api("POST", path, b"{}", {"content-type": kind}))
         assert (answer.status, answer.code) == (415, "content_type"), kind
-    for body in (b"", b"{", b"\xff\xfe", b"[" * 100_000, b"9" * 10_000):
+    for body in (b"", b"{", b"\xff\xfe", b"[" * 8000, b"9" * 8000):
         answer = check("POST", path, server.api("POST", path, body, {"content-type": "application/json"}))
         assert (answer.status, answer.code) == (400, "bad_json"), body[:10]
 
