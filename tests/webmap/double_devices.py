@@ -189,6 +189,7 @@ class Devices:
             "device": about["devices"][0]["id"] if about["devices"] else None,
             "state": "ONLINE_FIX" if "position" in state else "OFFLINE", "last_message": state.get("last_message"),
             "position": state.get("position"), "warnings": state.get("warnings", []),
+            **({"duty": about["duty"]} if isinstance(about.get("duty"), dict) else {}),
         }  # fmt: skip
 
     def register(self, given: dict[str, Any]) -> Answer:

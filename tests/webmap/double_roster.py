@@ -42,6 +42,10 @@ class People:
             return self._table(given)
         if parts[0] == "units" and parts[2:] == ["enrolment"]:
             return self._offer(parts[1], given, now)
+        if parts[0] == "units" and parts[2:3] == ["duty"]:
+            on = given["on"] if method == "POST" else parts[3].endswith("-off")
+            people[parts[1]]["duty"] = _duty("events", on, now)
+            return 201, {"unit": parts[1], "told": f"{now}-{'on' if on else 'off'}"}
         if parts == ["enrolments"]:
             door = {"bind": "0.0.0.0", "port": 8081, "local": False, "address": "192.168.1.20", "tls": False}
             apps = [{"protocol": app, "title": TITLES.get(app, app)} for app in (*APPS, "handheld")]
@@ -71,6 +75,8 @@ class People:
         unit = fields.get("id") or f"p{len(people) + 1}"
         known = people.setdefault(unit, {"devices": [], "kind": "person", "team": "", "street": "", "grid": None})
         known |= {key: fields[key] for key in ("kind", "name", "team", "street", "duty") if key in fields}
+        if isinstance(known.get("duty"), str):
+            known["duty"] = _duty(known["duty"], known["duty"] == "always")
         known["grid"] = fields.get("grid") or None
         return self._devices.unit(unit)
 
@@ -93,6 +99,10 @@ class People:
         }  # fmt: skip
         self.offers[offer["id"]] = offer
         return 201, offer | {"digits": "482913", "link": link, "qr": qr_svg(link)}
+
+
+def _duty(mode: str, on: bool, since: int | None = None) -> dict[str, Any]:
+    return {"mode": mode, "on": on, "since": since if on else None, "until": None, "by": "seat" if on else None}
 
 
 def _binding(unit: str, start: int, shift: bool) -> dict[str, Any]:

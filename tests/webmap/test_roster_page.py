@@ -99,6 +99,22 @@ def test_found_amended_and_undone_by_keyboard(roster: Open) -> None:
 
 
 @pytest.mark.browser
+def test_a_seat_tells_that_somebody_comes_and_goes(roster: Open) -> None:
+    page = roster()
+    page.click(".row")
+    page.wait(OPEN)
+    assert page.run("document.querySelector('.duty') === null"), "nothing is told of who is on duty always"
+    page.run("document.querySelectorAll('.fields select')[1].value = 'events', 1")
+    page.click(".one [type=submit]")
+    page.wait(f"/Off duty/.test({words('.duty-now')})")
+    page.click(".tell")
+    page.wait(f"/On duty · since .* · told by a seat/.test({words('.duty-now')})")
+    page.click("#undo")
+    page.wait(f"/Off duty/.test({words('.duty-now')})")
+    page.close()
+
+
+@pytest.mark.browser
 def test_devices_are_taken_back_shut_out_and_shown_a_token_once(roster: Open) -> None:
     page = roster()
     page.click(".row")
@@ -124,7 +140,7 @@ def test_one_is_added_and_several_at_once(roster: Open, console: Console) -> Non
     page.wait("document.getElementById('sheet').open")
     page.type("New One")
     page.key("Enter")
-    page.wait(f"{OPEN} && {words('#one-name')} === 'New One'")
+    page.wait(f"{OPEN} && {words('#one-name')} === 'New One' && !document.getElementById('sheet').open")
     page.key("i")
     page.wait("document.querySelector('textarea') !== null")
     page.type("team\nA")

@@ -99,6 +99,8 @@ export const api = {
   enrolment: (one) => call("GET", `/api/v1/enrolments/${id(one)}`),
   withdraw: (one) => call("DELETE", `/api/v1/enrolments/${id(one)}`),
   putUnits: (units) => call("POST", "/api/v1/units", units),
+  tellDuty: (unit, on) => call("POST", `/api/v1/units/${encodeURIComponent(unit)}/duty`, { on }),
+  untellDuty: (unit, told) => call("DELETE", `/api/v1/units/${encodeURIComponent(unit)}/duty/${encodeURIComponent(told)}`),
   unitTable: (table, put) => call("POST", "/api/v1/units/table", { table, put }),
   certificate: (host) => call("GET", `/api/v1/certificate?host=${id(host)}`),
   storage: () => call("GET", "/api/v1/storage"),

@@ -8,6 +8,7 @@ import { plain } from "./labels.js";
 import { me, showNav } from "./nav.js";
 import { Preferences } from "./prefs.js";
 import { devicesView, strangerRow } from "./roster_devices.js";
+import { dutyView } from "./roster_duty.js";
 import { field, formSheet, importSheet, select, toast } from "./roster_sheets.js";
 import "./roster_words.js";
 import { Theme } from "./theme.js";
@@ -155,7 +156,7 @@ function paintOne() {
   const onMap = element("a", "button quiet", t("roster_on_map"));
   onMap.href = `/#unit=${encodeURIComponent(unit.id)}`;
   head.append(name, element("i", ""), onMap, pushButton("button quiet", t("close"), () => choose(null)));
-  $("one").replaceChildren(head, form(unit), ...devicesView(unit, carried, nobodys, context));
+  $("one").replaceChildren(head, form(unit), ...dutyView(unit, context), ...devicesView(unit, carried, nobodys, context));
 }
 
 function fieldsOf(unit) {
