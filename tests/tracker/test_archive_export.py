@@ -166,11 +166,11 @@ def test_times_are_told_in_iso() -> None:
 
 
 def test_a_table_is_safe_to_open() -> None:
-    rows = [("=1+1", "-2", "a,b", 'q"q', -3), ("@x", "+y", "\tz", "甲", 4)]
+    rows = [("=1+1", "-2+3", "a,b", 'q"q', -3), ("-2", "-2.5", "-1e9", "−2", "-"), ("@x", "+y", "\tz", "甲", 4)]
     text = "".join(table(("one", "two", "three", "four", "five"), rows))
     assert text.startswith("\ufeffone,")
     assert list(csv.reader(io.StringIO(text[1:])))[1:] == [
-        ["'=1+1", "'-2", "a,b", 'q"q', "-3"], ["'@x", "'+y", "'\tz", "甲", "4"],
+        ["'=1+1", "'-2+3", "a,b", 'q"q', "-3"], ["-2", "-2.5", "'-1e9", "−2", "'-"], ["'@x", "'+y", "'\tz", "甲", "4"],
     ]  # fmt: skip
 
 
