@@ -62,3 +62,21 @@ def test_seats_that_nobody_is_at_are_named_at_the_head(browser: Browser, console
     assert title == "无人值守：城东街道、城北街道"
     assert page.run("getComputedStyle(document.getElementById('absent')).display") != "none"
     assert page.problems == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
+def test_a_long_notice_covers_neither_card_nor_buttons(
+    browser: Browser, console: Console, width: int, height: int
+) -> None:
+    page = console.enter(browser.page(width, height, phone=width < 720), "zh")
+    page.run("gridbeat.view.select([...gridbeat.units.all.keys()][0])")
+    page.wait("!document.getElementById('card').hidden")
+    covered = page.run(
+        "(() => { const notice = document.getElementById('notice'); notice.hidden = false;"
+        " notice.textContent = '北岭街道综合行政执法服务站、'.repeat(7);"
+        " const over = notice.getBoundingClientRect();"
+        " return ['card', 'controls'].filter((id) => { const one = document.getElementById(id).getBoundingClientRect();"
+        "  return one.width && one.left < over.right && one.right > over.left && one.top < over.bottom"
+        "   && one.bottom > over.top; }).concat(over.left < 0 || over.right > innerWidth ? ['edge'] : []); })()"
+    )
+    assert covered == []
