@@ -154,7 +154,7 @@ def test_seats_are_listed_added_and_removed(browser: Browser, console: Console) 
     page.goto(f"{console.base}/seats")
     page.wait("document.querySelectorAll('.seat').length === 4")
     assert page.run("document.querySelector('.seat').dataset.state") == "absent"
-    assert text(page, "#sum") == "4 seats, 1 absent"
+    assert text(page, "#sum") == "Seats: 4, absent: 1"
     page.wait("!document.getElementById('add').hidden")
     page.key("n")
     page.wait("document.getElementById('sheet').open")

@@ -87,7 +87,7 @@ def test_who_may_not_verify_is_not_offered_it(console: Console, page: Page) -> N
 
 @pytest.mark.browser
 def test_ones_own_reach_is_told_as_it_is(console: Console, page: Page) -> None:
-    for role, streets, reach in (("collector", [], "own"), ("street", ["东街街道"], "东街街道"),
+    for role, streets, reach in (("collector", [], "One's own data"), ("street", ["东街街道"], "东街街道"),
                                  ("leader", [], "The whole city")):  # fmt: skip
         console.switch("rota", role=role, unit="u0003" if role == "collector" else "", streets=streets)
         page.goto(f"{console.base}/profile")

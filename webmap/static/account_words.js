@@ -21,6 +21,7 @@ learn({
   fact_role: ["角色", "Role"],
   fact_person: ["对应人员", "Person"],
   fact_area: ["范围", "Reach"],
+  only_own: ["仅本人", "One's own data"],
   fact_teams: ["队伍", "Teams"],
   rights_here: ["可以做什么", "What this account may do"],
   password: ["密码", "Password"],

@@ -46,7 +46,7 @@ function paint() {
 
 /** How far the account reaches: to its person, to its streets and teams, or everywhere. */
 function reachFacts() {
-  if (me.rights.live === "own") return [["fact_area", t("reach_own")]];
+  if (me.rights.live === "own") return [["fact_area", t("only_own")]];
   const facts = [["fact_area", me.streets], ["fact_teams", me.teams]].filter(([, labels]) => labels.length);
   return facts.length ? facts.map(([word, labels]) => [word, labels.join(t("comma"))]) : [["fact_area", t("all_city")]];
 }

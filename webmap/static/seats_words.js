@@ -15,7 +15,7 @@ learn({
   seats_of: ["应值守：{names}", "To be manned by {names}"],
   seats_of_street: ["应值守：本街道的席位账号", "To be manned by the seats of its street"],
   seats_about: ["席位的账号打开着控制台，或一分钟内有过操作，即为有人。值守时段内连续 5 分钟无人，列为缺岗；服务重启后重新计时。", "A seat is manned while an account of it has the console open, or has done something within a minute. Empty for five minutes in its hours, it counts as absent; a restart of the server begins anew."],
-  seats_sum: ["{n} 个席位，{absent} 个缺岗", "{n} seats, {absent} absent"],
+  seats_sum: ["{n} 个席位，{absent} 个缺岗", "Seats: {n}, absent: {absent}"],
   seats_name: ["名称", "Name"],
   seats_accounts: ["值守账号", "Accounts that man it"],
   seats_accounts_note: ["以逗号分隔；留空则为本街道的全部街道席位账号", "Separated by commas; none means every street seat account of the street"],
