@@ -50,6 +50,14 @@ def free_port() -> int:
             return port
 
 
+def free_ports(number: int) -> set[int]:
+    """So many different ones."""
+    found: set[int] = set()
+    while len(found) < number:
+        found.add(free_port())
+    return found
+
+
 def until(true: Callable[[], object], what: str, patience: float = PATIENCE) -> float:
     """Wait until something is true; the seconds that it took."""
     began = time.monotonic()
@@ -77,6 +85,12 @@ def processes_in(folder: Path) -> list[int]:
     return [pid for pid in found if is_alive(pid)]
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has had of the processors."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident(pid: int) -> int:
     """Bytes of memory that a process has."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -93,7 +107,7 @@ class Server:
         self.data = folder / "data"
         self.config = folder / "city.toml"
         self.redis_socket = socket_path(self.data / "redis")
-        self.ports = {door: free_port() for door in DOORS}
+        self.ports = dict(zip(DOORS, free_ports(len(DOORS)), strict=True))
         self.starts = 0
         # A small reserve, unless the test is about it: many such servers are made.
         self._settings = {"server": "reserve_mb = 1", **(settings or {})}

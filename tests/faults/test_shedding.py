@@ -145,7 +145,13 @@ def test_history_fills_the_disk(disk: Server) -> None:
             assert (told["disk"]["level"], told["disk"]["exhausted"]) == ("critical", True)
             assert days(server) == before[-NEW:]
             deleted = {one["class"]: one["deleted"] for one in told["classes"]}
-            assert deleted == {"fixes": {"disk": OLD}, "photos": {"disk": 1}, "events": {}, "snapshots": {}}
+            assert deleted == {
+                "fixes": {"disk": OLD},
+                "photos": {"disk": 1},
+                "events": {},
+                "access": {},
+                "snapshots": {},
+            }
         truck.cut()
 
 

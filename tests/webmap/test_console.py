@@ -403,9 +403,9 @@ def test_login_says_what_is_wrong_and_lets_in(browser: Browser, console: Console
     page.click("#password")
     page.type("wrong")
     page.key("Enter")
-    page.wait("document.getElementById('error').textContent.includes('Wrong name or password')")
+    page.wait("document.getElementById('error').textContent.includes('Wrong name, password or code')")
     page.click("#language")
-    page.wait("document.getElementById('error').textContent === '用户名或密码不正确'")
+    page.wait("document.getElementById('error').textContent === '用户名、密码或动态码不正确'")
     page.problems.clear()  # the refused login is in the browser's log
     page.run("document.getElementById('password').value = ''")
     page.click("#password")

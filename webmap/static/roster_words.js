@@ -90,7 +90,7 @@ learn({
   roster_strangers: ["未登记的设备", "Unknown devices"],
   roster_strangers_note: ["它们曾尝试连接；除标识和次数外什么都没有保存。", "They have tried to report; nothing of them is kept but id and count."],
   roster_adopt: ["登记", "Adopt"],
-  roster_adopt_for: ["登记给所选人员", "Adopt for {name}"],
+  roster_adopt_for: ["登记给{name}", "Adopt for {name}"],
   roster_adopted: ["已登记 {device}", "{device} is registered"],
   roster_nobody: ["无人使用的设备", "Devices that nobody carries"],
   roster_paste: ["粘贴表格（CSV），首行为列名，如：编号,姓名,类型,队伍,街道,网格", "Paste a table (CSV) with heads, such as: id,name,kind,team,street,grid"],

@@ -88,7 +88,6 @@ learn({
   deadline_start: ["开始", "Start"],
   deadline_limit: ["时限（工作小时）", "Limit (working hours)"],
   deadline_told: ["到期：{text}", "Due: {text}"],
-  deadline_hours: ["工作时间 {list}", "Working hours {list}"],
 
   person_week: ["{name} 的一周", "{name}: a week"],
   all_people: ["全部人员", "Everybody"],
