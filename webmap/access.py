@@ -29,6 +29,8 @@ REASON_LIMIT = 500
 """Characters of a reason."""
 AGAIN_MS = 60_000
 """The same question again within this time is the same look: the pages of one answer, a page that is loaded anew."""
+EACH = frozenset({"change", "account_change", "grant", "command"})
+"""Deeds: two that are alike are two."""
 OWN = frozenset({"track", "trail", "nearby", "photo", "follow"})
 """What is no look at anybody when it is one's own."""
 RECENT_LIMIT = 10_000
@@ -89,7 +91,7 @@ class Access:
             start, end = int(about.get("start", 0)), int(about.get("end", 0))
             at, first, last = self._recent.get(key, (-AGAIN_MS, 0, 0))
             # "Until now" is later each time it is asked.
-            if 0 <= now - at < AGAIN_MS and first - AGAIN_MS <= start and end <= last + AGAIN_MS:
+            if what not in EACH and 0 <= now - at < AGAIN_MS and first - AGAIN_MS <= start and end <= last + AGAIN_MS:
                 continue
             fields: dict[str, Any] = {"who": who.name, "role": str(who.role), "unit": unit, "what": what}
             fields |= {"reason": reason[:REASON_LIMIT], "address": address[:ADDRESS_LIMIT], "about": about}

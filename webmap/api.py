@@ -89,6 +89,7 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
             return [identity for kind, identity, _ in changes if kind == "unit"], changes
 
         added = await intake.change(plan)
+        request.concerns = added[0] if len(added) == 1 else ""
         return answer(
             request,
             {"units": [unit_view(intake, services.mirror, services.coordinates, UnitId(unit)) for unit in added]},

@@ -14,6 +14,7 @@ from tracker.device_plans import plan_binding, plan_revocation, plan_token
 from tracker.model import Device, DeviceId, UnitId
 from tracker.roster import Change, Refusal, Roster
 from tracker.tokens import hashed, new_token
+from webmap.access import address_of
 from webmap.phone_api import base_of, setup_view
 from webmap.reach import device_within, plan_device, plan_devices, unit_within
 from webmap.rights import Action, Scope
@@ -79,6 +80,7 @@ def add_devices(route: Route, services: Services) -> None:
 
         if isinstance(given, dict):
             device = await intake.change(lambda: plan_device(roster, scope, wanted[0]))
+            request.concerns = device.unit
             return answer(request, registered(device, 0), 201)
         results = await intake.change(lambda: plan_devices(roster, scope, wanted))
         made = [
@@ -136,6 +138,7 @@ def add_devices(route: Route, services: Services) -> None:
             return plan_binding(roster, identity, unit, services.wall(), start, end, shift=shift)
 
         bound = await intake.change(plan)
+        services.access.looked(who_of(request), "grant", unit, address=address_of(request), device=identity)
         return answer(request, view(request, bound))
 
 

@@ -70,6 +70,7 @@ def add_grids(route: Route, services: Services) -> None:
             services.reactor, services.pool, lambda: judge(document, there, closely=check)
         )
         if check:
+            request.changed = False
             return answer(request, verdict_view(verdict))
         if verdict.problems:
             text, zh = _told(verdict)

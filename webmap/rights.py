@@ -112,6 +112,11 @@ _ROWS: dict[Action, tuple[Reach, ...]] = {
 MATRIX: dict[Action, dict[Role, Reach]] = {action: dict(zip(_ORDER, row, strict=True)) for action, row in _ROWS.items()}
 """The one place where it is written."""
 
+NOTED = frozenset({
+    Action.PEOPLE_CHANGE, Action.DEVICES_CHANGE, Action.GRIDS_CHANGE, Action.ROTA_CHANGE, Action.SEATS_CHANGE,
+})  # fmt: skip
+"""Who has changed what by these is on record, whichever route it was. The others note more than that themselves."""
+
 UNDIVIDED = frozenset({Action.ACCOUNTS})
 """What an account that is narrowed to streets or teams cannot do at all: who makes accounts could make one for
 everything."""

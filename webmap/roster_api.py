@@ -53,7 +53,8 @@ def add_roster(route: Route, services: Services) -> None:
                 "notes": wishes.notes, "notes_zh": in_chinese(wishes.notes),
             }  # fmt: skip
             changes = roster.plan_units(units_wanted(roster, scope, wanted))
-            return told_of, changes if given.get("put") else []
+            request.changed = bool(given.get("put"))
+            return told_of, changes if request.changed else []
 
         return answer(request, await intake.change(plan))
 

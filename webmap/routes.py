@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -19,12 +19,15 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from tracker.intake import StoreFailed
+from tracker.model import DeviceId
 from tracker.roster import Refusal
+from webmap.access import address_of
 from webmap.cookies import SESSION, cookie_of
-from webmap.rights import Action, Who
+from webmap.rights import NOTED, Action, Who
 from webmap.services import Services
 from webmap.sign_in import Tried, Verdict
 
+_PARAMETER, _PLAIN = re.compile(r"<\w+:(\w+)>"), r"{\1}"
 _STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_seat": 404, "no_record": 503,
            "bad_login": 401, "changed": 409, "too_many_tries": 429, "too_many_codes": 429}  # fmt: skip
 """Of refusals; 422 for all others."""
@@ -110,6 +113,16 @@ class Gate:
         text = value.strip() if scheme.lower() == "bearer" else cookie_of(request, SESSION)
         return self._of(text) is not None or self.must_wait(text)
 
+    def unit_in(self, ids: Mapping[str, str]) -> str:
+        """Whom a route's ids are about: a unit, or who carries a device now; empty for anything else."""
+        device = self._services.intake.roster.devices.get(DeviceId(ids.get("device", "")))
+        return ids.get("unit", "") or ("" if device is None else device.unit)
+
+    def changed(self, who: Who, route: str, unit: str, address: str, ids: Mapping[str, str]) -> None:
+        """Put on record that somebody has changed something."""
+        others = {name: value for name, value in ids.items() if name != "unit"}
+        self._services.access.looked(who, "change", unit, address=address, route=route, **others)
+
     def heard(self, who: Who) -> None:
         """Somebody's console has asked for something."""
         self._services.desks.heard(who.name)
@@ -178,8 +191,13 @@ def who_of(request: Any) -> Who:
     return who
 
 
-def guarded(gate: Gate, action: Action, handler: Callable[..., Any]) -> Callable[..., Deferred[bytes]]:
-    """The handler behind the login and the table of rights, its errors as answers."""
+def guarded(
+    gate: Gate, action: Action, handler: Callable[..., Any], changes: str = ""
+) -> Callable[..., Deferred[bytes]]:
+    """The handler behind the login and the table of rights, its errors as answers.
+
+    ``changes`` is the route, where what has been done by it is put on record. A handler that has only judged sets
+    ``request.changed`` to false, and one whose route does not say whom it is about ``request.concerns``."""
 
     async def run(request: Any, *args: Any, **kwargs: Any) -> bytes:
         who = await gate.who(request)
@@ -191,10 +209,13 @@ def guarded(gate: Gate, action: Action, handler: Callable[..., Any]) -> Callable
         if not who.may(action):
             text = "your account has no right to do this: ask an admin"
             raise ApiError(403, "no_right", text, "您的账号没有此项权限，请联系管理员")
-        request.who = who
+        request.who, request.changed, request.concerns = who, bool(changes), ""
         gate.heard(who)
+        unit = gate.unit_in(kwargs) if changes else ""
         value = handler(request, *args, **kwargs)
         result: bytes = await value if isinstance(value, Coroutine | Deferred) else value
+        if request.changed and request.code < 300:
+            gate.changed(who, changes, unit or request.concerns or gate.unit_in(kwargs), address_of(request), kwargs)
         return result
 
     return told(run)
@@ -287,7 +308,8 @@ def make_route(app: Klein, gate: Gate) -> Route:
 
     def route(method: str, path: str, action: Action) -> Callable[[Handler], Handler]:
         def put(handler: Handler) -> Handler:
-            app.route(path, methods=[method], endpoint=f"{method} {path}")(guarded(gate, action, handler))
+            changes = f"{method} {_PARAMETER.sub(_PLAIN, path)}" if method != "GET" and action in NOTED else ""
+            app.route(path, methods=[method], endpoint=f"{method} {path}")(guarded(gate, action, handler, changes))
             return handler
 
         return put

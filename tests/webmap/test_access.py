@@ -204,6 +204,46 @@ def test_who_is_followed_is_on_record(server: Server, people: dict[str, Person])
     assert (entry["who"], entry["unit"]) == ("leader", THERE)
 
 
+def test_who_has_changed_something_is_on_record(people: dict[str, Person]) -> None:
+    leader, unit = people["leader"], "p-changed"
+
+    def ask(method: str, path: str, body: Any, status: int) -> Any:
+        answer = leader.ask(method, path, body)
+        assert answer.status == status, answer
+        return answer.json
+
+    ring = [[120, 30], [120.01, 30], [120.01, 30.01], [120, 30.01], [120, 30]]
+    properties, geometry = {"level": "grid", "name": "G"}, {"type": "Polygon", "coordinates": [ring]}
+    grid = {"type": "Feature", "id": "g-changed", "properties": properties, "geometry": geometry}
+    grids = {"type": "FeatureCollection", "features": [grid]}
+    for name in ("One", "Two", "Three"):
+        ask("POST", "/api/v1/units", {"id": unit, "name": name, "street": "east"}, 201)
+    device = ask("POST", "/api/v1/devices", {"protocol": "handheld", "external_id": "changed", "unit": unit}, 201)["id"]
+    ask("PATCH", f"/api/v1/devices/{device}", {"coordinates": "gcj02"}, 200)
+    ask("POST", f"/api/v1/devices/{device}/binding", {"unit": unit}, 200)
+    ask("DELETE", f"/api/v1/devices/{device}/token", None, 200)
+    ask("POST", "/api/v1/grids?check=1", grids, 200)
+    ask("POST", "/api/v1/units/table", {"table": "name\nFour\n"}, 200)
+    ask("POST", "/api/v1/units", {"id": unit, "name": ""}, 422)
+    expected = [
+        *[("change", "POST /api/v1/units", unit)] * 3,
+        ("change", "POST /api/v1/devices", unit),
+        ("change", "PATCH /api/v1/devices/{device}", unit),
+        ("grant", None, unit),
+        ("change", "DELETE /api/v1/devices/{device}/token", unit),
+    ]
+
+    def noted() -> list[Any]:
+        return [
+            (one["what"], one["about"].get("route"), one["unit"])
+            for one in reversed(log(people["auditor"], who="leader"))
+            if one["what"] in ("change", "grant")
+        ]
+
+    until("the last of it is noted", lambda: len(noted()) >= len(expected))
+    assert noted() == expected
+
+
 def test_a_collector_reads_who_looked_and_nothing_of_others(people: dict[str, Person]) -> None:
     track(people["leader"], HERE, reason="check")
     track(people["leader"], THERE, reason="check")

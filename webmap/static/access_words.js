@@ -41,7 +41,8 @@ learn({
   what_attendance: ["考勤", "Attendance"],
   what_login: ["登录", "Sign-in"],
   what_login_refused: ["登录被拒", "Sign-in refused"],
-  what_grant: ["发放设备码", "Device code"],
+  what_grant: ["发放设备", "Device given"],
+  what_change: ["修改登记", "Change"],
   what_account_change: ["账号变更", "Account changed"],
 
   who_nobody: ["未登录", "nobody"],
