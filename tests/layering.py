@@ -14,7 +14,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "storage": frozenset(),
     "simulator": frozenset({"protocols"}),
     "tracker": frozenset({"protocols", "storage"}),
-    "webmap": frozenset({"protocols", "storage", "tracker"}),
+    "dispatch": frozenset({"protocols", "storage", "tracker"}),
+    "webmap": frozenset({"protocols", "storage", "tracker", "dispatch"}),
 }
 """Each package with those of ours that it may import besides itself."""
 

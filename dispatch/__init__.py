@@ -1,0 +1,1 @@
+"""Who goes where: tasks, who is asked to do them, and when."""
