@@ -7,10 +7,9 @@ comes with an older one changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType
+from typing import NamedTuple, NewType
 
 from tracker.model import UnitId
 
@@ -45,6 +44,8 @@ class TaskInput(StrEnum):
     REQUEUE = "requeue"
     """Its attempt has ended without an answer."""
     REPORT = "report"
+    ADOPT = "adopt"
+    """A dispatcher takes the answer of one who held it before."""
     RETURN = "return"
     """纠错: a dispatcher wants the answer again, from the same person."""
     CLOSE = "close"
@@ -62,7 +63,7 @@ _ENDS = {
 }  # fmt: skip
 
 TASK: dict[TaskState, dict[TaskInput, TaskState]] = {
-    _Q: {TaskInput.OFFER: _A, **_ENDS},
+    _Q: {TaskInput.OFFER: _A, TaskInput.ADOPT: _R, **_ENDS},
     _A: {TaskInput.ACCEPT: _P, TaskInput.REQUEUE: _Q, **_ENDS},
     _P: {TaskInput.REPORT: _R, TaskInput.REQUEUE: _Q, **_ENDS},
     _R: {TaskInput.CLOSE: TaskState.CLOSED, TaskInput.RETURN: _P, TaskInput.REQUEUE: _Q, **_ENDS},
@@ -157,6 +158,66 @@ class Spot:
     longitude: int
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long is waited for what, ms. Those of a task are written down with it; cities, kinds and classes differ."""
+
+    deliver: int = 30_000
+    """Until the device has acknowledged an offer."""
+    answer: int = 60_000
+    """Until its person has said yes or no; at half of it there is one reminder. For CHECK twice as long."""
+    depart: int = 180_000
+    """Until he sets out; he is reminded once, then it goes to another."""
+    travel_percent: int = 150
+    """Of the estimate, and ``travel_more`` besides, until he is asked where he is; once more, then it goes to
+    another."""
+    travel_more: int = 120_000
+    question: int = 1_200_000
+    """On the scene until he is asked, and until the seat is told."""
+    alert: int = 1_800_000
+    photo: int = 600_000
+    """For each photo that is missing."""
+    revoke: int = 30_000
+    """Until the device of who has lost it has acknowledged that; then somebody calls."""
+    cool_down: int = 900_000
+    """For so long after a no it is not offered to the same unit."""
+    levels: tuple[int, ...] = (120_000, 180_000, 300_000)
+    """From level 1, 2 and 3 of escalation to the next."""
+    failed: int = 2
+    """Attempts that come to nothing, and the level rises."""
+    review: int = 3_600_000
+    """An answer that nobody closes is shown to the seat again."""
+    suspended: int = 86_400_000
+    """So is what has been put aside."""
+    expire: int = 86_400_000
+    """After the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An answer. ``at`` is when it came, ``said`` when it was given as the device says. ``required`` photos belong to
+    it; ``photos`` are the hashes that it names, ``arrived`` those that are on disk.
+    ``closes``: once it has all of them the task is closed without a dispatcher."""
+
+    word: str
+    unit: UnitId
+    attempt: int
+    at: int
+    text: str = ""
+    said: int = 0
+    required: int = 0
+    photos: tuple[str, ...] = ()
+    arrived: tuple[str, ...] = ()
+    closes: bool = False
+    marks: tuple[str, ...] = ()
+    """What a dispatcher should know of it, such as that there is no proof of having been there."""
+
+    @property
+    def missing(self) -> int:
+        """How many photos."""
+        return max(self.required, len(self.photos)) - len(self.arrived)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One try to have a task done, by one unit. ``at`` has when it came to each of its states."""
@@ -171,6 +232,10 @@ class Attempt:
     """Seconds from the offer to the arrival, as expected then, backlog included."""
     reason: str = ""
     """Why it was declined, recalled or abandoned: a word of the city's vocabulary, or the person's own."""
+    marks: dict[str, int] = field(default_factory=dict)
+    """Which of its timers have fired, and what its device has acknowledged since it ended, with when."""
+    seen: tuple[str, ...] = ()
+    """The client event ids of its messages: what comes twice counts once. Bounded by ``SEEN``."""
 
     @property
     def active(self) -> bool:
@@ -209,8 +274,28 @@ class Task:
     independent: UnitId = NOBODY
     """Who must not do it: who reported what is to be checked."""
     declined: dict[UnitId, int] = field(default_factory=dict)
-    """Who said no, and when."""
-    result: Mapping[str, Any] | None = None
+    """Who said no, did not answer, gave it up, or had it taken from him by hand, and when."""
+    result: Result | None = None
+    kept: list[Result] = field(default_factory=list)
+    """Answers that are not, or not any more, the one: of those who held it before, and returned ones. Bounded by
+    ``RESULTS``."""
+    times: Times = field(default_factory=Times)
+    since: int = 0
+    """When it came to its state."""
+    raised: int = 0
+    """When it came to its level, or into the queue again after somebody had accepted it or it was put aside."""
+    failed: int = 0
+    """Attempts since then that came to nothing."""
+    marks: dict[str, int] = field(default_factory=dict)
+    """Which of its own timers have fired, with when."""
+
+    @property
+    def seen(self) -> str:
+        """What somebody sees who looks at it. Who decides names it, and is refused if it is not so any more."""
+        return f"{self.state}.{self.attempts[-1].number if self.attempts else 0}"
+
+    def find(self, number: int) -> Attempt | None:
+        return next((attempt for attempt in reversed(self.attempts) if attempt.number == number), None)
 
     @property
     def attempt(self) -> Attempt | None:
@@ -220,17 +305,21 @@ class Task:
 
 ATTEMPTS = 30
 """Of one task; whoever is asked after that is asked by a dispatcher on the telephone."""
+SEEN = 32
+"""Messages of one attempt whose ids are known: a handful, and as many again that were answered and got lost."""
+RESULTS = 10
+"""Of one task besides the one that counts; the journal has all of them."""
+PHOTOS = 20
+"""Hashes that a result names at the most; nobody waits for more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """Something that has to be looked at when it is due. It does nothing if the task is no longer as it was expected
-    to be: another attempt, or another state."""
+    to be: another attempt, or another state. ``attempt`` is 0 if it is of the task itself."""
 
     due: int
     task: TaskId
     attempt: int
-    """0: of the task itself."""
     expects: str
     what: str
 
@@ -257,3 +346,5 @@ class Candidate:
     """What it has accepted or been asked for, in order: where, and the seconds on the scene still expected there."""
     suspect: bool = False
     """An offer did not reach it, and nothing has come from it since."""
+    done: int = 0
+    """Tasks that it has done this shift."""
