@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from dispatch.model import Times
+from dispatch.ranking import Weights
 from storage.checks import Check, shown, text, whole, yes_or_no
 
 DAY = 86_400_000
@@ -197,7 +198,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What the choice weighs, in seconds; ``backlog`` is how many tasks one may have at a time."""
+    """What the choice weighs; see :class:`dispatch.ranking.Weights`, which it becomes."""
 
     foreign_s: int = rule(120, whole(0, 3600))
     lateness: float = rule(2.0, number(0, 20))
@@ -283,4 +284,22 @@ class Rules:
             review=1000 * waits.review_s,
             suspended=3_600_000 * waits.suspended_h,
             expire=3_600_000 * waits.expire_h,
+        )
+
+    def weights(self) -> Weights:
+        """What a round goes by."""
+        ranking = self.ranking
+        return Weights(
+            version=self.version,
+            foreign=ranking.foreign_s,
+            lateness=ranking.lateness,
+            scene=ranking.scene_s,
+            interval=float(ranking.interval_s),
+            stale=ranking.stale_s,
+            oldest=float(ranking.oldest_s),
+            fair_each=ranking.fair_each_s,
+            fair_most=ranking.fair_most_s,
+            cooldown=self.waits.cool_down_s,
+            backlog=ranking.backlog,
+            caps=tuple(map(float, self.escalation.caps_m)),
         )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.deadlines import Deadline, Deadlines, Light
@@ -154,7 +154,6 @@ DAY_HOURS = st.sampled_from([
 SHARES = Shares(warn=37, critical=71, yellow=83, red=113)
 
 
-@settings(max_examples=200)
 @given(zone=WHERE, periods=DAY_HOURS, start=STARTS, limit=st.integers(1000, 60 * HOUR))
 def test_moments_are_the_first_at_which_so_much_has_gone_by(
     zone: ZoneInfo, periods: tuple[Period, ...], start: int, limit: int
@@ -166,7 +165,6 @@ def test_moments_are_the_first_at_which_so_much_has_gone_by(
     ]
 
 
-@settings(max_examples=200)
 @given(
     kind=st.sampled_from(TimeKind),
     zone=WHERE,

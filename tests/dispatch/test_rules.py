@@ -7,6 +7,7 @@ import re
 import pytest
 
 from dispatch.model import Times
+from dispatch.ranking import Weights
 from dispatch.rules import CHECK, RESULTS, VERIFY, Limit, Rules, TimeKind
 from dispatch.rules_file import CITIES, parse_rules, read_rules
 
@@ -56,9 +57,13 @@ def test_photos_are_of_the_kind_unless_the_result_says_otherwise() -> None:
 def test_what_a_file_does_not_say_is_as_it_is_elsewhere() -> None:
     assert CLOCK.times(VERIFY) == Times()
     assert CLOCK.times(CHECK) == Times(answer=120_000)
+    assert CLOCK.weights() == Weights(version=CLOCK.version)
 
 
 def test_what_a_file_says_counts() -> None:
     times = HOURS.times(CHECK)
     assert (times.answer, times.depart, times.question, times.alert) == (300_000, 1_800_000, 2_400_000, 3_600_000)
     assert (times.levels, times.suspended, times.expire) == ((600_000, 1_200_000, 1_800_000), 72 * HOUR, 168 * HOUR)
+    weights = HOURS.weights()
+    assert (weights.foreign, weights.lateness, weights.backlog, weights.cooldown) == (600, 1.0, 8, 3600)
+    assert weights.caps == (2500.0, 5000.0)
