@@ -105,8 +105,7 @@ class Deadlines:
         if left <= 0 or time not in WORKING:
             return self._forward(time, due, -left) if left < 0 else due - left
         day = self._day(due)
-        # From the day after, for a period over midnight belongs to the day on which it begins.
-        for n in range(-1, HORIZON_DAYS):
+        for n in range(HORIZON_DAYS):
             for begin, end in reversed(self._working.periods((day - timedelta(days=n)).isoformat())):
                 there = min(end, due) - begin
                 if there > left:

@@ -129,6 +129,16 @@ def test_a_city_with_another_rule() -> None:
     assert watch(every(standing(31, 0), 200, 10), rule=rule).arrived is None
 
 
+def test_noise_may_have_hidden_that_somebody_moves() -> None:
+    def slow(accuracy: float | None) -> float | None:
+        return arrived([fix(at, 0.7 * at, 0, accuracy) for at in range(0, 300, 10)])
+
+    assert slow(None) == 40
+    assert slow(5.0) == 40
+    assert slow(10.0) is None
+    assert arrived([fix(at, 0, 0, 50.0) for at in range(0, 300, 10)]) == 30
+
+
 # With noise.
 
 
@@ -164,6 +174,12 @@ def test_passing_by_with_noise(speed: float, noise: float, interval: float, long
     for seed in range(2000 if long_run else 100):
         fixes = list(seen(passing(speed, seed % 75, -150), 300 / speed, interval, noise, seed))
         assert arrived(fixes) is None, seed
+
+
+def test_few_who_walk_by_with_much_noise(long_run: bool) -> None:
+    count = 2000 if long_run else 200
+    ways = (seen(passing(WALK, seed % 75, -150), 240, 10.0, 15.0, seed) for seed in range(count))
+    assert sum(arrived(list(way)) is not None for way in ways) <= count // 20
 
 
 # In any order, and more than once.

@@ -131,6 +131,7 @@ def test_what_was_overdue_stays_so() -> None:
     assert OFFICE.resume(found, found.due, found.due + HOUR) == found
     assert OFFICE.resume(found, found.due + 1, found.due + 9 * HOUR) == found
     assert OFFICE.resume(found, found.due - 1, found.due - 1) == found
+    assert OFFICE.resume(found, found.due - 1, found.due - HOUR) == found, "a server's clock that was set back"
 
 
 def test_a_city_that_does_not_work() -> None:
