@@ -130,7 +130,7 @@ class TaskBook(Shelf):
             return Step()
         attempt, draft = task.find(timer.attempt), Draft(task, now)
         elsewhere = self.held(attempt.unit) if attempt is not None else ()
-        fire(draft, timer, any(other is not task and one.state in _WORKING for other, one in elsewhere))
+        fire(draft, timer, any(one.state in _WORKING for _, one in elsewhere))
         return draft.done()
 
     # -- what devices say

@@ -56,7 +56,7 @@ def test_what_is_taken_back_is_no_failure(desk: Desk) -> None:
 
 def test_critical_and_overdue_raise_what_nobody_has_accepted() -> None:
     desk = Desk(task())
-    desk.wait(24 * MINUTE)
+    assert told_to(*desk.wait(24 * MINUTE)) == [("seat", "critical", "")]
     assert desk.task.level == 1
     desk = Desk(task(warn=NOON + MINUTE, critical=NOON + 60 * S, due=NOON + 90 * S))
     desk.wait(89 * S)
