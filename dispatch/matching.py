@@ -1,9 +1,9 @@
 """Who goes where, for all open tasks and everybody at once: as many tasks as can be, at the least cost together.
 
-A small round is a matrix, solved whole. In a larger one each task is matched among those who cost least: a search in
-*seconds space* (:func:`_nearest`) finds them without looking at everybody, and a column of its own for each task, dear
-enough that nobody takes it without need, lets a task wait. A task whose nearest all went elsewhere is matched in
-another pass among those who are left.
+A small round is a matrix, solved whole. In a larger one only pairs that are near enough are made, and a column of its
+own for each task, dear enough that nobody takes it without need, lets a task wait. Where many stand close together
+each task is matched among those who cost least: a search in *seconds space* (:func:`_nearest`) finds them without
+looking at everybody, and a task whose nearest all went elsewhere is matched in another pass among those who are left.
 
 What is solved is relative to what it costs to leave the task for later. Otherwise, when tasks are more than there are
 people, the latest tasks, which cost most, would be those that are left. Weights are whole numbers that floats hold
@@ -31,8 +31,10 @@ DENSE = 160_000
 """Cells up to which a matrix is solved whole: 400 × 400."""
 NEAREST = 20
 """Candidates of a task, if it has so many, when there are more cells."""
-LOOK = 48
-"""Units of each mode that are looked at to find them; four times as many where that is too few."""
+LOOK, LEAST_LOOK = 64, 4
+"""Units that are looked at to find them, and of each mode at the least; four times as many where that is too few."""
+SAMPLE = 64
+"""Tasks that are asked, or a few more, how many are near them."""
 _WAIT = 1_000_000.0
 """Seconds that leaving a task for later costs in comparison: no detour of others is as much."""
 _NO_INDEX = np.zeros(0, np.int64)
@@ -90,7 +92,7 @@ def _in_passes(open: Round) -> tuple[Array, Array]:
     left = np.arange(len(open.tasks))
     found_rows, found_columns = [_NO_INDEX], [_NO_INDEX]
     while len(left):
-        rows, columns, cost, all_seen = _nearest(open, left, free)
+        rows, columns, cost, all_seen = _within(open, left, free) or _nearest(open, left, free)
         if not len(rows):
             break
         taken_rows, taken_columns = _sparse(open, rows, columns, cost)
@@ -132,6 +134,23 @@ def _distinct(numbers: Array, end: int) -> tuple[Array, Array]:
     return found, place[numbers]
 
 
+def _within(open: Round, left: Array, free: Array) -> tuple[Array, Array, Array, Array] | None:
+    """As :func:`_nearest`, but everybody who may be sent; ``None`` if that is more than :data:`LOOK` for a task."""
+    members = np.flatnonzero(free & (open.crew.reason == NONE))
+    tree = cKDTree(open.crew.place[members])
+    points, caps = open.place[left], open.cap[left] * 1000.0 + 1.0
+    # A few tasks tell how close people stand.
+    some = slice(None, None, 1 + len(left) // SAMPLE)
+    counts = tree.query_ball_point(points[some], caps[some], return_length=True)
+    if counts.mean() > LOOK:
+        return None
+    found = [members[near] for near in tree.query_ball_point(points, caps)]
+    rows, columns = np.repeat(left, [len(near) for near in found]), np.concatenate(found)
+    cells = open.pairs(rows, columns)
+    kept = cells.reason == NONE
+    return rows[kept], columns[kept], cells.cost[kept], np.ones(len(left), np.bool_)
+
+
 def _nearest(open: Round, left: Array, free: Array) -> tuple[Array, Array, Array, Array]:
     """Pairs of these rows and free columns: of each row those who cost least, :data:`NEAREST` or more if there are so
     many. Rows, columns and costs, and of each of ``left`` whether all who can go are among them.
@@ -145,6 +164,7 @@ def _nearest(open: Round, left: Array, free: Array) -> tuple[Array, Array, Array
     height = crew.backlog + crew.extra
     modes = [(mode, np.flatnonzero(ready & (crew.mode == mode))) for mode in range(len(crew.paces))]
     trees = [_Tree(open, members, height[members], crew.paces[mode]) for mode, members in modes if len(members)]
+    width = sum(tree.width for tree in trees)
     found_rows, found_columns, found_cost = [_NO_INDEX], [_NO_INDEX], [np.zeros(0)]
     all_seen = np.zeros(len(open.tasks), np.bool_)
     todo, look = left, LOOK
@@ -152,13 +172,14 @@ def _nearest(open: Round, left: Array, free: Array) -> tuple[Array, Array, Array
         beyond = np.full(len(open.tasks), np.inf)
         parts = [_owners(open, todo, ready)]
         for tree in trees:
-            rows, columns, least = tree.near(todo, look)
-            near = ~open.owned(rows, columns)
-            parts.append((rows[near], columns[near]))
+            rows, columns, least = tree.near(todo, max(LEAST_LOOK, round(look * tree.width / width)))
+            parts.append((rows, columns))
             beyond[todo] = np.minimum(beyond[todo], least)
         rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
         cells = open.pairs(rows, columns)
         kept = (cells.reason == NONE) & (cells.cost < beyond[rows])
+        # Owners were in the first part already.
+        kept[len(parts[0][0]) :] &= ~cells.own[len(parts[0][0]) :]
         rows, columns, cost = rows[kept], columns[kept], cells.cost[kept]
         count = np.bincount(rows, minlength=len(open.tasks))
         all_seen[todo] = np.isinf(beyond[todo])
@@ -186,6 +207,8 @@ class _Tree:
     def __init__(self, open: Round, members: Array, height: Array, pace: float) -> None:
         self._open, self._members = open, members
         self._pace = pace / 1000.0
+        # As many are within the same seconds, beside the other modes.
+        self.width = len(members) / pace**2
         self._floor = float(height.min())
         self._top = float(height.max()) - self._floor
         # Of what each costs anywhere, what makes no task late.

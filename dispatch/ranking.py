@@ -82,7 +82,7 @@ REASONS = tuple(Reason)
 NONE = 255
 """In arrays of reasons, which hold indices into :data:`REASONS`: can go."""
 _OFF, _RESTING, _SUSPECT, _NOWHERE, _STALE, _BUSY, _ROLE, _AREA, _REPORTER, _DECLINED, _FAR = range(len(REASONS))
-_MODES = tuple(SPEEDS)
+_MODES = {mode: n for n, mode in enumerate(SPEEDS)}
 _NO_SPOT = Spot(0, 0)
 
 
@@ -124,7 +124,7 @@ class Crew:
         self.candidates: list[Candidate] = sorted(candidates, key=attrgetter("unit"))
         each, count = self.candidates, len(self.candidates)
         self.index = {one.unit: n for n, one in enumerate(each)}
-        self.mode = np.array([_MODES.index(one.mode) for one in each], np.int64)
+        self.mode = np.array([_MODES[one.mode] for one in each], np.int64)
         self.paces = np.array([travel.pace(mode) for mode in _MODES])
         """Of each mode in order, seconds a metre."""
         self.pace = self.paces[self.mode]
@@ -200,6 +200,8 @@ class Cells:
     """uint8: :data:`NONE` or an index into :data:`REASONS`."""
     metres: Array
     travel: Array
+    own: Array
+    """Whether the unit owns the task's grid."""
     foreign: Array
     late: Array
     cost: Array
@@ -238,10 +240,6 @@ class Round:
         keys = sorted(found)
         return np.array(keys, np.int64), np.array([found[key] for key in keys], np.uint8)
 
-    def owned(self, rows: Array, columns: Array) -> Array:
-        """Whether the unit owns the task's grid."""
-        return self._owned[self._grid[rows], columns]
-
     def pairs(self, rows: Array, columns: Array) -> Cells:
         """These pairs, as two arrays of the same length."""
         line = self.place[rows] - self.crew.place[columns]
@@ -268,7 +266,7 @@ class Round:
         travel = np.rint(metres * crew.pace[columns])
         late = travel + (crew.backlog[columns] - self.left[rows])
         late = np.rint(weights.lateness * np.maximum(late, 0.0))
-        own = self.owned(rows, columns)
+        own = self._owned[self._grid[rows], columns]
         foreign = np.where(own, 0.0, float(weights.foreign))
         cost = travel + late + foreign + (crew.backlog + crew.extra)[columns]
         # Codes are in order of precedence: of several the least.
@@ -278,7 +276,7 @@ class Round:
         reason = np.minimum(reason, np.where(stranger, np.uint8(_AREA), np.uint8(NONE)))
         reason = np.minimum(reason, np.where(closed & crew.vehicle[columns], np.uint8(_ROLE), np.uint8(NONE)))
         reason = np.minimum(reason, crew.reason[columns])
-        return Cells(reason, metres, travel, foreign, late, cost)
+        return Cells(reason, metres, travel, own, foreign, late, cost)
 
     def standings(self, row: int) -> list[Standing]:
         """Everybody for one task: those who can go by cost, then those who cannot by distance."""

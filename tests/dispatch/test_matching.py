@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,12 +22,17 @@ from tests.dispatch.test_ranking import crews, tasks
 from tracker.model import UnitId
 
 WEIGHTS, TRAVEL = Weights(), Travel()
-WHOLE, PASSES = 1 << 60, 0
-BOTH = pytest.mark.parametrize("dense", [WHOLE, PASSES], ids=["whole", "passes"])
+WHOLE, SPARSE, CLOSE = 1 << 60, 0, -1
+"""As a matrix; everybody within the caps; as where too many stand close together for that."""
+EACH = pytest.mark.parametrize("dense", [WHOLE, SPARSE, CLOSE], ids=["whole", "sparse", "close"])
 
 
 def go(of: list[Task], candidates: list[Candidate], dense: int = WHOLE) -> list[Match]:
-    return match(of, Crew(candidates, WEIGHTS, TRAVEL), NOW, dense=dense)
+    crew = Crew(candidates, WEIGHTS, TRAVEL)
+    if dense != CLOSE:
+        return match(of, crew, NOW, dense=dense)
+    with patch.object(matching, "_within", return_value=None):
+        return match(of, crew, NOW, dense=0)
 
 
 def pairs(found: list[Match]) -> dict[str, str]:
@@ -84,7 +90,7 @@ def check(open: Round, found: list[Match]) -> Cells:
     return cells
 
 
-@BOTH
+@EACH
 @given(of=tasks(), candidates=crews(5))
 def test_it_is_the_best_there_is(dense: int, of: list[Task], candidates: list[Candidate]) -> None:
     open = Round(of, Crew(candidates, WEIGHTS, TRAVEL), NOW)
@@ -93,7 +99,7 @@ def test_it_is_the_best_there_is(dense: int, of: list[Task], candidates: list[Ca
     assert value(open, cells_of(open, found)) == best(open)
 
 
-@BOTH
+@EACH
 @given(of=tasks(), candidates=crews(), chance=st.randoms(use_true_random=False))
 def test_the_order_of_input_does_not_matter(
     dense: int, of: list[Task], candidates: list[Candidate], chance: random.Random
@@ -133,7 +139,7 @@ def city(seed: int, units: int, of: int, size: float) -> tuple[list[Task], list[
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("units", "of", "size"), [(300, 80, 6000), (200, 120, 2000), (80, 200, 4000), (400, 60, 300)])
-def test_whole_and_in_passes_agree(
+def test_all_ways_agree(
     monkeypatch: pytest.MonkeyPatch, long_run: bool, seed: int, units: int, of: int, size: float
 ) -> None:
     if seed > 1 and not long_run:
@@ -143,17 +149,22 @@ def test_whole_and_in_passes_agree(
     whole = go(made, candidates)
     check(open, whole)
     count, cost = value(open, cells_of(open, whole))
-    for look in (1, 5, matching.LOOK, 1000):
+    sparse = go(made, candidates, SPARSE)
+    check(open, sparse)
+    usual = matching.LOOK
+    if np.mean((open.matrix().metres < open.cap[:, None]).sum(axis=1)) < usual / 2:
+        assert value(open, cells_of(open, sparse)) == (count, cost)
+    for look in (1, 5, usual, 1000):
         monkeypatch.setattr(matching, "LOOK", look)
-        found = go(made, candidates, PASSES)
+        found = go(made, candidates, CLOSE)
         check(open, found)
         some_count, some_cost = value(open, cells_of(open, found))
-        if look == 1000:
-            # Everybody was looked at.
+        if look == 1000 or (look == usual and units > 3 * of):
+            # Everybody was looked at, or there are people enough for all.
             assert (some_count, some_cost) == (count, cost)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("nearer", [0, 48, 49, 100])
 def test_the_owner_goes_within_the_bonus(dense: int, nearer: int) -> None:
     """At 3.3 m/s and a factor of 1.35 the bonus of 120 s is 293 m."""
@@ -161,7 +172,7 @@ def test_the_owner_goes_within_the_bonus(dense: int, nearer: int) -> None:
     assert pairs(go([task()], [owner, other], dense)) == {"t": "z" if nearer == 0 else "a"}
 
 
-@BOTH
+@EACH
 def test_the_nearest_of_both_is_not_always_sent(dense: int) -> None:
     """b is nearest to both tasks, but a can reach only one of them."""
     everybody, of = [unit("a", -1400), unit("b", 100)], [task("t1", 0), task("t2", 300)]
@@ -169,28 +180,28 @@ def test_the_nearest_of_both_is_not_always_sent(dense: int) -> None:
     assert pairs(go(of[:1], everybody, dense)) == {"t1": "b"}
 
 
-@BOTH
+@EACH
 def test_as_many_as_can_be_come_first(dense: int) -> None:
     """Only b can reach t2, though t1 is at his door."""
     everybody, of = [unit("a", -1490), unit("b", 0)], [task("t1", 0), task("t2", 1490)]
     assert pairs(go(of, everybody, dense)) == {"t1": "a", "t2": "b"}
 
 
-@BOTH
+@EACH
 def test_a_task_that_is_late_is_not_left_for_one_that_is_not(dense: int) -> None:
     """Its cost is higher for everybody, and would be higher still later."""
     late = task("late", 400, due=NOW - 120 * MINUTE)
     assert pairs(go([late, task("new", 300)], [unit("a", 0)], dense)) == {"late": "a"}
 
 
-@BOTH
+@EACH
 def test_of_equals_the_smaller_id_goes(dense: int) -> None:
     everybody = [unit(f"u{n}", 500) for n in (7, 3, 9, 5)]
     assert pairs(go([task()], everybody, dense)) == {"t": "u3"}
     assert {one.unit for one in go([task("t1"), task("t2", 10)], everybody, dense)} == {"u3", "u5"}
 
 
-@BOTH
+@EACH
 def test_at_a_task_already(dense: int) -> None:
     """A cost of nothing is a cost."""
     everybody = [unit("a", 0, areas=frozenset({"g1"})), unit("b", 900)]
@@ -198,26 +209,26 @@ def test_at_a_task_already(dense: int) -> None:
     assert found == Match(found.task, UnitId("a"), 0, 0)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("state", [state for state in TaskState if state is not TaskState.QUEUED])
 def test_what_is_not_queued_is_left_alone(dense: int, state: TaskState) -> None:
     assert go([task(state=state)], [unit("a", 0)], dense) == []
 
 
-@BOTH
+@EACH
 def test_what_a_dispatcher_has_given_to_somebody_is_left_alone(dense: int) -> None:
     given_ = task("t1", pinned="b")
     assert go([given_], [unit("a", 0), unit("b", 800)], dense) == []
     assert pairs(go([given_, task("t2")], [unit("a", 0), unit("b", 800)], dense)) == {"t2": "a"}
 
 
-@BOTH
+@EACH
 def test_nobody_is_asked_for_two_at_a_time(dense: int) -> None:
     of = [task(f"t{n}", 100 * n) for n in range(5)]
     assert Counter(one.unit for one in go(of, [unit("a", 0), unit("b", 50)], dense)) == {"a": 1, "b": 1}
 
 
-@BOTH
+@EACH
 def test_nobody_and_nothing(dense: int) -> None:
     assert go([], [unit("a", 0)], dense) == []
     assert go([task()], [], dense) == []
@@ -228,4 +239,4 @@ def test_an_owner_beyond_all_who_were_looked_at(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(matching, "LOOK", 1)
     monkeypatch.setattr(matching, "NEAREST", 1)
     everybody = [unit(f"a{n}", 300 + n) for n in range(30)] + [unit("z", 500, areas=frozenset({"g1"}))]
-    assert pairs(go([task()], everybody, PASSES)) == {"t": "z"}
+    assert pairs(go([task()], everybody, CLOSE)) == {"t": "z"}
