@@ -4,6 +4,7 @@ A small round is a matrix, solved whole. In a larger one only pairs that are nea
 own for each task, dear enough that nobody takes it without need, lets a task wait. Where many stand close together
 each task is matched among those who cost least: a search in *seconds space* (:func:`_nearest`) finds them without
 looking at everybody, and a task whose nearest all went elsewhere is matched in another pass among those who are left.
+That is the best there is unless tasks are about as many as people; then a few more wait than would have to.
 
 What is solved is relative to what it costs to leave the task for later. Otherwise, when tasks are more than there are
 people, the latest tasks, which cost most, would be those that are left. Weights are whole numbers that floats hold
