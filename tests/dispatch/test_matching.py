@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch import matching
@@ -25,6 +25,8 @@ WEIGHTS, TRAVEL = Weights(), Travel()
 WHOLE, SPARSE, CLOSE = 1 << 60, 0, -1
 """As a matrix; everybody within the caps; as where too many stand close together for that."""
 EACH = pytest.mark.parametrize("dense", [WHOLE, SPARSE, CLOSE], ids=["whole", "sparse", "close"])
+HALF = settings(max_examples=settings().max_examples // 2)
+"""Of the examples of other tests: each is tried three ways."""
 
 
 def go(of: list[Task], candidates: list[Candidate], dense: int = WHOLE) -> list[Match]:
@@ -91,6 +93,7 @@ def check(open: Round, found: list[Match]) -> Cells:
 
 
 @EACH
+@HALF
 @given(of=tasks(), candidates=crews(5))
 def test_it_is_the_best_there_is(dense: int, of: list[Task], candidates: list[Candidate]) -> None:
     open = Round(of, Crew(candidates, WEIGHTS, TRAVEL), NOW)
@@ -100,6 +103,7 @@ def test_it_is_the_best_there_is(dense: int, of: list[Task], candidates: list[Ca
 
 
 @EACH
+@HALF
 @given(of=tasks(), candidates=crews(), chance=st.randoms(use_true_random=False))
 def test_the_order_of_input_does_not_matter(
     dense: int, of: list[Task], candidates: list[Candidate], chance: random.Random
