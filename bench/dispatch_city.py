@@ -59,8 +59,8 @@ def apart(lattice: Lattice, task: Waiting, who: Seen) -> float:
 
 
 def owner_always(lattice: Lattice, speed: float) -> Rule:
-    """The owner of the grid, who may have to come back first; who is absent or said no is stood in for by the owner
-    of the grid that is nearest."""
+    """The owner of the grid; who is absent, eats or said no is stood in for by the owner of the nearest grid. Whose
+    device is not reached is waited for."""
     homes = [lattice.centre(n) for n in range(lattice.grids_a_side**2)]
 
     def near(grid: int) -> list[int]:
@@ -72,8 +72,9 @@ def owner_always(lattice: Lattice, speed: float) -> Rule:
     def rule(now: float, tasks: Sequence[Waiting], people: Sequence[Seen]) -> Offers:
         known, offers = {who.number: who for who in people}, []
         for task in tasks:
-            who = next(known[n] for n in in_turn[task.grid] if n in known and task.refused.get(n, 0.0) <= now)
-            if may(task, who, now):
+            able = (known[n] for n in in_turn[task.grid] if n in known and not known[n].resting)
+            who = next((who for who in able if task.refused.get(who.number, 0.0) <= now), None)
+            if who and not who.suspect:
                 offers.append((task.number, who.number))
         return offers
 
