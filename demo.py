@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +21,7 @@ from tracker.areas import read_areas
 from tracker.catalogue import CATALOGUE
 from tracker.device_plans import plan_token
 from tracker.intake import Intake
+from tracker.listening import Listening
 from tracker.model import Device, UnitId
 from tracker.roster import Change
 from tracker.rota import OFF, Rota
@@ -124,8 +126,13 @@ class Simulator(protocol.ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, city: City, issued: list[Issued], ports: dict[str, int], reactor: Any) -> None:
-        self._plan = plan_json(city.seed, issued, ports, interval=INTERVAL_S)
+    def __init__(self, city: City, issued: list[Issued], listening: Listening, reactor: Any) -> None:
+        authority = listening.certificates.authority if listening.certificates else None
+        self._plan = plan_json(
+            city.seed, issued, listening.numbers, interval=INTERVAL_S,
+            tls=[name for name, door in listening.doors.items() if door.tls],
+            trust=authority.public_bytes(Encoding.PEM).decode() if authority else "",
+        )  # fmt: skip
         self._reactor = reactor
         self._stopping = False
 

@@ -99,7 +99,7 @@ class Gridbeat(Service):
         if self.town:
             issued = await demo.enter(self.intake, self.town)
             await demo.enter_rota(self.intake, self.tracker.rota, self.tracker.working_time, wall())
-            self.simulator = demo.Simulator(self.town, issued, self.console.listening.numbers, reactor)
+            self.simulator = demo.Simulator(self.town, issued, self.console.listening, reactor)
             self.simulator.start()
 
     async def stop(self):

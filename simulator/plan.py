@@ -8,7 +8,7 @@ simulator reads that with :func:`read_plan`. No client knows more than a real de
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,10 @@ class Plan:
     rows: int = 5
     columns: int = 5
     """Size of the city in grids; the plan names it only where it is not the demo's."""
+    tls: frozenset[str] = frozenset()
+    """The ports, by name, where TLS is spoken."""
+    trust: str = ""
+    """The authority to be trusted there, PEM; empty for those that the machine trusts."""
 
 
 class PlanError(ValueError):
@@ -102,7 +106,14 @@ def demo_roster(city: City) -> Roster:
 
 
 def plan_json(
-    seed: int, issued: Sequence[Issued], ports: Mapping[str, int], *, host: str = "127.0.0.1", interval: float = 5
+    seed: int,
+    issued: Sequence[Issued],
+    ports: Mapping[str, int],
+    *,
+    host: str = "127.0.0.1",
+    interval: float = 5,
+    tls: Iterable[str] = (),
+    trust: str = "",
 ) -> str:
     """The plan as one line of JSON, to be written to the simulator's standard input, which then stays open."""
     clients = [
@@ -116,7 +127,10 @@ def plan_json(
         }
         for device in issued
     ]
-    plan = {"seed": seed, "host": host, "ports": dict(ports), "interval_s": interval, "clients": clients}
+    plan = {
+        "seed": seed, "host": host, "ports": dict(ports), "interval_s": interval, "clients": clients,
+        "tls": sorted(tls), "trust": trust,
+    }  # fmt: skip
     return json.dumps(plan, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -129,6 +143,7 @@ def read_plan(text: str) -> Plan:
         clients = tuple(_client(entry) for entry in plan["clients"])
         seed, host = int(plan["seed"]), str(plan.get("host", "127.0.0.1"))
         rows, columns = int(plan.get("rows", 5)), int(plan.get("columns", 5))
+        tls, trust = frozenset(map(str, plan.get("tls", ()))), str(plan.get("trust", ""))
     except PlanError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -137,7 +152,7 @@ def read_plan(text: str) -> Plan:
         raise PlanError("interval_s must be between 0.1 and 3600")
     if not (1 <= rows <= 100 and 1 <= columns <= 100):
         raise PlanError("a city has 1 to 100 rows and columns of grids")
-    return Plan(seed, host, ports, interval, clients, rows, columns)
+    return Plan(seed, host, ports, interval, clients, rows, columns, tls, trust)
 
 
 def _client(entry: Any) -> PlannedClient:

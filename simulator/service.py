@@ -8,8 +8,10 @@ from random import Random
 from typing import Any, Literal, Protocol, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
 from simulator import tcp, websocket
 from simulator.bearer import Bearer
@@ -48,7 +50,10 @@ class Simulation:
         people = sum(client.person is not None for client in plan.clients)
         self._weather = Weather(plan.seed, people, now()) if people else None
         pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call]
-        self._agent = Agent(reactor, connectTimeout=10, pool=pool)  # type: ignore[no-untyped-call]
+        trust = Certificate.loadPEM(plan.trust.encode()) if plan.trust else platformTrust()  # type: ignore[no-untyped-call]
+        self._options = optionsForClientTLS(plan.host, trustRoot=trust)
+        policy = BrowserLikePolicyForHTTPS(trust)  # type: ignore[no-untyped-call]
+        self._agent = Agent(reactor, policy, connectTimeout=10, pool=pool)  # type: ignore[no-untyped-call]
         self._walking = self._on_foot = 0
         self.clients: list[Running] = [self._client(client) for client in plan.clients]
 
@@ -67,7 +72,7 @@ class Simulation:
         interval, now, reactor = self._plan.interval, self._now, self._reactor
         if client.protocol == "traccar":
             form = cast(Literal["query", "json"], client.form)
-            phone, url = Phone(client.external_id, form, bearer), f"http://{self._plan.host}:{self._port('phones')}/"
+            phone, url = Phone(client.external_id, form, bearer), self._url("http", "phones")
             return PhoneKeeper(reactor, phone, self._agent, url.encode(), interval=interval, backoff=backoff, now=now)
         device, connect = self._linked(client, bearer)
         return Keeper(reactor, device, connect, interval=interval, backoff=backoff, now=now)
@@ -80,7 +85,7 @@ class Simulation:
         if client.form == "websocket":
             handheld = Handheld(client.external_id, token or "", bearer, self._now())
             endpoint = self._endpoint("field")
-            return handheld, websocket.connector(self._reactor, endpoint, self._plan.host, self._port("field"))
+            return handheld, websocket.connector(self._reactor, endpoint, self._url("ws", "field"))
         framed = FramedHandheld(client.external_id, token or "", bearer, self._now())
         return framed, tcp.connector(self._endpoint("handheld"))
 
@@ -108,5 +113,11 @@ class Simulation:
         except KeyError:
             raise PlanError(f"the plan names no port for {name}") from None
 
-    def _endpoint(self, port: str) -> HostnameEndpoint:
-        return HostnameEndpoint(self._reactor, self._plan.host, self._port(port), timeout=10)
+    def _url(self, scheme: str, port: str) -> str:
+        return f"{scheme}{'s' if port in self._plan.tls else ''}://{self._plan.host}:{self._port(port)}/"
+
+    def _endpoint(self, port: str) -> IStreamClientEndpoint:
+        endpoint = HostnameEndpoint(self._reactor, self._plan.host, self._port(port), timeout=10)
+        if port not in self._plan.tls:
+            return endpoint
+        return wrapClientTLS(self._options, endpoint)

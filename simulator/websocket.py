@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from simulator.keeper import Keeper
 
-PATH = "/handheld"
+PATH = "handheld"
 
 
 class WebSocketLink(WebSocketClientProtocol):  # type: ignore[misc]  # autobahn carries no types
@@ -38,13 +38,11 @@ class WebSocketLink(WebSocketClientProtocol):  # type: ignore[misc]  # autobahn 
         self.dropConnection(abort=True)
 
 
-def connector(
-    reactor: IReactorTime, endpoint: IStreamClientEndpoint, host: str, port: int
-) -> Callable[[Keeper], Deferred[Any]]:
-    """How a keeper connects to the field site."""
+def connector(reactor: IReactorTime, endpoint: IStreamClientEndpoint, site: str) -> Callable[[Keeper], Deferred[Any]]:
+    """How a keeper connects to the field site at the URL ``site``; ``endpoint`` leads there."""
 
     def connect(keeper: Keeper) -> Deferred[Any]:
-        factory = WebSocketClientFactory(f"ws://{host}:{port}{PATH}", reactor=reactor)
+        factory = WebSocketClientFactory(site + PATH, reactor=reactor)
         factory.protocol = WebSocketLink
         factory.keeper = keeper
         # The server's frames are small; a peer that sends large ones is not our server.

@@ -28,7 +28,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -99,6 +99,7 @@ class Browser:
         self._last = 0
         self._answers: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
         self._listeners: dict[str, Callable[[str, dict[str, Any]], None]] = {}
+        self._pages: dict[str, Page] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -149,10 +150,24 @@ class Browser:
         context = self.send("Target.createBrowserContext")["browserContextId"]
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session, target)
+        page = self._pages[target] = Page(self, session, target, context)
         self._listeners[session] = page._event
         page._prepare(width, height, phone, media)
         return page
+
+    def pages(self) -> set[Page]:
+        """Those that are open."""
+        return set(self._pages.values())
+
+    def close_pages(self, but: Collection[Page] = ()) -> None:
+        """Close whatever is still open: a map that nobody looks at goes on drawing, and all others wait for it."""
+        for page in self.pages() - set(but):
+            page.close()
+
+    def forget(self, page: Page) -> None:
+        """A page has been closed."""
+        self._pages.pop(page.target, None)
+        self._listeners.pop(page.session, None)
 
     def _read(self) -> None:
         buffer = b""
@@ -169,8 +184,9 @@ class Browser:
 class Page:
     """One tab. Made by :meth:`Browser.page`."""
 
-    def __init__(self, browser: Browser, session: str, target: str) -> None:
+    def __init__(self, browser: Browser, session: str, target: str, context: str) -> None:
         self.browser = browser
+        self.context = context
         self.session = session
         self.target = target
         self.problems: list[str] = []
@@ -288,8 +304,9 @@ class Page:
         Path(path).write_bytes(base64.b64decode(data))
 
     def close(self) -> None:
-        """Closes the tab."""
-        self.browser.send("Target.closeTarget", targetId=self.target)
+        """Closes the tab, with all that it kept."""
+        self.browser.forget(self)
+        self.browser.send("Target.disposeBrowserContext", browserContextId=self.context)
 
     def _event(self, method: str, given: dict[str, Any]) -> None:
         """Runs in the reader's thread: only notes what happened."""

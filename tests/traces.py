@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,13 @@ Place = tuple[int, int]
 
 def traces(data: Path, words: Sequence[str], places: Sequence[Place] = ()) -> list[str]:
     """``file: what`` for each word, and each latitude that is found in a file below a folder, or in a file's name."""
+    while True:
+        # What is being written anew goes under one name and comes under another: then all are looked at once more.
+        with suppress(FileNotFoundError):
+            return _traces(data, words, places)
+
+
+def _traces(data: Path, words: Sequence[str], places: Sequence[Place]) -> list[str]:
     found = []
     needles = {word: word.encode() for word in words}
     latitudes = {latitude for latitude, _ in places}

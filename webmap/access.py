@@ -29,7 +29,7 @@ REASON_LIMIT = 500
 """Characters of a reason."""
 AGAIN_MS = 60_000
 """The same question again within this time is the same look: the pages of one answer, a page that is loaded anew."""
-EACH = frozenset({"change", "account_change", "grant", "command"})
+EACH = frozenset({"change", "account_change", "grant"})
 """Deeds: two that are alike are two."""
 OWN = frozenset({"track", "trail", "nearby", "photo", "follow"})
 """What is no look at anybody when it is one's own."""

@@ -27,8 +27,9 @@ from tracker.catalogue import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = ("console", "field", "jt808", "handheld", "phones", *PORTS)
-PATIENCE = 60.0
-"""Seconds until what should have happened is called missing; nothing is measured with it."""
+PATIENCE = 120.0
+"""Seconds until what should have happened is called missing; nothing is measured with it. Jobs at the lowest priority
+are among it, and they wait for everybody else."""
 READY = "Gridbeat is running"
 
 # Workers beside each other choose from ranges of their own: a port that is free now is taken a second later.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha1
 from pathlib import Path
+
+import pytest
 
 from protocols.handheld import Batch, Conversation, Framer, Health, Hello, Ping, frame
 from protocols.jt808.events import Authentication, Heartbeat, Positions, Registration
@@ -17,6 +21,8 @@ from protocols.jt808.session import Connection
 from protocols.traccar import decode
 from simulator.city import make_city
 from simulator.plan import DeviceWish, Issued, plan_json
+from storage import authority
+from storage.certificates import AUTHORITY, PAIR
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60
@@ -141,13 +147,19 @@ def wishes() -> list[Issued]:
     return [Issued(wish, wish.external_id or "", "secret" if wish.protocol == "handheld" else None) for wish in wanted]
 
 
-async def play(read: Callable[[str], None]) -> None:
+async def play(read: Callable[[str], None], folder: Path | None = None) -> None:
+    """``folder`` has a certificate, and TLS is spoken wherever it can be."""
+    context, tls, trust = None, list[str](), ""
+    if folder is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(folder / PAIR)
+        tls, trust = ["handheld", "phones", "field"], (folder / AUTHORITY).read_text()
     desk = Desk({"tcp", "websocket", "query", "json", "jt808"})
     servers = [
-        await asyncio.start_server(desk.serve_tcp, "127.0.0.1", 0),
+        await asyncio.start_server(desk.serve_tcp, "127.0.0.1", 0, ssl=context),
         await asyncio.start_server(desk.serve_jt808, "127.0.0.1", 0),
-        await asyncio.start_server(desk.serve_http, "127.0.0.1", 0),
-        await asyncio.start_server(desk.serve_websocket, "127.0.0.1", 0),
+        await asyncio.start_server(desk.serve_http, "127.0.0.1", 0, ssl=context),
+        await asyncio.start_server(desk.serve_websocket, "127.0.0.1", 0, ssl=context),
     ]
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     names = dict(zip(("handheld", "jt808", "phones", "field"), ports, strict=True))
@@ -156,7 +168,7 @@ async def play(read: Callable[[str], None]) -> None:
         sys.executable, "-W", "error", "-m", "simulator", cwd=ROOT, stdin=pipe, stderr=pipe, stdout=pipe
     )
     assert process.stdin is not None
-    process.stdin.write(plan_json(25, wishes(), names, interval=0.1).encode())
+    process.stdin.write(plan_json(25, wishes(), names, interval=0.1, tls=tls, trust=trust).encode())
     try:
         await asyncio.wait_for(desk.enough.wait(), PATIENCE)
     finally:
@@ -173,9 +185,12 @@ async def play(read: Callable[[str], None]) -> None:
     read(log.decode())
 
 
-def test_every_client_delivers_and_the_process_ends_with_its_parent() -> None:
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_every_client_delivers_and_the_process_ends_with_its_parent(secure: bool, tmp_path: Path) -> None:
     logs: list[str] = []
-    asyncio.run(play(logs.append))
+    if secure:
+        authority.make(tmp_path, "Town", ["127.0.0.1"], datetime.now(UTC))
+    asyncio.run(play(logs.append, tmp_path if secure else None))
     log = logs[0]
     assert log.count("welcomed") == 3
     assert log.count("delivering") == 2

@@ -61,11 +61,29 @@ class Console:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     if find_chromium() is None:
         pytest.skip("no Chromium or Chrome on this machine")
     with Browser() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Browser) -> Iterator[Browser]:
+    yield chromium
+    chromium.close_pages()
+
+
+@pytest.fixture(autouse=True)
+def no_page_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test closes what it has opened; what a fixture of its module has stays."""
+    if "browser" not in request.fixturenames:
+        yield
+        return
+    running: Browser = request.getfixturevalue("browser")
+    before = running.pages()
+    yield
+    running.close_pages(but=before)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.noon import NOON
 from tests.webmap.double_city import OFF_SHIFT, OFFLINE, ONLINE, Town
 from tracker.model import Unit, UnitId
 from tracker.roll_call import Asked, Place, Reply, RollBook, RollCall, Way
@@ -35,7 +36,7 @@ class Calls:
         for name in ("城东街道", "城南街道", "城西街道", "城北街道"):
             self._take(self.seats.plan_new({"name": name, "street": name, "periods": ["00:00-24:00"],
                                             "weekdays": [1, 2, 3, 4, 5, 6, 7]}))  # fmt: skip
-        self._watch = SeatWatch(self.seats, Calendar(), ZONE, now - HOUR)
+        self._watch = SeatWatch(self.seats, Calendar(), ZoneInfo(NOON), now - HOUR)
 
     def _take(self, planned: Any) -> Any:
         for change in planned[1]:

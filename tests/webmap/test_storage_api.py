@@ -14,10 +14,11 @@ import pytest
 from storage.archive.archive import Archive
 from storage.archive.chain import SealedFile
 from storage.archive.layout import EVENTS, FIXES, PHOTOS, SNAPSHOTS, shifted
+from tests.noon import NOON
 from tests.server import Server, until
 from tests.webmap.test_api import check
 
-ZONE = "Asia/Shanghai"
+ZONE = NOON
 TODAY = datetime.now(ZoneInfo(ZONE)).strftime("%Y-%m-%d")
 MEGABYTE = 1 << 20
 KEPT = 12
@@ -51,7 +52,7 @@ def history(data: Path) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("storage")
-    server = Server(folder, {"archive": {"photos_mb": 1, "fixes_days": 1000}})
+    server = Server(folder, {"city": {"zone": ZONE}, "archive": {"photos_mb": 1, "fixes_days": 1000}})
     history(server.data)
     try:
         server.start(well=False)

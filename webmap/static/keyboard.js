@@ -9,7 +9,8 @@ export function listenToKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     const target = event.target;
-    const typing = target.matches?.("input:not([type=checkbox]), select, textarea");
+    // A field of a dialog that has just closed has the focus until the next frame, and nobody types there.
+    const typing = target.matches?.("input:not([type=checkbox]), select, textarea") && !target.closest("dialog:not([open])");
     const inField = typing && target.id !== "search" ? event.key !== "Escape" : typing && !["ArrowDown", "ArrowUp", "Enter", "Escape"].includes(event.key);
     if (inField) return;
     // A focused button keeps its own Enter, an open dialog keeps everything but the key that closes it.
