@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from dispatch.deeds import ROUND, events_of, find_kept, result_fields
 from dispatch.draft import Answer, Draft, Send, Step
@@ -22,6 +23,7 @@ from dispatch.model import (
     ATTEMPT,
     ATTEMPTS,
     NOBODY,
+    OPEN,
     PHOTOS,
     Attempt,
     AttemptInput,
@@ -112,6 +114,28 @@ class TaskBook(Shelf):
             self._do(draft, "offer", **_next(task, unit), by=by, eta=eta)
         if task.pinned != unit:
             self._do(draft, "pin", unit=unit, by=by)
+        return draft.done()
+
+    def plan_amend(self, id: TaskId, by: str, now: int, *, seen: str = "", **better: Any) -> Step:
+        """The case system knows better: ``text``, ``address``, ``klass``, or ``spot`` with its ``grid`` and ``street``.
+        Raises Refusal."""
+        task = self._task(id, seen)
+        if task.state not in OPEN:
+            raise Refusal("not_now", f"it is {task.state}: make a new one", "该任务已结束，请另建任务")
+        draft = Draft(task, now)
+        self._do(draft, "amend", by=by, **better)
+        return draft.done()
+
+    def plan_proof(self, id: TaskId, attempt: int, unit: UnitId, marks: tuple[str, ...], now: int) -> Step:
+        """Fixes that have come since show something else of where an answer was given. Nothing if they do not."""
+        task = self._tasks.get(id)
+        if task is None:
+            return Step()
+        given = [one for one in (task.result, *task.kept) if one and (one.unit, one.attempt) == (unit, attempt)]
+        if not given or given[0].marks == marks:
+            return Step()
+        draft = Draft(task, now)
+        draft.do("proof", attempt=attempt, unit=unit, marks=marks)
         return draft.done()
 
     def plan_unpin(self, id: TaskId, by: str, now: int, *, seen: str = "") -> Step:

@@ -30,7 +30,7 @@ STRAIGHT = "straight_line"
 """How ways were measured."""
 
 Record = dict[str, Any]
-_ON_DUTY, _RESTING, _SUSPECT, _VEHICLE, _OWNER, _STRANGER = 1, 2, 4, 8, 16, 32
+_ON_DUTY, _RESTING, _SUSPECT, _VEHICLE, _OWNER, _STRANGER, _MUTE, _OFFLINE = 1, 2, 4, 8, 16, 32, 64, 128
 _ELSEWHERE = frozenset({"\0"})
 """The street of whoever is not of the task's."""
 
@@ -114,6 +114,8 @@ def _row(one: Candidate, task: Task, of_street: bool, elsewhere: str) -> list[An
         | _VEHICLE * (one.kind == "vehicle")
         | _OWNER * (task.grid != "" and task.grid in one.areas)
         | _STRANGER * (not of_street)
+        | _MUTE * (not one.device)
+        | _OFFLINE * (not one.linked)
     )
     spot = None if one.spot is None else [one.spot.latitude, one.spot.longitude]
     committed = [[spot.latitude, spot.longitude, scene] for spot, scene in one.committed]
@@ -138,6 +140,8 @@ def _candidate(row: list[Any], grid: str) -> tuple[Candidate, int | None]:
         streets=_ELSEWHERE if flags & _STRANGER else frozenset(),
         committed=tuple((Spot(latitude, longitude), scene) for latitude, longitude, scene in committed),
         suspect=bool(flags & _SUSPECT),
+        device=not flags & _MUTE,
+        linked=not flags & _OFFLINE,
         done=done,
     )
     return made, declined

@@ -58,8 +58,8 @@ BARS = FAILURES - {AttemptInput.UNDELIVERED}
 """After these the next round asks somebody else. Who could not be reached is suspect until he can be."""
 
 _HEAD = (
-    "kind", "klass", "address", "text", "source", "created", "limit", "warn", "critical", "due", "grid", "street",
-    "level", "overdue", "since", "raised", "failed",
+    "kind", "klass", "address", "text", "source", "created", "limit", "warn", "critical", "due", "time", "grid",
+    "street", "level", "overdue", "since", "raised", "failed",
 )  # fmt: skip
 
 
@@ -235,6 +235,27 @@ def _independent(task: Task, fields: Fields) -> None:
     task.independent = UnitId(fields["unit"])
 
 
+def _amend(task: Task, fields: Fields) -> None:
+    """The case system knows better. What is not named stays."""
+    task.text, task.address = fields.get("text", task.text), fields.get("address", task.address)
+    task.klass = fields.get("klass", task.klass)
+    if "spot" in fields:
+        task.spot = Spot(*fields["spot"])
+        task.grid, task.street = fields["grid"], fields["street"]
+
+
+def _proof(task: Task, fields: Fields) -> None:
+    """What the positions around an answer show of where it was given."""
+
+    def with_it(result: Result) -> Result:
+        mine = (result.unit, result.attempt) == (fields["unit"], fields["attempt"])
+        return replace(result, marks=tuple(fields["marks"])) if mine else result
+
+    task.kept = [with_it(result) for result in task.kept]
+    if task.result is not None:
+        task.result = with_it(task.result)
+
+
 def _end(task: Task, fields: Fields) -> None:
     """Whoever holds it has been recalled before."""
     if task.attempt is not None:
@@ -285,6 +306,8 @@ _DEEDS: dict[str, Callable[[Task, Fields], None]] = {
     "mark": _mark,
     "raise": _raise,
     "pin": _pin,
+    "amend": _amend,
+    "proof": _proof,
     "independent": _independent,
     "close": _close,
     "suspend": _end,

@@ -57,6 +57,7 @@ SENDS: dict[str, tuple[tuple[str, str], ...]] = {
     "undelivered": (("unit", "revoke"), ("seat", "undelivered")),
     "unanswered": (("unit", "revoke"), ("call", "unanswered")),
     "report": (("seat", "report"),),
+    "amend": (("unit", "amended"),),
     "adopt": (("unit", "adopted"),),
     "return": (("unit", "return"),),
     "recall": (("unit", "revoke"),),

@@ -261,6 +261,8 @@ class Task:
     warn: int
     critical: int
     due: int
+    time: str = "clock"
+    """What time its limit counts in."""
     grid: str = ""
     street: str = ""
     state: TaskState = TaskState.QUEUED
@@ -346,5 +348,9 @@ class Candidate:
     """What it has accepted or been asked for, in order: where, and the seconds on the scene still expected there."""
     suspect: bool = False
     """An offer did not reach it, and nothing has come from it since."""
+    device: bool = True
+    """Whether it has one that can be asked."""
+    linked: bool = True
+    """Whether such a one has a link now."""
     done: int = 0
     """Tasks that it has done this shift."""

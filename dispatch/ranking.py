@@ -64,6 +64,10 @@ class Reason(StrEnum):
 
     OFF_DUTY = "off_duty"
     RESTING = "resting"
+    NO_DEVICE = "no_device"
+    """It has none that can show a task."""
+    OFFLINE = "offline"
+    """No such device has a link now; whoever is asked would not hear of it."""
     SUSPECT = "suspect"
     """An offer did not reach it, and nothing has come from it since."""
     NO_POSITION = "no_position"
@@ -81,7 +85,9 @@ class Reason(StrEnum):
 REASONS = tuple(Reason)
 NONE = 255
 """In arrays of reasons, which hold indices into :data:`REASONS`: can go."""
-_OFF, _RESTING, _SUSPECT, _NOWHERE, _STALE, _BUSY, _ROLE, _AREA, _REPORTER, _DECLINED, _FAR = range(len(REASONS))
+(
+    _OFF, _RESTING, _MUTE, _OFFLINE, _SUSPECT, _NOWHERE, _STALE, _BUSY, _ROLE, _AREA, _REPORTER, _DECLINED, _FAR,
+) = range(len(REASONS))  # fmt: skip
 _MODES = {mode: n for n, mode in enumerate(SPEEDS)}
 _NO_SPOT = Spot(0, 0)
 
@@ -184,6 +190,8 @@ class Crew:
             (_STALE, age > self.weights.oldest),
             (_NOWHERE, ~self.known),
             (_SUSPECT, np.array([one.suspect for one in self.candidates], np.bool_)),
+            (_OFFLINE, np.array([not one.linked for one in self.candidates], np.bool_)),
+            (_MUTE, np.array([not one.device for one in self.candidates], np.bool_)),
             (_RESTING, np.array([one.resting for one in self.candidates], np.bool_)),
             (_OFF, np.array([not one.on_duty for one in self.candidates], np.bool_)),
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from dispatch.deeds import apply, begin, events_of, forget
+import msgpack
+
+from dispatch.deeds import TASK_EVENT, apply, begin, events_of, forget
 from dispatch.draft import Send
 from dispatch.model import OPEN, Attempt, AttemptState, Task, TaskId, Timer
 from dispatch.timers import Timers, owes, rows
@@ -27,6 +30,8 @@ class Shelf:
         self._most, self._kept = open, kept
         self._tasks: dict[TaskId, Task] = {}
         self._ended: OrderedDict[TaskId, None] = OrderedDict()
+        self._log: dict[TaskId, list[bytes]] = {}
+        """All that has happened to each, packed."""
         self._units: dict[UnitId, set[TaskId]] = {}
         """In which tasks there is something of a unit that is not settled."""
         self.timers = Timers()
@@ -92,6 +97,7 @@ class Shelf:
                 self.passed_over += 1
             else:
                 touched[id] = None
+                self._log.setdefault(id, []).append(_pack(fields))
         for id in touched:
             self._know(self._tasks[id])
         while len(self._ended) > self._kept:
@@ -104,15 +110,26 @@ class Shelf:
     def events(self) -> Iterator[Change]:
         """What :meth:`replay` makes this book of again."""
         for id in self._ended:
-            yield from events_of(self._tasks[id])
-        for id, task in self._tasks.items():
+            yield from self._said(id)
+        for id in self._tasks:
             if id not in self._ended:
-                yield from events_of(task)
+                yield from self._said(id)
+
+    def history(self, id: TaskId) -> list[dict[str, Any]]:
+        """All that has happened to a task, in order."""
+        return [_unpack(packed) for packed in self._log.get(id, ())]
+
+    def _said(self, id: TaskId) -> Iterator[Change]:
+        for fields in self.history(id):
+            yield TASK_EVENT, id, fields
 
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more; what it held is in the queue."""
         for task in self._tasks.values():
             forget(task, unit)
+            if any(fields.get("unit") == unit for fields in self.history(task.id)):
+                # What is left of its past would not come to what it is now.
+                self._log[task.id] = [_pack(fields) for _, _, fields in events_of(task)]
             self._know(task)
         self._units.pop(unit, None)
 
@@ -134,7 +151,7 @@ class Shelf:
             self._units.pop(unit, None)
 
     def _drop(self, id: TaskId) -> None:
-        del self._ended[id]
+        del self._ended[id], self._log[id]
         self.timers.put(id, ())
         for unit in {one.unit for one in self._tasks.pop(id).attempts}:
             self._settle(unit, id)
@@ -148,6 +165,15 @@ class Shelf:
     def due(self, now: int, limit: int = AT_ONCE) -> list[Timer]:
         """Timers to look at, each with its step on disk before the next one of its task."""
         return self.timers.due(now, limit)
+
+
+def _pack(fields: Any) -> bytes:
+    return bytes(msgpack.packb(fields))
+
+
+def _unpack(packed: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = msgpack.unpackb(packed, use_list=False)
+    return fields
 
 
 def is_suspect(attempt: Attempt) -> bool:
