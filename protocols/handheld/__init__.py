@@ -1,7 +1,8 @@
 """The handheld protocol: msgpack over TCP or WebSocket, docs/wire/handheld.md.
 
-``framing`` cuts a TCP stream, ``messages`` knows the fields, ``conversation`` is the server's side, ``client``
-with its ``outbox`` the device's, and ``events`` what both tell their shells. Use the names re-exported here.
+``framing`` cuts a TCP stream, ``messages`` and ``task_messages`` know the fields, ``conversation`` is the server's
+side, ``client`` with its ``outbox`` the device's, and ``events`` with ``task_events`` what both tell their shells. Use
+the names re-exported here.
 """
 
 from __future__ import annotations
@@ -28,6 +29,19 @@ from protocols.handheld.events import (
 )
 from protocols.handheld.framing import MESSAGE_LIMIT, Framer, frame
 from protocols.handheld.messages import BATCH_MAX, VERSION, decode, encode
+from protocols.handheld.task_events import (
+    Answer,
+    Held,
+    KindWords,
+    Phrase,
+    Problem,
+    ResultWords,
+    Revoked,
+    SosTold,
+    Standing,
+    TaskTold,
+    Words,
+)
 
 __all__ = [
     "BATCH_MAX",
@@ -36,6 +50,7 @@ __all__ = [
     "TABLE",
     "VERSION",
     "Acknowledged",
+    "Answer",
     "Batch",
     "Busy",
     "Bye",
@@ -49,13 +64,23 @@ __all__ = [
     "Event",
     "Framer",
     "Health",
+    "Held",
     "Hello",
+    "KindWords",
+    "Phrase",
     "Ping",
     "Pong",
+    "Problem",
     "Refused",
     "Rejected",
+    "ResultWords",
+    "Revoked",
+    "SosTold",
+    "Standing",
     "State",
+    "TaskTold",
     "Welcome",
+    "Words",
     "decode",
     "encode",
     "frame",

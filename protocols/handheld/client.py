@@ -5,18 +5,31 @@ The shell calls :meth:`Client.connected` when a link stands, feeds :meth:`Client
 when ``closing`` is true, and calls :meth:`Client.disconnected` when the link is gone. Positions may be added
 at any time; what the server has not acknowledged is sent again, under the same number, on the next link.
 
-``CLIENT_TABLE`` is the machine: messages of the server by their ``t``, and what the shell or the clock does. A
+``CLIENT_TABLE`` is the machine: messages of the server by their ``t`` (``told`` stands for all about tasks), and what
+the shell or the clock does. A
 message that is missing in the row is the server's fault, a call that is missing is the shell's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.handheld.events import Acknowledged, Busy, ClientEvent, Command, Pong, Rejected, Welcome
-from protocols.handheld.messages import BATCH_MAX, VERSION, Message, decode, encode, whole
+from protocols.handheld.messages import (
+    BATCH_MAX,
+    TOLD_MAP_LIMIT,
+    VERSION,
+    Message,
+    decode,
+    encode,
+    number,
+    string,
+    whole,
+)
 from protocols.handheld.outbox import Outbox
+from protocols.handheld.task_messages import ON_SCENE, TEXT_LIMIT, TOLD, read_told
 
 RECONNECT_LIMIT = 600_000
 """ms: the same for the pause before a new link."""
@@ -44,13 +57,16 @@ CLIENT_TABLE: dict[ClientState, dict[str, ClientState]] = {
     },
     ClientState.WAITING: {"retry": _G, "error": _X, "disconnected": _O, "bye": _X},
     ClientState.ONLINE: {
-        "ack": _N, "pong": _N, "command": _N, "busy": _P, "error": _X, "silence": _X, "disconnected": _O, "bye": _X,
+        "ack": _N, "pong": _N, "command": _N, "told": _N, "busy": _P, "error": _X, "silence": _X, "disconnected": _O,
+        "bye": _X,
     },
     ClientState.PAUSED: {
-        "ack": _P, "pong": _P, "command": _P, "busy": _P, "error": _X, "retry": _N, "disconnected": _O, "bye": _X,
+        "ack": _P, "pong": _P, "command": _P, "told": _P, "busy": _P, "error": _X, "retry": _N, "disconnected": _O,
+        "bye": _X,
     },
     ClientState.CLOSING: {
-        "welcome": _X, "ack": _X, "pong": _X, "command": _X, "busy": _X, "error": _X, "disconnected": _O, "bye": _X,
+        "welcome": _X, "ack": _X, "pong": _X, "command": _X, "told": _X, "busy": _X, "error": _X, "disconnected": _O,
+        "bye": _X,
     },
 }  # fmt: skip
 
@@ -61,6 +77,7 @@ class Client:
     ``limit``: positions kept while nobody acknowledges; beyond it the oldest message goes and is counted in
     ``dropped``. 20,000 is a day at one fix in five seconds, some 3 MB. ``window``: messages under way at a
     time, below what the server allows. ``live_age``: a newest position older than this is not called live.
+    ``tasks``: the device can show tasks; else it is told of none.
     ``silence``: when an answer is owed and does not come for so long, the link is given up (``closing``).
     """
 
@@ -71,6 +88,7 @@ class Client:
         *,
         app: str = "1.0.0",
         crs: str = "wgs84",
+        tasks: bool = False,
         limit: int = 20_000,
         batch_max: int = BATCH_MAX,
         window: int = 8,
@@ -79,6 +97,8 @@ class Client:
         first_seq: int = 1,
     ) -> None:
         self._hello: Message = {"t": "hello", "v": VERSION, "device": device, "token": token, "app": app, "crs": crs}
+        if tasks:
+            self._hello["tasks"] = True
         self._outbox = Outbox(limit=limit, batch_max=min(batch_max, BATCH_MAX), live_age=live_age, first_seq=first_seq)
         self._window = window
         self._silence = silence
@@ -141,7 +161,7 @@ class Client:
         if self._state is ClientState.OFFLINE:
             return []
         try:
-            message = decode(payload)
+            message = decode(payload, map_limit=TOLD_MAP_LIMIT)
             return self._receive(message, now)
         except RemoteProtocolError:
             self._state = ClientState.CLOSING
@@ -226,6 +246,45 @@ class Client:
         64 characters. Call it before the positions of that time are added."""
         self._outbox.add_duty({"t": "duty", "on": on, "at": at, "id": id})
 
+    def add_answer(
+        self,
+        task: str,
+        attempt: int,
+        what: str,
+        event: str,
+        at: int,
+        *,
+        reason: str = "",
+        word: str = "",
+        text: str = "",
+        photos: Sequence[str] = (),
+    ) -> None:
+        """Keeps what is said to a task; ``event`` is the device's own id of it, of up to 64 characters. It goes out
+        behind every statement before it, and behind the positions too if it tells of the scene."""
+        answer = {"t": "answer", "task": task, "attempt": attempt, "what": what, "event": event, "at": at}
+        more = {"reason": reason[:TEXT_LIMIT], "word": word, "text": text[:TEXT_LIMIT], "photos": list(photos)}
+        answer |= {name: value for name, value in more.items() if value}
+        self._outbox.add_statement(answer, behind=what in ON_SCENE)
+
+    def add_problem(
+        self,
+        event: str,
+        at: int,
+        lat_e7: int | None,
+        lon_e7: int | None,
+        accuracy_dm: int | None = None,
+        *,
+        klass: str = "",
+        text: str = "",
+        photos: Sequence[str] = (),
+        voice: str = "",
+    ) -> None:
+        """Keeps a report of something that nobody asked for, as an answer is kept."""
+        problem = {"t": "problem", "event": event, "at": at, "lat": lat_e7, "lon": lon_e7, "accuracy": accuracy_dm}
+        more = {"klass": klass, "text": text[:TEXT_LIMIT], "photos": list(photos), "voice": voice}
+        problem |= {name: value for name, value in more.items() if value}
+        self._outbox.add_statement(problem, behind=True)
+
     def ping(self, now: int) -> None:
         """Asks for the server's time; only on a welcomed link, else nothing happens."""
         self._say({"t": "ping", "now": now})
@@ -267,50 +326,40 @@ class Client:
             self._out.append(encode(message))
 
     def _receive(self, message: Message, now: int) -> list[ClientEvent]:
-        kind = message["t"]
-        if kind not in ("welcome", "ack", "pong", "command", "busy", "error"):
+        kind = "told" if message["t"] in TOLD else message["t"]
+        if kind not in ("welcome", "ack", "pong", "command", "told", "busy", "error"):
             return []
         self._step(kind)
         if self._state is ClientState.CLOSING and kind not in ("error", "ack"):
             return []
         match kind:
             case "welcome":
-                heartbeat = _number(message, "heartbeat", 1, 86_400)
+                heartbeat = number(message, "heartbeat", 1, 86_400)
                 self._heartbeat = heartbeat * 1000
-                self._outbox.allow_batch(_number(message, "batch_max", 1, 1 << 31))
-                app_min, app_latest = _string(message, "app_min"), _string(message, "app_latest")
+                self._outbox.allow_batch(number(message, "batch_max", 1, 1 << 31))
+                app_min, app_latest = string(message, "app_min"), string(message, "app_latest")
                 reconnect = whole(message, "reconnect", 0, 1 << 53)
                 self._reconnect = min(reconnect or 0, RECONNECT_LIMIT)
-                name, at = _string(message, "name"), _number(message, "now")
+                name, at = string(message, "name"), number(message, "now")
                 return [Welcome(name, at, heartbeat, app_min, app_latest, self._reconnect)]
             case "ack":
-                return self._acknowledge(_number(message, "seq"), now)
+                return self._acknowledge(number(message, "seq"), now)
             case "pong":
-                return [Pong(_number(message, "now"))]
+                return [Pong(number(message, "now"))]
             case "command":
                 until = whole(message, "until", 0, 1 << 53) or 0
-                return [Command(_string(message, "id"), _string(message, "kind"), until)]
+                return [Command(string(message, "id"), string(message, "kind"), until)]
+            case "told":
+                return [read_told(message)]
             case "busy":
-                seconds = min(_number(message, "retry"), RETRY_LIMIT)
+                seconds = min(number(message, "retry"), RETRY_LIMIT)
                 self._retry_at = now + seconds * 1000
                 return [Busy(seconds)]
             case _:
-                return [Rejected(_string(message, "code"), _string(message, "text"))]
+                return [Rejected(string(message, "code"), string(message, "text"))]
 
     def _acknowledge(self, seq: int, now: int) -> list[ClientEvent]:
         if not self._outbox.acknowledge(seq):
             raise RemoteProtocolError("bad_ack", "a number that was never sent")
         self._progress = now
         return [Acknowledged(seq)]
-
-
-def _number(message: Message, name: str, low: int = 0, high: int = 1 << 53) -> int:
-    value = whole(message, name, low, high)
-    if value is None:
-        raise RemoteProtocolError("malformed", f'"{name}" is not an integer from {low} to {high}')
-    return value
-
-
-def _string(message: Message, name: str) -> str:
-    value = message.get(name)
-    return value if type(value) is str else ""

@@ -1,9 +1,9 @@
 """The server's side of one handheld's conversation: messages in, events and messages out; no bytes of a transport.
 
 A conversation begins with the device's ``hello``. The shell looks the device up and answers it with
-:meth:`Conversation.welcome` or :meth:`Conversation.refuse`; only then may the device send positions. Every
-``fix``, ``health`` and ``duty`` carries a number, and :meth:`Conversation.acknowledge` says that the message and all
-before it are on disk; what is not acknowledged the device sends again after it has reconnected.
+:meth:`Conversation.welcome` or :meth:`Conversation.refuse`; only then may the device send positions. Every ``fix``,
+``health``, ``duty``, ``answer`` and ``problem`` carries a number, and :meth:`Conversation.acknowledge` says that the
+message and all before it are on disk; what is not acknowledged the device sends again after it has reconnected.
 
 ``TABLE`` is the whole machine. The rows are where the conversation is, the columns what happens: messages of
 the peer by their ``t``, and the shell's verbs. A pair that is missing is a fault: of the peer if a message
@@ -16,6 +16,9 @@ acknowledgements are cumulative, cover the message that was not taken. So nothin
 begins again, which shows in a number that is not above the highest one (the input ``resend``). When nothing
 waits for an acknowledgement there is nothing to cover, and the verb is ``busy_idle``.
 
+A device that said so in its ``hello`` is told of tasks (``tell`` in the table: the verbs from ``words`` to ``sos``); to
+any other these verbs say nothing.
+
 In ``CLOSING`` the peer is no longer heard and the verbs do nothing (a look-up or a commit may end after the
 peer has broken the rules, which is not the shell's fault), except that acknowledgements still go out.
 """
@@ -23,11 +26,12 @@ peer has broken the rules, which is not the shell's fault), except that acknowle
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
+from typing import Any
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.handheld import messages
+from protocols.handheld import messages, task_messages
 from protocols.handheld.events import Batch, Bye, Done, Duty, Event, Health, Hello, Ping, Refused
 from protocols.handheld.messages import BATCH_MAX, VERSION, Message, encode
 from protocols.report import CoordinateSystem
@@ -49,17 +53,19 @@ TABLE: dict[State, dict[str, State]] = {
     State.CONNECTED: {"hello": _G, "bye": _X, "malformed": _X, "refuse": _X},
     State.GREETED: {"bye": _X, "malformed": _X, "welcome": _W, "refuse": _X, "busy": _C},
     State.WELCOMED: {
-        "fix": _W, "health": _W, "duty": _W, "resend": _W, "ping": _W, "done": _W, "unknown": _W, "bye": _X,
-        "malformed": _X, "acknowledge": _W, "pong": _W, "command": _W, "busy": _B, "busy_idle": _W, "refuse": _X,
+        "fix": _W, "health": _W, "duty": _W, "answer": _W, "problem": _W, "resend": _W, "ping": _W, "done": _W,
+        "unknown": _W, "bye": _X, "malformed": _X,
+        "acknowledge": _W, "pong": _W, "command": _W, "tell": _W, "busy": _B, "busy_idle": _W, "refuse": _X,
     },
     State.BUSY: {
-        "fix": _B, "health": _B, "duty": _B, "resend": _W, "ping": _B, "done": _B, "unknown": _B, "bye": _X,
-        "malformed": _X, "acknowledge": _B, "pong": _B, "command": _B, "busy": _B, "refuse": _X,
+        "fix": _B, "health": _B, "duty": _B, "answer": _B, "problem": _B, "resend": _W, "ping": _B, "done": _B,
+        "unknown": _B, "bye": _X, "malformed": _X,
+        "acknowledge": _B, "pong": _B, "command": _B, "tell": _B, "busy": _B, "refuse": _X,
     },
     State.CLOSING: {
-        "hello": _X, "fix": _X, "health": _X, "duty": _X, "resend": _X, "ping": _X, "done": _X, "unknown": _X,
-        "bye": _X, "malformed": _X, "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "busy": _X,
-        "refuse": _X,
+        "hello": _X, "fix": _X, "health": _X, "duty": _X, "answer": _X, "problem": _X, "resend": _X, "ping": _X,
+        "done": _X, "unknown": _X, "bye": _X, "malformed": _X,
+        "welcome": _X, "acknowledge": _X, "pong": _X, "command": _X, "tell": _X, "busy": _X, "refuse": _X,
     },
 }  # fmt: skip
 
@@ -75,6 +81,7 @@ class Conversation:
     def __init__(self, *, window: int = 64, window_retry: int = 5) -> None:
         self._state = State.CONNECTED
         self._crs = CoordinateSystem.WGS84
+        self._tasks = False
         self._window = window
         self._window_retry = window_retry
         self._waiting: deque[int] = deque()  # numbers given to the shell and not yet acknowledged, in order
@@ -90,6 +97,11 @@ class Conversation:
     def closing(self) -> bool:
         """The shell writes what is queued, then closes."""
         return self._state is State.CLOSING
+
+    @property
+    def tasks(self) -> bool:
+        """Whether the device shows tasks."""
+        return self._tasks
 
     def receive_message(self, payload: bytes) -> list[Event]:
         """What one message of the peer means. Never raises: a fault of the peer is told to it, and is an event."""
@@ -163,6 +175,33 @@ class Conversation:
         if self._verb("command"):
             self._send(t="command", id=id, kind=kind, **({"until": until} if until else {}))
 
+    def words(self, fields: Mapping[str, Any]) -> None:
+        """How kinds, results, reasons and classes are called: the fields of ``words`` without ``t``."""
+        self._tell("words", fields)
+
+    def held(self, tasks: Iterable[tuple[str, int]]) -> None:
+        """All (task, attempt) that the unit has, after each welcome: whatever else the device shows is over."""
+        self._tell("held", {"tasks": task_messages.pairs(tasks)})
+
+    def task(self, fields: Mapping[str, Any]) -> None:
+        """One task as it is now: the fields of ``task`` without ``t``."""
+        self._tell("task", fields)
+
+    def revoke(self, task: str, attempt: int, reason: str) -> None:
+        """The attempt is over; the device answers ``revoked``."""
+        self._tell("revoke", {"task": task, "attempt": attempt, "reason": reason})
+
+    def standing(self, event: str, code: str, task: str, attempt: int, state: str, text: str = "") -> None:
+        """Answers an :class:`Answer` or :class:`Problem`, once it is on disk: where its task stands."""
+        self._tell(
+            "standing",
+            {"event": event, "code": code, "task": task, "attempt": attempt, "state": state, "text": text},
+        )
+
+    def sos(self, fields: Mapping[str, Any]) -> None:
+        """An SOS of a colleague, or what became of the device's own: the fields of ``sos`` without ``t``."""
+        self._tell("sos", fields)
+
     def busy(self, seconds: int) -> None:
         """What is not acknowledged was not taken: the device sends it again after ``seconds``."""
         idle = self._state is State.WELCOMED and not self._waiting
@@ -181,10 +220,11 @@ class Conversation:
         crs = messages.COORDINATE_SYSTEMS.get(declared) if type(declared) is str else None
         if crs is None:
             raise RemoteProtocolError("crs_undeclared", '"crs" must be one of wgs84, gcj02, bd09, cgcs2000')
-        self._crs = crs
+        self._crs, self._tasks = crs, message.get("tasks") is True
         device = messages.text(message, "device", 64, required=True)
         token = messages.text(message, "token", 256)
-        return [Hello(device, token, messages.text(message, "app", 32), crs, messages.clock(message))]
+        return [Hello(device, token, messages.text(message, "app", 32), crs, messages.clock(message),
+                      self._tasks)]  # fmt: skip
 
     def _fix(self, message: Message) -> list[Event]:
         seq = messages.sequence(message)
@@ -205,6 +245,14 @@ class Conversation:
         if not self._takes(seq, "duty"):
             return []
         return [Duty(seq, *messages.read_duty(message))]
+
+    def _answer(self, message: Message) -> list[Event]:
+        seq = messages.sequence(message)
+        return [task_messages.read_answer(message, seq)] if self._takes(seq, "answer") else []
+
+    def _problem(self, message: Message) -> list[Event]:
+        seq = messages.sequence(message)
+        return [task_messages.read_problem(message, seq, self._crs)] if self._takes(seq, "problem") else []
 
     def _ping(self, message: Message) -> list[Event]:
         self._peer("ping")
@@ -260,6 +308,10 @@ class Conversation:
         self._state = after
         return in_closing or before is not State.CLOSING
 
+    def _tell(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self._verb("tell") and self._tasks:
+            self._out.append(encode({"t": kind, **task_messages.bounded(fields)}))
+
     def _tell_acknowledged(self) -> None:
         if self._acknowledged is not None:
             seq, self._acknowledged = self._acknowledged, None
@@ -278,6 +330,8 @@ _READERS: dict[str, Callable[[Conversation, Message], list[Event]]] = {
     "fix": Conversation._fix,
     "health": Conversation._health,
     "duty": Conversation._duty,
+    "answer": Conversation._answer,
+    "problem": Conversation._problem,
     "ping": Conversation._ping,
     "done": Conversation._done,
     "bye": Conversation._bye,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from protocols.handheld.task_events import Answer, Problem, Told
 from protocols.report import CoordinateSystem, Report
 
 # The server's side: what the device said.
@@ -19,6 +20,8 @@ class Hello:
     crs: CoordinateSystem
     now: int | None = None
     """The device's clock, ms; ``None`` if it was not told or impossible."""
+    tasks: bool = False
+    """It can show tasks."""
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ class Refused:
     detail: str = ""
 
 
-Event = Hello | Batch | Health | Duty | Ping | Done | Bye | Refused
+Event = Hello | Batch | Health | Duty | Answer | Problem | Ping | Done | Bye | Refused
 
 
 # The device's side: what the server said.
@@ -141,4 +144,4 @@ class Rejected:
     text: str
 
 
-ClientEvent = Welcome | Acknowledged | Command | Pong | Busy | Rejected
+ClientEvent = Welcome | Acknowledged | Command | Pong | Busy | Rejected | Told

@@ -28,8 +28,12 @@ LATEST = 4_102_444_800_000
 SEQ_LIMIT = 1 << 53
 """Above this a client written in JavaScript could no longer count."""
 
-STRING_LIMIT = 1024
+STRING_LIMIT = 4096
+"""Bytes: a thousand characters of any script."""
+BINARY_LIMIT = 1024
 MAP_LIMIT = 32
+TOLD_MAP_LIMIT = 1024
+"""In what the server says: a city has some hundred classes, and the device is told how each of them is called."""
 
 COORDINATE_SYSTEMS = {
     "wgs84": CoordinateSystem.WGS84,
@@ -52,7 +56,7 @@ def encode(message: Message) -> bytes:
     return packed
 
 
-def decode(payload: bytes) -> Message:
+def decode(payload: bytes, *, map_limit: int = MAP_LIMIT) -> Message:
     """The map in ``payload``; raises ``malformed``. The limits keep a small message from becoming large objects."""
     try:
         message = msgpack.unpackb(
@@ -60,10 +64,10 @@ def decode(payload: bytes) -> Message:
             raw=False,
             strict_map_key=True,
             max_str_len=STRING_LIMIT,
-            max_bin_len=STRING_LIMIT,  # no field is one, but inside a position it costs that position only
-            max_ext_len=STRING_LIMIT,
+            max_bin_len=BINARY_LIMIT,  # no field is one, but inside a position it costs that position only
+            max_ext_len=BINARY_LIMIT,
             max_array_len=BATCH_MAX,
-            max_map_len=MAP_LIMIT,
+            max_map_len=map_limit,
         )
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise RemoteProtocolError("malformed", str(error)[:120] or "not msgpack, or nested too deep") from None
@@ -84,6 +88,24 @@ def text(message: Message, name: str, limit: int, *, required: bool = False) -> 
     if type(value) is not str or len(value) > limit or not value.isprintable() or (required and not value):
         raise RemoteProtocolError("malformed", f'"{name}" is not a printable string of up to {limit} characters')
     return value
+
+
+def number(message: Message, name: str, low: int = 0, high: int = 1 << 53) -> int:
+    """The integer field ``name`` of a message of the server; ``malformed`` if it is none within the bounds."""
+    value = whole(message, name, low, high)
+    if value is None:
+        raise RemoteProtocolError("malformed", f'"{name}" is not an integer from {low} to {high}')
+    return value
+
+
+def string(message: Message, name: str, *, required: bool = False) -> str:
+    """The string field ``name`` of a message of the server, empty if it is none; ``malformed`` if that may not be."""
+    value = message.get(name)
+    if type(value) is str and value:
+        return value
+    if required:
+        raise RemoteProtocolError("malformed", f'"{name}" is not a string')
+    return ""
 
 
 def sequence(message: Message) -> int:

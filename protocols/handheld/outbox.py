@@ -17,6 +17,8 @@ from protocols.handheld.messages import Message
 
 BACKLOG = 20
 """More positions than these in a message are a backlog: at one in five seconds, more than a minute and a half."""
+BEFORE = 100
+"""Positions in a message that goes out before a statement: any server takes as many."""
 
 Position = list[int | None]
 """``[fix_ms, lat_e7, lon_e7, accuracy_dm, speed_cms, course, altitude_m, status, alarm]``."""
@@ -24,21 +26,22 @@ Position = list[int | None]
 
 @dataclass(slots=True)
 class _Entry:
-    """A numbered message that is not acknowledged: positions, a health message or a duty event."""
+    """A numbered message that is not acknowledged: positions, a health message or a statement of the person's."""
 
     seq: int
     content: list[Position] | Message
     live: bool = False
+    """It ended with the newest position when it got its number."""
     backlog: bool = False
     sent: bool = False
 
     @property
     def weight(self) -> int:
-        return len(self.content) if isinstance(self.content, list) else 0 if self.is_duty else 1
+        return len(self.content) if isinstance(self.content, list) else 0 if self.is_kept else 1
 
     @property
-    def is_duty(self) -> bool:
-        return not isinstance(self.content, list) and self.content.get("t") == "duty"
+    def is_kept(self) -> bool:
+        return not isinstance(self.content, list) and "t" in self.content
 
 
 class Outbox:
@@ -71,6 +74,14 @@ class Outbox:
         """Never thrown away: they are few, and what is stored or not depends on them."""
         self._number(duty)
 
+    def add_statement(self, statement: Message, *, behind: bool) -> None:
+        """An answer or a problem, never thrown away; ``behind`` the positions before it, which bear it out."""
+        while behind and self._fresh:
+            count = min(len(self._fresh), self._batch_now, BEFORE)
+            live = (self._fresh[-1][0] or 0) > self._newest and count == len(self._fresh)
+            self._number([self._fresh.popleft() for _ in range(count)], live=live, backlog=count > BACKLOG)
+        self._number(statement)
+
     def allow_batch(self, positions: int) -> None:
         """The server takes so many positions in a message."""
         self._batch_now = min(self._batch_max, positions)
@@ -80,11 +91,14 @@ class Outbox:
         if self.flying == len(self._queue) and not (self._fresh and self._number_positions(now)):
             return None
         entry = self._queue[self.flying]
+        if entry.backlog and self._backlog_flies():
+            return None
         self.flying += 1
         first, entry.sent = not entry.sent, True
         if not isinstance(entry.content, list):
             return {"t": "health", "seq": entry.seq, **entry.content}
-        return {"t": "fix", "seq": entry.seq, "now": now, "live": first and entry.live, "p": entry.content}
+        live = first and self._is_now(entry, now)
+        return {"t": "fix", "seq": entry.seq, "now": now, "live": live, "p": entry.content}
 
     def acknowledge(self, seq: int) -> bool:
         """Forgets everything up to ``seq``; false if no such number was ever given."""
@@ -109,7 +123,7 @@ class Outbox:
             return True
         count = min(len(fresh), self._batch_now)
         backlog = count > BACKLOG
-        if backlog and any(entry.backlog for entry in islice(self._queue, self.flying)):
+        if backlog and self._backlog_flies():
             return False
         self._number([fresh.popleft() for _ in range(count)], live=live and not fresh, backlog=backlog)
         return True
@@ -119,6 +133,15 @@ class Outbox:
             self._newest = max(self._newest, content[-1][0] or 0)
         self._queue.append(_Entry(self._seq, content, live, backlog))
         self._seq += 1
+
+    def _backlog_flies(self) -> bool:
+        return any(entry.backlog for entry in islice(self._queue, self.flying))
+
+    def _is_now(self, entry: _Entry, now: int) -> bool:
+        """Whether it ends with the newest position there is, which is not old."""
+        last = entry.content[-1][0] or 0 if isinstance(entry.content, list) else 0
+        newer = self._fresh[-1][0] or 0 if self._fresh else 0
+        return entry.live and last == self._newest and newer <= last and now - last <= self._live_age
 
     def _pop(self, place: int = 0) -> int:
         weight = self._queue[place].weight
@@ -130,7 +153,7 @@ class Outbox:
     def _shed(self) -> None:
         """Beyond the limit the oldest goes: a whole message once it is numbered, because its number is taken."""
         while self.held > self._limit:
-            place = next((n for n, entry in enumerate(self._queue) if not entry.is_duty), None)
+            place = next((n for n, entry in enumerate(self._queue) if not entry.is_kept), None)
             if place is not None and not (self._fresh and _time(self._queue[place]) > (self._fresh[0][0] or 0)):
                 self.dropped += self._pop(place)
             else:

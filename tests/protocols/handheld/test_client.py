@@ -312,6 +312,7 @@ SERVER: dict[str, dict[str, Any]] = {
     "ack": {"t": "ack", "seq": 0},
     "pong": {"t": "pong", "now": NOW},
     "command": {"t": "command", "id": "c", "kind": "locate"},
+    "told": {"t": "revoke", "task": "T-1", "attempt": 1, "reason": "recall"},
     "busy": {"t": "busy", "retry": 1},
     "error": {"t": "error", "code": "x", "text": ""},
 }

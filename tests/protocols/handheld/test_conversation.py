@@ -63,6 +63,8 @@ PEER: dict[str, object] = {
     "fix": fix(6),
     "health": {"t": "health", "seq": 6},
     "duty": {"t": "duty", "seq": 6, "on": True, "at": NOW, "id": "e1"},
+    "answer": {"t": "answer", "seq": 6, "task": "T-1", "attempt": 1, "what": "accept", "event": "e2", "at": NOW},
+    "problem": {"t": "problem", "seq": 6, "event": "e3", "at": NOW, "lat": 1, "lon": 2, "text": "x"},
     "resend": fix(5),
     "ping": {"t": "ping", "now": NOW},
     "done": {"t": "done", "id": "c1", "ok": True},
@@ -75,6 +77,7 @@ VERBS: dict[str, Callable[[Conversation], None]] = {
     "acknowledge": lambda c: c.acknowledge(5),
     "pong": lambda c: c.pong(NOW),
     "command": lambda c: c.command("c1", "locate"),
+    "tell": lambda c: c.revoke("T-1", 1, "recall"),
     "busy": lambda c: c.busy(5),
     "refuse": lambda c: c.refuse("bad_token", ""),
 }
@@ -328,8 +331,11 @@ def test_the_same_conversation_over_tcp_and_as_messages() -> None:
     assert run(Framer().receive_data(stream + b"\x00")) == run(payloads)
 
 
+NAMES = (
+    "seq now live p id ok text v device token app crs battery tasks task attempt what event at photos lat lon"
+).split()  # fmt: skip
 FIELDS = st.dictionaries(
-    st.sampled_from(["seq", "now", "live", "p", "id", "ok", "text", "v", "device", "token", "app", "crs", "battery"]),
+    st.sampled_from(NAMES),
     VALUES | st.integers(0, 9) | st.sampled_from(["wgs84", 1]),
     max_size=8,
 )

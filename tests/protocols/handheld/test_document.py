@@ -18,7 +18,7 @@ from protocols.handheld import TABLE, Batch, Conversation, Done, Event, Framer, 
 from protocols.handheld.messages import BATCH_MAX, FIX_STATES, MAP_LIMIT, NETWORKS, STRING_LIMIT
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "wire" / "handheld.md").read_text(encoding="utf-8")
-OURS = ("welcome", "acknowledge", "pong", "command", "busy", "busy_idle", "refuse")
+OURS = ("welcome", "acknowledge", "pong", "command", "tell", "busy", "busy_idle", "refuse")
 """Inputs of the table that the server does itself; the others come from the device."""
 
 

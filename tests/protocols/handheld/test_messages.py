@@ -147,7 +147,7 @@ def test_health_leaves_out_what_is_wrong() -> None:
         b"\xdf\xff\xff\xff\xff",
         b"\xdb\xff\xff\xff\xff",
         b"\xc6\xff\xff\xff\xff",
-        msgpack.packb({"t": "x" * 1025}),
+        msgpack.packb({"t": "x" * 4097}),
         msgpack.packb({"t": "fix", "p": [0] * 501}),
         msgpack.packb({"t": "fix", **{str(i): i for i in range(32)}}),
         msgpack.packb({"t": "fix", "p": b"x" * 1025}),
