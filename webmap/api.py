@@ -39,7 +39,7 @@ from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
 from webmap.track_api import add_tracks
-from webmap.views import unit_view
+from webmap.views import roster_view, unit_view
 
 _log = Logger(namespace="gridbeat.api")
 
@@ -88,13 +88,15 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
             changes = roster.plan_units(units_wanted(roster, scope, wanted))
             return [identity for kind, identity, _ in changes if kind == "unit"], changes
 
-        added = await intake.change(plan)
+        added = [UnitId(unit) for unit in await intake.change(plan)]
         request.concerns = added[0] if len(added) == 1 else ""
-        return answer(
-            request,
-            {"units": [unit_view(intake, services.mirror, services.coordinates, UnitId(unit)) for unit in added]},
-            201,
-        )
+        # Who keeps the roster may have no business with where people are.
+        sees = who_of(request).may(Action.LIVE)
+        views = [
+            unit_view(intake, services.mirror, services.coordinates, unit) if sees else roster_view(roster.units[unit])
+            for unit in added
+        ]
+        return answer(request, {"units": views}, 201)
 
     @route("GET", "/api/v1/units/<string:unit>", Action.LIVE)
     def unit(request: Any, unit: str) -> bytes:

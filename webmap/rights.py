@@ -26,6 +26,9 @@ class Role(StrEnum):
     LEADER = "leader"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    SYSTEM = "system"
+    """案件系统: the program that files cases. It sends tasks and keeps people, grids and the rota in step with its own;
+    where people are is not its business."""
 
 
 class Reach(IntEnum):
@@ -71,6 +74,14 @@ class Action(StrEnum):
     ACCESS_LOG = "access_log"
     STORAGE = "storage"
     VERIFY = "verify"
+    TASKS = "tasks"
+    """See tasks and how they stand."""
+    DISPATCH = "dispatch"
+    """Make tasks, and decide who does them and what becomes of them."""
+    DECISIONS = "decisions"
+    """Read why somebody was chosen, and have it made again."""
+    ORIGINALS = "originals"
+    """Photos and voice notes as they were received."""
     HEALTH = "health"
     SELF = "self"
     """One's own profile; and what is the same for all, such as the base map and the API's document."""
@@ -78,36 +89,40 @@ class Action(StrEnum):
 
 _NO, _OWN, _AREA, _CITY = Reach.NONE, Reach.OWN, Reach.AREA, Reach.CITY
 
-_ORDER = (Role.COLLECTOR, Role.CREW, Role.DISPATCHER, Role.STREET, Role.LEADER, Role.AUDITOR, Role.ADMIN)
+_ORDER = (Role.COLLECTOR, Role.CREW, Role.DISPATCHER, Role.STREET, Role.LEADER, Role.AUDITOR, Role.ADMIN, Role.SYSTEM)
 _ROWS: dict[Action, tuple[Reach, ...]] = {
-    # Action                collector crew   dispatcher street  leader  auditor admin
-    Action.LIVE:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.TRACK:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.NEARBY:          (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.PHOTOS:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.ATTENDANCE:      (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.EXPORT:          (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY),
-    Action.REMOVE:          (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY),
-    Action.COMMAND:         (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
-    Action.ROLL_CALL:       (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
-    Action.DUTY:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _NO,    _CITY),
-    Action.ENROL:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY),
-    Action.PEOPLE:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.PEOPLE_CHANGE:   (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
-    Action.DEVICES:         (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.DEVICES_CHANGE:  (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
-    Action.GRIDS:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.GRIDS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
-    Action.ROTA:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.ROTA_CHANGE:     (_NO,   _NO,   _NO,    _AREA,  _CITY,  _NO,    _CITY),
-    Action.SEATS:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY),
-    Action.SEATS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY),
-    Action.ACCOUNTS:        (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY),
-    Action.ACCESS_LOG:      (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY),
-    Action.STORAGE:         (_NO,   _NO,   _NO,    _NO,    _CITY,  _CITY,  _CITY),
-    Action.VERIFY:          (_NO,   _NO,   _NO,    _NO,    _NO,    _CITY,  _CITY),
-    Action.HEALTH:          (_NO,   _NO,   _CITY,  _CITY,  _CITY,  _CITY,  _CITY),
-    Action.SELF:            (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _OWN,   _OWN),
+    # Action                collector crew   dispatcher street  leader  auditor admin   system
+    Action.LIVE:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.TRACK:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.NEARBY:          (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.PHOTOS:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.ATTENDANCE:      (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.EXPORT:          (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY,  _NO),
+    Action.REMOVE:          (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY,  _NO),
+    Action.COMMAND:         (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY,  _NO),
+    Action.ROLL_CALL:       (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY,  _NO),
+    Action.DUTY:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _NO,    _CITY,  _NO),
+    Action.ENROL:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY,  _NO),
+    Action.PEOPLE:          (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _CITY),
+    Action.PEOPLE_CHANGE:   (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY,  _CITY),
+    Action.DEVICES:         (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.DEVICES_CHANGE:  (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY,  _NO),
+    Action.GRIDS:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _CITY),
+    Action.GRIDS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY,  _CITY),
+    Action.ROTA:            (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _CITY),
+    Action.ROTA_CHANGE:     (_NO,   _NO,   _NO,    _AREA,  _CITY,  _NO,    _CITY,  _CITY),
+    Action.SEATS:           (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.SEATS_CHANGE:    (_NO,   _NO,   _NO,    _NO,    _CITY,  _NO,    _CITY,  _NO),
+    Action.ACCOUNTS:        (_NO,   _NO,   _NO,    _NO,    _NO,    _NO,    _CITY,  _NO),
+    Action.ACCESS_LOG:      (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _CITY,  _CITY,  _NO),
+    Action.STORAGE:         (_NO,   _NO,   _NO,    _NO,    _CITY,  _CITY,  _CITY,  _NO),
+    Action.VERIFY:          (_NO,   _NO,   _NO,    _NO,    _NO,    _CITY,  _CITY,  _NO),
+    Action.TASKS:           (_OWN,  _OWN,  _CITY,  _AREA,  _CITY,  _CITY,  _CITY,  _CITY),
+    Action.DISPATCH:        (_NO,   _NO,   _CITY,  _AREA,  _CITY,  _NO,    _CITY,  _CITY),
+    Action.DECISIONS:       (_NO,   _NO,   _NO,    _NO,    _CITY,  _CITY,  _CITY,  _NO),
+    Action.ORIGINALS:       (_NO,   _NO,   _NO,    _NO,    _NO,    _CITY,  _NO,    _NO),
+    Action.HEALTH:          (_NO,   _NO,   _CITY,  _CITY,  _CITY,  _CITY,  _CITY,  _NO),
+    Action.SELF:            (_OWN,  _OWN,  _OWN,   _OWN,   _OWN,   _OWN,   _OWN,   _OWN),
 }  # fmt: skip
 MATRIX: dict[Action, dict[Role, Reach]] = {action: dict(zip(_ORDER, row, strict=True)) for action, row in _ROWS.items()}
 """The one place where it is written."""
@@ -146,6 +161,10 @@ class Scope:
         if self.reach is Reach.OWN:
             return bool(own) and own in (area.id, area.parent)
         return self._reaches() and self._street(area.street)
+
+    def covers_street(self, street: str) -> bool:
+        """Whether what lies in a street is, such as a task."""
+        return self._reaches() and self._street(street)
 
     def _reaches(self) -> bool:
         return self.reach is Reach.CITY or (self.reach is Reach.AREA and bool(self.streets or self.teams))

@@ -10,13 +10,21 @@ from tracker.clockwatch import skew_of
 from tracker.coordinate_watch import CoordinateWatch
 from tracker.intake import Intake
 from tracker.mirror import Mirror
-from tracker.model import FOREVER, AreaId, Device, Doubt, Duty, UnitId
+from tracker.model import FOREVER, AreaId, Device, Doubt, Duty, Unit, UnitId
 from tracker.roster import Roster
 from webmap.changes import Brief
 from webmap.rights import Scope, with_street
 
 SOS = 1
 """The bit of an alarm that says so, in every protocol."""
+
+
+def roster_view(unit: Unit) -> dict[str, Any]:
+    """What the roster has of a unit."""
+    return {
+        "id": unit.id, "kind": unit.kind, "name": unit.name, "team": unit.team, "street": unit.street,
+        "grid": unit.grid or None, "vehicle": unit.vehicle or None, "duty": unit.duty,
+    }  # fmt: skip
 
 
 def unit_view(intake: Intake, mirror: Mirror, watch: CoordinateWatch, unit: UnitId) -> dict[str, Any]:

@@ -23,16 +23,28 @@ def test_every_role_has_an_entry_for_every_action() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", [Action.COMMAND, Action.ROLL_CALL, Action.DUTY, Action.DEVICES_CHANGE, Action.REMOVE]
+    "action",
+    [Action.COMMAND, Action.ROLL_CALL, Action.DUTY, Action.DEVICES_CHANGE, Action.REMOVE, Action.DISPATCH],
 )
 def test_an_auditor_reads_and_gives_no_orders(action: Action) -> None:
     assert not Who("n", Role.AUDITOR).may(action)
 
 
+@pytest.mark.parametrize("action", [Action.LIVE, Action.TRACK, Action.NEARBY, Action.ATTENDANCE, Action.EXPORT])
+def test_the_case_system_sends_tasks_and_knows_not_where_people_are(action: Action) -> None:
+    assert Who("n", Role.SYSTEM).may(Action.DISPATCH)
+    assert not Who("n", Role.SYSTEM).may(action)
+
+
+def test_originals_are_for_auditors() -> None:
+    assert [role for role in Role if MATRIX[Action.ORIGINALS][role] is not Reach.NONE] == [Role.AUDITOR]
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_who_changes_something_may_see_it(role: Role) -> None:
     for seen, changed in (("PEOPLE", "PEOPLE_CHANGE"), ("DEVICES", "DEVICES_CHANGE"), ("GRIDS", "GRIDS_CHANGE"),
-                          ("ROTA", "ROTA_CHANGE"), ("SEATS", "SEATS_CHANGE")):  # fmt: skip
+                          ("ROTA", "ROTA_CHANGE"), ("SEATS", "SEATS_CHANGE"),
+                          ("TASKS", "DISPATCH"), ("TASKS", "DECISIONS"), ("TASKS", "ORIGINALS")):  # fmt: skip
         assert MATRIX[Action[seen]][role] >= MATRIX[Action[changed]][role]
 
 
@@ -57,6 +69,8 @@ def test_who_changes_something_may_see_it(role: Role) -> None:
 )
 def test_whom_a_scope_covers(given: Scope, covered: bool) -> None:
     assert given.covers(HERE) is covered
+    if not given.teams and given.reach is not Reach.OWN:  # teams have no streets of their own
+        assert given.covers_street(HERE.street) is covered
     assert not given.everything or covered
 
 
@@ -87,7 +101,7 @@ def test_which_areas_a_scope_covers() -> None:
 def test_who_is_narrowed_does_not_make_accounts(labels: dict[str, frozenset[str]]) -> None:
     """Or it would make one that is not."""
     assert Who("n", Role.ADMIN).may(Action.ACCOUNTS)
-    for action in Action:
+    for action in (one for one in Action if Who("n", Role.ADMIN).may(one)):
         narrowed = Who("n", Role.ADMIN, **labels)  # type: ignore[arg-type]
         assert narrowed.may(action) is (action not in UNDIVIDED)
         assert (narrowed.scope(action).reach is Reach.NONE) is (action in UNDIVIDED)

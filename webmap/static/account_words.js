@@ -129,6 +129,10 @@ learn({
   right_access_log: ["看查看记录", "Read who looked at whom"],
   right_storage: ["看存储与保留", "See storage and retention"],
   right_verify: ["核验历史是否被改动", "Verify that history is unchanged"],
+  right_tasks: ["看任务", "See tasks"],
+  right_dispatch: ["建立和派遣任务", "Make tasks and dispatch them"],
+  right_decisions: ["看派遣依据", "Read why somebody was chosen"],
+  right_originals: ["下载原始照片和录音", "Download photos and recordings as received"],
   right_health: ["看系统状态", "See the system's health"],
   right_self: ["自己的账号", "One's own account"],
 });

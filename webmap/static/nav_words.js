@@ -24,4 +24,5 @@ learn({
   role_leader: ["负责人", "Leader"],
   role_auditor: ["审计员", "Auditor"],
   role_admin: ["管理员", "Administrator"],
+  role_system: ["案件系统", "Case system"],
 });
