@@ -40,6 +40,17 @@ class Shelf:
 
     # -- looking
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def all(self) -> list[Task]:
+        """In the order in which they were first heard of."""
+        return list(self._tasks.values())
+
+    def unsettled(self, unit: UnitId) -> list[Task]:
+        """In which there is something of a unit that is not done with."""
+        return self._of(unit)
+
     def get(self, id: TaskId) -> Task | None:
         return self._tasks.get(id)
 

@@ -154,7 +154,7 @@ class Tracker:
             intake, self.links, self.mirror, self._calls, self._reactor, lambda: secrets.token_urlsafe(9)
         )
         self.mirror.listen(self.roll_calls.seen)
-        self.links.ended = self.roll_calls.ended
+        self.links.ended.append(self.roll_calls.ended)
         self.tracks = Tracks(
             self._journal, store, self.applier, intake.areas, ground.archive, ground.reader, self._reactor,
             ground.threads, wall, roster.relabelled,

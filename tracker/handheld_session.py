@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from protocols.errors import RemoteProtocolError
-from protocols.handheld import Batch, Bye, Conversation, Done, Duty, Health, Hello, Ping, Refused
+from protocols.handheld import Answer, Batch, Bye, Conversation, Done, Duty, Health, Hello, Ping, Problem, Refused
 from protocols.report import Report
 from storage.journal import JournalFull
 from tracker.commands_model import Command
@@ -119,6 +119,14 @@ class HandheldSession:
         self._flush()
         return True
 
+    def tell(self, what: str, about: Mapping[str, Any]) -> bool:
+        """Whatever is said of tasks: to a device that shows them."""
+        if self._core.closing or self._carrier is None or not self._core.tasks:
+            return False
+        _SAYS[what](self._core, about)
+        self._flush()
+        return True
+
     def take_over(self) -> None:
         self._carrier = None
         self._refuse("taken_over", "this device has logged in over another link")
@@ -223,6 +231,20 @@ class HandheldSession:
         self._telling += 1
         self._intake.told(carrier, event.on, event.at, event.id, told)
 
+    def _said(self, event: Answer | Problem) -> None:
+        self._store()
+        carrier, submission = self._carrier, _Submission(event.seq)
+        if carrier is None:
+            return
+        self._stored.append(submission)
+        if event.bad:
+            self._intake.counters.refuse(PROTOCOL, event.bad)
+            self._core.standing(event.event, "bad", getattr(event, "task", ""), getattr(event, "attempt", 0), "",
+                                event.bad)  # fmt: skip
+            self._kept(submission, True)
+        else:
+            self._intake.said(carrier, event, lambda on_disk: self._kept(submission, on_disk))
+
     def _hello(self, event: Hello) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
         carrier = self._intake.find(PROTOCOL, event.device, self._address)
@@ -263,6 +285,8 @@ _HANDLERS: dict[type, Callable[[HandheldSession, Any], None]] = {
     Batch: HandheldSession._batch,
     Health: HandheldSession._health,
     Duty: HandheldSession._duty,
+    Answer: HandheldSession._said,
+    Problem: HandheldSession._said,
     Hello: HandheldSession._hello,
     Ping: HandheldSession._ping,
     Done: HandheldSession._done,
@@ -270,6 +294,17 @@ _HANDLERS: dict[type, Callable[[HandheldSession, Any], None]] = {
     Refused: HandheldSession._refused,
 }
 """What is done about each event of the core."""
+
+
+_SAYS: dict[str, Callable[[Conversation, Mapping[str, Any]], None]] = {
+    "words": Conversation.words,
+    "held": lambda core, about: core.held(about["tasks"]),
+    "task": Conversation.task,
+    "revoke": lambda core, about: core.revoke(**about),
+    "standing": lambda core, about: core.standing(**about),
+    "sos": Conversation.sos,
+}
+"""What can be said of tasks."""
 
 
 def _older(version: str, minimum: str) -> bool:

@@ -12,7 +12,7 @@ from protocols.report import Report
 from storage.archive import snapshots
 from storage.archive.snapshots import Snapshot
 from storage.journal import Done, Journal, JournalFull
-from tracker.admission import admit
+from tracker.admission import Admitted, admit
 from tracker.areas import AreaIndex
 from tracker.counters import Counters
 from tracker.login_limits import LoginLimits
@@ -37,6 +37,10 @@ def _nobody(carrier: Carrier, on: bool, at: int, id: str, done: Callable[[bool],
     done(False)
 
 
+def _nothing(carrier: Carrier, said: Any, done: Callable[[bool], None]) -> None:
+    done(True)
+
+
 class Intake:
     """Holds the roster and writes to the journal. ``wall`` gives ms since 1970, UTC."""
 
@@ -53,6 +57,11 @@ class Intake:
         self.told: Callable[[Carrier, bool, int, str, Callable[[bool], None]], None] = _nobody
         """Told that a device said on or off, at which ms, under which id of its own; it answers whether that is on
         disk. The root connects it."""
+        self.stored: list[Callable[[Carrier, Sequence[Admitted]], object]] = []
+        """Told of each device's records when they are on disk, before anybody has judged them."""
+        self.said: Callable[[Carrier, Any, Callable[[bool], None]], None] = _nothing
+        """Told what a device says of tasks, and of problems that somebody has seen, as an event of its protocol; it
+        answers whether that needs not come again. The root connects it."""
         self.ready = True
         """Whether all is known that a report is judged by; until then devices are told to come again."""
         self._lock = DeferredLock()
@@ -118,7 +127,7 @@ class Intake:
             self.counters.refuse(carrier.device.protocol, "busy", len(reports))
             raise JournalFull("the server has just begun")
         now = self.wall()
-        records: list[tuple[Any, ...]] = []
+        records: list[Admitted] = []
         refused: list[str] = []
         if self.roster.carrier(carrier.device.id) is not carrier:
             # Its unit's data has been removed since the device logged in. An alarm would still be admitted.
@@ -137,6 +146,8 @@ class Intake:
             def stored(first: int | None) -> None:
                 if first is not None:
                     counters.accepted[protocol] += len(records)
+                    for told in self.stored:
+                        told(carrier, records)
                 done(first)
 
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from protocols.jt808 import (
@@ -83,6 +83,9 @@ class JT808Session(CoreSession):
         self._asking.ask(command)
         self._flush()
         return True
+
+    def tell(self, what: str, about: Mapping[str, Any]) -> bool:
+        return False  # all that such a device can be told is a command
 
     def take_over(self) -> None:
         self._carrier = None

@@ -35,6 +35,9 @@ class Session(Protocol):
     def take_over(self) -> None:
         """The device has logged in elsewhere: say so and close."""
 
+    def tell(self, what: str, about: Mapping[str, Any]) -> bool:
+        """Say something now that needs no answer, or has its own. False if this device does not know such a thing."""
+
 
 class Links:
     """The sessions by device, and the commands. ``clock`` gives seconds that only go forward, and calls later;
@@ -49,11 +52,12 @@ class Links:
         self._timer: Any = None
         self._timer_due: int | None = None
         self.commands = CommandBook()
-        self._outcomes = OutcomeWriter(self.commands, intake, clock, lambda command: self.ended(command))
+        self._outcomes = OutcomeWriter(self.commands, intake, clock, self._ended)
         self.photos = photos
-        self.ended: Callable[[Command], None] = lambda command: None
-        """Told of each command that a device or the time has ended, when that is in the journal; the root connects
-        it."""
+        self.ended: list[Callable[[Command], object]] = []
+        """Told of each command that a device or the time has ended, when that is in the journal."""
+        self.came: list[Callable[[DeviceId], object]] = []
+        """Told of each device that has logged in, when what waited for it has gone out."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -88,6 +92,8 @@ class Links:
             before.take_over()
         self.commands.login(device)
         self._go_on(device)
+        for told in self.came:
+            told(device)
 
     def logout(self, device: DeviceId, session: Session) -> None:
         """The session ended; a newer one of the same device stays."""
@@ -115,6 +121,15 @@ class Links:
 
     def connected(self, device: DeviceId) -> bool:
         return device in self._sessions
+
+    def tell(self, device: DeviceId, what: str, about: Mapping[str, Any]) -> bool:
+        """Say something to a device that is there and knows such things; whether it was said."""
+        session = self._sessions.get(device)
+        return session is not None and session.tell(what, about)
+
+    def _ended(self, command: Command) -> None:
+        for told in self.ended:
+            told(command)
 
     # -- what is asked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from protocols.dialogue import Event, Heartbeat, Login, Refused, Reported, TrackerCore
@@ -49,6 +49,9 @@ class TrackerSession(CoreSession):
 
     def carry_out(self, command: Command) -> bool:
         return False
+
+    def tell(self, what: str, about: Mapping[str, Any]) -> bool:
+        return False  # all that such a device can be told is a command
 
     def take_over(self) -> None:
         self._take_held()

@@ -59,7 +59,7 @@ class Place:
         ids = iter(f"r{n}" for n in range(100))
         clock: Any = self.house.hands
         self.caller = RollCaller(self.house.intake, self.links, mirror, book, clock, ids.__next__)
-        self.links.ended = self.caller.ended
+        self.links.ended.append(self.caller.ended)
 
     def ask(self, *units: str) -> RollCall:
         asked = self.begin(*units)
