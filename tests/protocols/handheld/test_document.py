@@ -14,8 +14,36 @@ from typing import Any
 
 import pytest
 
-from protocols.handheld import TABLE, Batch, Conversation, Done, Event, Framer, Health, Hello, Ping, encode, frame
-from protocols.handheld.messages import BATCH_MAX, FIX_STATES, MAP_LIMIT, NETWORKS, STRING_LIMIT
+from protocols.handheld import (
+    TABLE,
+    Answer,
+    Batch,
+    Client,
+    Conversation,
+    Done,
+    Event,
+    Framer,
+    Health,
+    Held,
+    Hello,
+    Ping,
+    Revoked,
+    Standing,
+    TaskTold,
+    Words,
+    decode,
+    encode,
+    frame,
+)
+from protocols.handheld.messages import (
+    BATCH_MAX,
+    FIX_STATES,
+    MAP_LIMIT,
+    NETWORKS,
+    STRING_LIMIT,
+    TOLD_MAP_LIMIT,
+)
+from protocols.handheld.task_messages import PHOTO_LIMIT, TEXT_LIMIT, TOLD, TOLD_LIMIT, WHATS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "wire" / "handheld.md").read_text(encoding="utf-8")
 OURS = ("welcome", "acknowledge", "pong", "command", "tell", "busy", "busy_idle", "refuse")
@@ -88,17 +116,71 @@ ANSWERS: dict[type[Event], Callable[[Conversation, Any], None]] = {
 }
 
 
+def spoken() -> list[tuple[str, dict[str, Any]]]:
+    """Who and what of the example with a task."""
+    return [(line[0], json.loads(line[2:])) for line in marked("tasks").splitlines() if line[:2] in ("D ", "S ")]
+
+
+def test_a_task_goes_as_in_its_example() -> None:
+    """The server's core says what stands there, the client's core says it too, and each understands the other."""
+    client, server = Client("H-7", "secret", tasks=True, first_seq=4), Conversation()
+    client.connected(0)
+    server.receive_message(client.messages_to_send(0)[0])
+    server.welcome(0, "王芳")
+    client.receive_message(server.messages_to_send()[0], 0)
+    told: set[str] = set()
+    heard: set[type[object]] = set()
+    for who, what in spoken():
+        fields = {name: value for name, value in what.items() if name != "t"}
+        if who == "S":
+            told.add(what["t"])
+            TELLS[what["t"]](server, fields)
+            (payload,) = server.messages_to_send()
+            heard |= {type(event) for event in client.receive_message(payload, 0)}
+        elif what["t"] == "fix":
+            client.add_position(*what["p"][0])
+            (payload,) = client.messages_to_send(what["now"])
+            server.receive_message(payload)
+            what["p"][0] += [None, None, None, 0, 0]
+        else:
+            del fields["seq"]
+            client.add_answer(**fields)
+            (payload,) = client.messages_to_send(0)
+            (event,) = server.receive_message(payload)
+            assert isinstance(event, Answer)
+            assert not event.bad
+        assert decode(payload) == what
+    assert {"words", "held", "task", "standing", "revoke"} <= told
+    assert {Words, Held, TaskTold, Standing, Revoked} <= heard
+
+
+TELLS: dict[str, Callable[[Conversation, dict[str, Any]], None]] = {
+    "words": lambda c, fields: c.words(fields),
+    "held": lambda c, fields: c.held(fields["tasks"]),
+    "task": lambda c, fields: c.task(fields),
+    "revoke": lambda c, fields: c.revoke(**fields),
+    "standing": lambda c, fields: c.standing(**fields),
+    "ack": lambda c, fields: c.acknowledge(fields["seq"]),
+}
+
+
 def test_every_code_word_and_limit_is_on_the_page() -> None:
     source = (Path(__file__).resolve().parents[3] / "protocols" / "handheld").glob("*.py")
     codes = {code for path in source for code in re.findall(r'RemoteProtocolError\("(\w+)"', path.read_text("utf-8"))}
     assert codes >= {"malformed", "crs_undeclared", "version", "out_of_order", "too_long"}
     for code in codes - {"bad_ack"}:  # is said by the client's side, to its own shell
         assert f"| `{code}` |" in PAGE
-    for word in NETWORKS | FIX_STATES:
+    for word in NETWORKS | FIX_STATES | WHATS:
         assert f'`"{word}"`' in PAGE
     assert f"{BATCH_MAX} elements" in PAGE
     assert f"{MAP_LIMIT} keys" in PAGE
     assert f"{STRING_LIMIT:,} bytes" in PAGE
+    assert f"{TOLD_MAP_LIMIT:,} keys" in PAGE
+    assert f"up to {TEXT_LIMIT} characters" in PAGE
+    assert f"up to {PHOTO_LIMIT} strings" in PAGE
+    assert f"up to {TOLD_LIMIT:,} characters" in PAGE
+    for kind in TOLD:
+        assert f"**`{kind}`**" in PAGE
 
 
 # The client of the page, against the server's core over a real pair of sockets.
