@@ -71,6 +71,8 @@ class FeedSocket(WebSocketServerProtocol):
     """Over TLS: what waits for it."""
     answered = 0.0
     """When it was last told at once what it had begun to look at."""
+    desk: int | None = None
+    """The desk's version that it was told last."""
 
     def onConnect(self, request: Any) -> None:
         self.session = self.factory.session_of(request.headers, secure=getattr(self.transport, "secure", False))
@@ -131,6 +133,13 @@ class FeedSocket(WebSocketServerProtocol):
             self.factory.followed(self.who, self.viewer.follow)
         self.factory.answer(self)
         return True
+
+    def nudge(self, version: int, message: bytes) -> None:
+        """The desk has come to a version. Who does not read is told the newest one when it does."""
+        if self.viewer is None or self.viewer.paused or self.desk == version or not self.who.may(Action.TASKS):
+            return
+        self.desk = version
+        self._send(message)
 
     def _send(self, message: bytes) -> None:
         # One that is closing is told nothing more: an error here would cost the others their frame.
@@ -241,6 +250,8 @@ class FeedSockets(WebSocketServerFactory):
             webStatus=False,
         )  # fmt: skip
         self._framed: deque[tuple[bytes, bytes]] = deque(maxlen=FRAMED)
+        self._desk: tuple[int, bytes] | None = None
+        """Its version, and what tells browsers of that."""
         self._flushed = self._looked = 0.0
         self._now: Callable[[], float] = reactor.seconds
         self._ticker = LoopingCall(self._tick)
@@ -275,6 +286,11 @@ class FeedSockets(WebSocketServerFactory):
         if viewer.viewer is not None and now - viewer.answered >= FLUSH_SECONDS:
             viewer.answered = now
             viewer.feed.answer(viewer.viewer, self.wall(), self._behind())
+
+    def desk(self, version: int) -> None:
+        """The desk has come to a version: browsers that may see tasks are told so with the next frame, and ask. It is a
+        number only: what each of them may see is judged where they ask."""
+        self._desk = (version, json.dumps({"op": "desk", "version": version}).encode())
 
     def frame(self, message: bytes) -> bytes:
         """A text message as it goes over the wire (RFC 6455, 5.2), made once for viewers who get the same."""
@@ -325,3 +341,6 @@ class FeedSockets(WebSocketServerFactory):
                 feed.flush(wall, behind)
             except Exception:
                 self._log.failure("a frame could not be made")
+        if self._desk is not None:
+            for each in list(self.sockets):
+                each.nudge(*self._desk)

@@ -385,3 +385,41 @@ def test_what_a_peer_has_not_read_is_known() -> None:
             theirs.recv(1 << 20)
         theirs.close()
     assert unread(StringTransport()) == 0
+
+
+def test_the_desks_version_comes_once_with_the_next_frame_and_waits_for_who_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, unread = Clock(), {}
+    feed = Feed("i", lambda unit: (1.0, 1.0, (1, 0), [unit]), lambda: (1, "{}"), lambda now: {})
+    sockets = FeedSockets(Alike(feed), anybody, lambda: 0, lambda: round(clock.seconds() * 1000), (), clock)
+    monkeypatch.setattr("webmap.websocket.unread", lambda link: unread.get(link, 0))
+    links = []
+    for _ in range(2):
+        socket: Any = sockets.buildProtocol(None)
+        transport = StringTransport()
+        transport.registerProducer(object(), True)
+        socket.makeConnection(transport)
+        socket.dataReceived(HANDSHAKE)
+        links.append(transport)
+
+    def told() -> list[list[int]]:
+        clock.advance(FLUSH_SECONDS)
+        sockets._tick()
+        found = []
+        for link in links:
+            pieces = link.value().split(b'{"op": "desk", "version": ')[1:]  # type: ignore[no-untyped-call]
+            found.append([int(piece.partition(b"}")[0]) for piece in pieces])
+            link.clear()
+        return found
+
+    assert told() == [[], []]
+    unread[links[1]] = UNREAD + 1
+    for version in (7, 8):
+        sockets.desk(version)
+    assert told() == [[8], []], "any number of changes are one message"
+    assert told() == [[], []]
+    unread.clear()
+    assert [told()[1] for _ in range(3)].count([8]) == 1, "who reads again is told"
+    for call in clock.getDelayedCalls():
+        call.cancel()

@@ -5,15 +5,12 @@ import { plain } from "./labels.js";
 import { markElement } from "./marks.js";
 import { isSos, ONLINE_FIX } from "./state.js";
 import { ageOf, speedWord } from "./time.js";
+import { VirtualRows } from "./virtual_rows.js";
 
 const ROW = 56;
-const SPARE = 4;
 
 export class UnitList {
-  #rows = [];
-  #pool = new Map(); // position in the list -> element
-  #top = 0; // what the box has been scrolled to, and its height: asking for them costs a layout
-  #height = 0;
+  #list;
 
   constructor({ view, clock, onPick }) {
     this.view = view;
@@ -22,13 +19,7 @@ export class UnitList {
     this.space = document.getElementById("rows");
     this.count = document.getElementById("count");
     this.empty = document.getElementById("empty");
-    const look = () => {
-      this.#top = this.box.scrollTop;
-      this.#height = this.box.clientHeight;
-      this.paint();
-    };
-    this.box.addEventListener("scroll", look, { passive: true });
-    new ResizeObserver(look).observe(this.box);
+    this.#list = new VirtualRows({ box: this.box, space: this.space, height: ROW, make: newRow, fill: (row, unit) => this.#fill(row, unit, clock.now()) });
     this.space.addEventListener("click", (event) => {
       const row = event.target.closest(".row");
       if (row) onPick(row.dataset.id);
@@ -40,62 +31,39 @@ export class UnitList {
 
   /** The units changed, or the filters, or what the map shows. */
   update() {
-    this.#rows = this.view.rows();
-    const height = `${this.#rows.length * ROW}px`;
-    if (this.space.style.height !== height) this.space.style.height = height;
-    text(this.count, t("unit_count", { n: this.#rows.length, all: this.view.units.all.size }));
-    this.empty.hidden = this.#rows.length > 0 || this.view.units.all.size === 0;
-    this.paint();
+    const rows = this.view.rows();
+    this.#list.set(rows);
+    text(this.count, t("unit_count", { n: rows.length, all: this.view.units.all.size }));
+    this.empty.hidden = rows.length > 0 || this.view.units.all.size === 0;
+    this.#tellSelected();
   }
 
   paint() {
-    // A list that has become shorter is scrolled back by the browser, which tells us later.
-    const top = Math.min(this.#top, Math.max(0, this.#rows.length * ROW - this.#height));
-    const first = Math.max(0, Math.floor(top / ROW) - SPARE);
-    const last = Math.min(this.#rows.length, Math.ceil((top + this.#height) / ROW) + SPARE);
-    for (const [index, row] of this.#pool) {
-      if (index >= first && index < last) continue;
-      row.remove();
-      this.#pool.delete(index);
-    }
-    const now = this.clock.now();
-    for (let index = first; index < last; index += 1) {
-      let row = this.#pool.get(index);
-      if (!row) {
-        row = newRow(index);
-        this.#pool.set(index, row);
-        this.space.append(row);
-      }
-      this.#fill(row, this.#rows[index], now);
-    }
-    attribute(this.box, "aria-activedescendant", this.#selectedRow() ?? "");
+    this.#list.paint();
+    this.#tellSelected();
   }
 
   /** Moves the selection by `step` rows and returns the unit's id, or null at an empty list. */
   neighbour(step) {
-    if (this.#rows.length === 0) return null;
-    const at = this.#rows.findIndex((unit) => unit.id === this.view.selected);
-    const next = at < 0 ? (step > 0 ? 0 : this.#rows.length - 1) : Math.max(0, Math.min(this.#rows.length - 1, at + step));
-    return this.#rows[next].id;
+    const at = this.#list.neighbour(this.#at(), step);
+    return at < 0 ? null : this.#list.items[at].id;
   }
 
   first() {
-    return this.#rows[0]?.id ?? null;
+    return this.#list.items[0]?.id ?? null;
   }
 
   /** Scrolls so that the selected unit's row can be seen. */
   reveal() {
-    const at = this.#rows.findIndex((unit) => unit.id === this.view.selected);
-    if (at < 0) return;
-    const top = at * ROW;
-    if (top < this.box.scrollTop) this.box.scrollTop = top;
-    else if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + ROW - this.box.clientHeight;
-    this.paint();
+    this.#list.reveal(this.#at());
   }
 
-  #selectedRow() {
-    for (const row of this.#pool.values()) if (row.dataset.id === this.view.selected) return row.id;
-    return null;
+  #at() {
+    return this.#list.items.findIndex((unit) => unit.id === this.view.selected);
+  }
+
+  #tellSelected() {
+    attribute(this.box, "aria-activedescendant", this.#list.rows.find((row) => row.dataset.id === this.view.selected)?.id ?? "");
   }
 
   #fill(row, unit, now) {
@@ -130,7 +98,6 @@ function newRow(index) {
   row.className = "row";
   row.id = `row-${index}`;
   row.setAttribute("role", "option");
-  row.style.transform = `translateY(${index * ROW}px)`;
   row.parts = {};
   for (const name of ["sign", "name", "state", "where", "age"]) {
     const part = document.createElement(name === "name" || name === "where" ? "bdi" : "span");
