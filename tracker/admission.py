@@ -55,7 +55,7 @@ def admit(report: Report, carrier: Carrier, now: int) -> Admitted | str:
         crs = report.crs or carrier.crs
         if crs:
             original = (latitude, longitude)
-            latitude, longitude = _to_wgs84(crs, latitude, longitude)
+            latitude, longitude = to_wgs84(crs, latitude, longitude)
             marks |= _CONVERTED
         # After the conversion, which may carry a point over the edge.
         if not (-900_000_000 <= latitude <= 900_000_000 and -1_800_000_000 <= longitude <= 1_800_000_000):
@@ -78,7 +78,8 @@ def _calls(carrier: Carrier, at: int, located: bool) -> bool:
     return first is None or first == at
 
 
-def _to_wgs84(crs: int, latitude: int, longitude: int) -> tuple[int, int]:
+def to_wgs84(crs: int, latitude: int, longitude: int) -> tuple[int, int]:
+    """A place in a system that is shifted, as it is in WGS-84; all in 1e-7 degrees."""
     degrees = latitude / 1e7, longitude / 1e7
     if crs == CoordinateSystem.BD09:
         degrees = bd09_to_gcj02(*degrees)
