@@ -30,7 +30,21 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 
 MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper"}),
-    "dispatch": frozenset({"assembly", "courier", "desk", "geofence", "minder", "rounds", "sos_watch", "steps"}),
+    "dispatch": frozenset(
+        {
+            "assembly",
+            "copies",
+            "copying",
+            "courier",
+            "desk",
+            "evidence",
+            "geofence",
+            "minder",
+            "rounds",
+            "sos_watch",
+            "steps",
+        }
+    ),
     "tracker": frozenset(
         {
             "intake",
