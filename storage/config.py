@@ -158,6 +158,14 @@ class HeadWays:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where the case system is told what becomes of tasks; ``secret_file`` None: one in the data folder."""
+
+    url: str | None = setting(None, head_url)
+    secret_file: Path | None = setting(None, file)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. ``demo`` is true without a settings file; one that says so runs the demo city elsewhere."""
 
@@ -179,6 +187,7 @@ class Settings:
     archive: ArchiveLimits = group(ArchiveLimits)
     heads: HeadWays = group(HeadWays)
     working_time: Work = group(Work)
+    webhook: Webhook = group(Webhook)
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
     """A section each for the simple trackers' protocols, by its name; the root says which there are."""
@@ -214,15 +223,19 @@ def read(path: Path, trackers: Ports) -> Settings:
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems)])
     beside, heads, work, tls = path.resolve().parent, settings.heads, settings.working_time, settings.tls
+    webhook = settings.webhook
     if heads.file is not None:
         heads = dataclasses.replace(heads, file=beside / heads.file)
     if work.holidays is not None:
         work = dataclasses.replace(work, holidays=beside / work.holidays)
     if tls.certificate is not None:
         tls = Certificate(beside / tls.certificate, beside / (tls.key or tls.certificate))
+    if webhook.secret_file is not None:
+        webhook = dataclasses.replace(webhook, secret_file=beside / webhook.secret_file)
     return dataclasses.replace(
-        settings, data=beside / settings.data, heads=heads, working_time=work, tls=tls, source=reader.source
-    )
+        settings, data=beside / settings.data, heads=heads, working_time=work, tls=tls, webhook=webhook,
+        source=reader.source,
+    )  # fmt: skip
 
 
 def known(trackers: Ports) -> dict[str, dict[str, str]]:

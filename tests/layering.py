@@ -43,6 +43,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "rounds",
             "sos_watch",
             "steps",
+            "webhook_sender",
         }
     ),
     "tracker": frozenset(

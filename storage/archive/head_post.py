@@ -1,4 +1,4 @@
-"""One head to one address: a POST of JSON over HTTPS that has been delivered when the answer is 2xx.
+"""One message to one address, such as a head: a POST of JSON over HTTPS that is delivered when the answer is 2xx.
 
 The server's certificate is checked against the authorities that this machine trusts. An answer that points elsewhere
 is a refusal like any other: a head goes where the operator said, or nowhere.
@@ -6,6 +6,7 @@ is a refusal like any other: a head goes where the operator said, or nowhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,17 +28,30 @@ _TIMEOUTS = (defer.TimeoutError, defer.CancelledError, error.TimeoutError)
 
 
 class NotDelivered(Exception):
-    """The head is not there; the text says why, and never holds the address, which may hold a secret."""
+    """It is not there; the text says why, and never holds the address, which may hold a secret. ``status`` is that of
+    the answer, 0 without one."""
+
+    def __init__(self, told: str, status: int = 0) -> None:
+        super().__init__(told)
+        self.status = status
 
 
 def post(
-    url: str, body: bytes, reactor: Any, *, timeout: float = TIMEOUT_S, policy: IPolicyForHTTPS | None = None
+    url: str,
+    body: bytes,
+    reactor: Any,
+    *,
+    timeout: float = TIMEOUT_S,
+    policy: IPolicyForHTTPS | None = None,
+    more: Mapping[bytes, bytes] | None = None,
 ) -> Deferred[None]:
-    """Fires when the other side has it. Fails with :class:`NotDelivered`."""
+    """Fires when the other side has it. ``more`` headers go with it. Fails with :class:`NotDelivered`."""
     pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
     trusting = policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]
     agent = Agent(reactor, trusting, connectTimeout=timeout, pool=pool)  # type: ignore[no-untyped-call]
     headers = Headers({b"content-type": [b"application/json"], b"user-agent": [b"Gridbeat"]})
+    for name, value in (more or {}).items():
+        headers.addRawHeader(name, value)
     asked: Deferred[IResponse] = agent.request(b"POST", url.encode("ascii"), headers, _Body(body))
     asked.addTimeout(timeout, reactor)
     return asked.addCallbacks(_judge, lambda failure: _failed(failure, url))
@@ -53,7 +67,7 @@ def _judge(response: IResponse) -> None:
     if response.length is UNKNOWN_LENGTH or response.length:
         response.deliverBody(_Drop())  # type: ignore[no-untyped-call]
     if not 200 <= response.code < 300:
-        raise NotDelivered(f"it answered {response.code}")
+        raise NotDelivered(f"it answered {response.code}", response.code)
 
 
 def _failed(failure: Failure, url: str) -> None:
