@@ -26,6 +26,8 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 
 import demo
+from dispatch.assembly import Dispatch, rules_of
+from dispatch.books import Books
 from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
@@ -54,19 +56,22 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, doors, certificates, tiles, archive, kept, calendar):
+    def __init__(self, settings, doors, certificates, tiles, archive, kept, calendar, rules):
         self.town, self.simulator = make_city() if settings.demo else None, None
         self.log, secret = Logger(namespace="gridbeat"), secret_of(settings.data)
         self.ground = Foundation(settings, archive, kept.floor, reactor, wall)
         self.intake = Intake(self.ground.journal, wall)
         accounts = Accounts(self.intake.roster)
         self.intake.roster.attach(accounts)
-        self.tracker = Tracker(settings, self.ground, self.intake, kept, calendar, secret, reactor, wall)
+        books = Books()
+        self.tracker = Tracker(settings, self.ground, self.intake, kept, calendar, secret, reactor, wall,
+                               books.by_type(), "dispatch.archiving")  # fmt: skip
+        self.dispatch = Dispatch(settings, self.ground, self.tracker, books, rules, reactor, wall)
         city = CityInfo.of(settings, self.intake.areas(), choices(settings.basemaps, tiles), tiles)
         if self.town:
             city = demo.shown(self.town, city)
-        self.console = Console(settings, self.ground, self.tracker, accounts, doors, certificates, city, calendar,
-                               secret, reactor, wall)  # fmt: skip
+        self.console = Console(settings, self.ground, self.tracker, self.dispatch, accounts, doors, certificates, city,
+                               calendar, secret, reactor, wall)  # fmt: skip
 
     def startService(self):
         super().startService()
@@ -80,7 +85,7 @@ class Gridbeat(Service):
             self.log.error("cannot listen: {reason}", reason=error)
             sys.exit(f"Port {error.port} on {error.interface} cannot be used ({error.socketError}). Is another server "
                      "running? Ports are set in the settings file; see city.toml.example.")  # fmt: skip
-        for part in (self.ground, self.tracker, self.console):
+        for part in (self.ground, self.tracker, self.dispatch, self.console):
             part.start()
         Deferred.fromCoroutine(self.begin()).addErrback(
             lambda failure: self.log.failure("the start did not come to its end", failure=failure)
@@ -106,8 +111,10 @@ class Gridbeat(Service):
         """Refuse first, then write what was taken, then let go of the store."""
         if self.simulator:
             self.simulator.stop()
-        for part in (self.console, self.tracker, self.ground):
-            await part.stop()
+        await self.console.stop()
+        self.dispatch.stop()
+        await self.tracker.stop()
+        await self.ground.stop()
 
     def stopService(self):
         super().stopService()
@@ -129,6 +136,7 @@ try:
     kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
     days = settings.working_time
     calendar = read_calendar(days.country, days.weekdays, days.holidays)
+    rules = rules_of(settings)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 except CertificateError as error:
@@ -138,4 +146,4 @@ except (upgrade.FolderError, ArchiveError, CalendarError) as error:
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, listeners, certificates, tiles, archive, kept, calendar).setServiceParent(application)
+Gridbeat(settings, listeners, certificates, tiles, archive, kept, calendar, rules).setServiceParent(application)

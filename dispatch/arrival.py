@@ -101,6 +101,11 @@ class Watch:
             found.append(Sighting(AttemptInput.ARRIVE, arrived))
         return found
 
+    @property
+    def origin(self) -> Fix | None:
+        """Where it was when it had the task first."""
+        return None if self._first is None else self._first[0]
+
     # -- fixes in their order
 
     def _put(self, fix: Fix) -> int | None:

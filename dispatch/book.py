@@ -160,9 +160,11 @@ class TaskBook(Shelf):
     # -- what devices say
 
     def plan_told(
-        self, id: TaskId, attempt: int, unit: UnitId, what: AttemptInput, now: int, *, event: str = "", reason: str = ""
-    ) -> Step:
-        """One of ``TOLD``. Who sets out or arrives has accepted, even if nothing has come of that."""
+        self, id: TaskId, attempt: int, unit: UnitId, what: AttemptInput, now: int, *, event: str = "",
+        reason: str = "", when: int = 0,
+    ) -> Step:  # fmt: skip
+        """One of ``TOLD``. Who sets out or arrives has accepted, even if nothing has come of that. ``when``: as the
+        positions show it, if it was before."""
         assert what in TOLD
 
         def judge(draft: Draft, mine: Attempt) -> str:
@@ -170,7 +172,8 @@ class TaskBook(Shelf):
                 draft.do("accept", **_of(mine))
             elif what not in ATTEMPT[mine.state]:
                 return "stale"
-            extra = {name: text for name, text in (("event", event), ("reason", reason)) if text}
+            extra: dict[str, Any] = {name: text for name, text in (("event", event), ("reason", reason)) if text}
+            extra |= {"when": when} if when else {}
             draft.do(str(what), **_of(mine), **extra)
             return "ok"
 

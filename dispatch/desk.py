@@ -303,21 +303,21 @@ class Desk:
 
     def proof(self, id: TaskId, attempt: int, unit: UnitId, marks: tuple[str, ...]) -> None:
         """What positions show of an answer."""
-        self._try([id], lambda now: self.book.plan_proof(id, attempt, unit, marks, now))
+        self.attempt([id], lambda now: self.book.plan_proof(id, attempt, unit, marks, now))
 
     def heard(self, unit: UnitId) -> None:
         """Something has come from a unit."""
         if self.book.suspect(unit):
             # It may be about several tasks: it waits for all of them.
             keys = [task.id for task in self.book.unsettled(unit)]
-            self._try(keys, lambda now: self.book.plan_heard(unit, now))
+            self.attempt(keys, lambda now: self.book.plan_heard(unit, now))
 
     async def _answered(self, id: TaskId, plan: Callable[[int], Step]) -> Answer:
         step = await self._steps.carry_out([id], plan)
         assert step.answer is not None
         return step.answer
 
-    def _try(self, keys: Iterable[str], plan: Callable[[int], Step]) -> None:
+    def attempt(self, keys: Iterable[str], plan: Callable[[int], Step]) -> None:
         """What comes again by itself if it cannot be now."""
         self._steps.carry_out(keys, plan).addErrback(_passed_over)
 

@@ -71,11 +71,12 @@ class Evidence:
     desk: Desk
 
     def __init__(
-        self, data: Path, intake: Intake, blobs: Blobs, reactor: Any, pool: ThreadPool, new_id: Callable[[], str]
-    ) -> None:
+        self, data: Path, intake: Intake, blobs: Blobs, reactor: Any, pool: ThreadPool, new_id: Callable[[], str],
+        exhibits: Exhibits | None = None,
+    ) -> None:  # fmt: skip
         self._data, self._intake, self._blobs = data, intake, blobs
         self._reactor, self._pool, self._new_id = reactor, pool, new_id
-        self.exhibits = Exhibits()
+        self.exhibits = Exhibits() if exhibits is None else exhibits
         self.uploads = Uploads()
         self._locks: dict[tuple[DeviceId, str], tuple[DeferredLock, list[object]]] = {}
         self._loop = LoopingCall(self.tidy)

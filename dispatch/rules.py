@@ -32,6 +32,10 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
 or indicators could not be compared."""
 
 
+PEOPLE = ("walk", "ebike")
+"""How people go; vehicles go as vehicles."""
+
+
 class TimeKind(StrEnum):
     """What time a limit counts in."""
 
@@ -198,7 +202,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What the choice weighs; see :class:`dispatch.ranking.Weights`, which it becomes."""
+    """What the choice weighs; see :class:`dispatch.ranking.Weights`, which it becomes. ``mode``: how people go."""
 
     foreign_s: int = rule(120, whole(0, 3600))
     lateness: float = rule(2.0, number(0, 20))
@@ -209,6 +213,7 @@ class Ranking:
     fair_most_s: int = rule(90, whole(0, 3600))
     backlog: int = rule(3, whole(1, 20))
     scene_s: int = rule(300, whole(0, 7200))
+    mode: str = rule("ebike", one_of(PEOPLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +254,8 @@ class Rules:
     kinds: Mapping[str, Kind]
     limits: Mapping[tuple[str, str], Limit]
     declines: Mapping[str, Word]
+    classes: Mapping[str, Word] = dataclasses.field(default_factory=dict)
+    """What the city calls its classes of components and events, for whoever chooses one."""
     shares: Shares = dataclasses.field(default_factory=Shares)
     waits: Waits = dataclasses.field(default_factory=Waits)
     escalation: Escalation = dataclasses.field(default_factory=Escalation)

@@ -47,6 +47,8 @@ FILE_LIMIT = 256 * 1024
 """Bytes of a file of rules: a hundred times what it needs; a wrong path may name anything."""
 LIMITS_LIMIT = 500
 """Limits of a city: it has some 200 subclasses of components and events, and two kinds of tasks."""
+CLASSES_LIMIT = 500
+"""The same of classes."""
 WORDS_LIMIT = 20
 """Reasons to decline: what a screen shows without being scrolled."""
 
@@ -83,16 +85,17 @@ def parse_rules(name: str, data: bytes) -> Rules:
     """The same of what a file holds."""
     document, lines = parse(name, data)
     reader = _Reader(Source(name, lines))
-    reader.unknown((), document, {*_SECTIONS, *RESULTS, "declines", "limit"})
+    reader.unknown((), document, {*_SECTIONS, *RESULTS, "declines", "classes", "limit"})
     kinds = {kind: reader.kind(kind, document.get(kind)) for kind in RESULTS}
     limits = reader.limits(document.get("limit"))
     declines = reader.declines(document.get("declines"))
+    classes = reader.classes(document.get("classes", {}))
     sections = {each: reader.section((each,), document.get(each, {}), kind) for each, kind in _SECTIONS.items()}
     if not reader.problems:
         reader.cross_check(sections)
     if reader.problems:
         raise ConfigError([told for _, told in sorted(reader.problems)])
-    return Rules(sha256(data).hexdigest()[:12], kinds, limits, declines, **sections)
+    return Rules(sha256(data).hexdigest()[:12], kinds, limits, declines, classes, **sections)
 
 
 class _Reader:
@@ -164,6 +167,19 @@ class _Reader:
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", word):
                 self.complain((*place, word), f"[declines] {shown(word)} must be a word of small letters, such as busy")
             found[word] = self.section((*place, word), value, Word)
+        return found
+
+    def classes(self, given: Any) -> dict[str, Any]:
+        place: Place = ("classes",)
+        table = self.table(place, given, "a section [classes]")
+        if len(table) > CLASSES_LIMIT:
+            self.complain(place, f"[classes] must hold {CLASSES_LIMIT} at the most, not {len(table)}")
+        found = {}
+        for code, value in table.items():
+            try:
+                found[class_code(code)] = self.section((*place, code), value, Word)
+            except ValueError as error:
+                self.complain((*place, code), f"[classes] {shown(code)} {error}")
         return found
 
     def limits(self, given: Any) -> dict[tuple[str, str], Limit]:

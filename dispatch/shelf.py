@@ -47,6 +47,10 @@ class Shelf:
         """In the order in which they were first heard of."""
         return list(self._tasks.values())
 
+    def holders(self) -> list[UnitId]:
+        """Units of which something is not settled."""
+        return sorted(self._units)
+
     def unsettled(self, unit: UnitId) -> list[Task]:
         """In which there is something of a unit that is not done with."""
         return self._of(unit)

@@ -8,7 +8,7 @@ Whoever walks slower than the speed in the table has a larger factor: it is the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import pi
 from statistics import median
@@ -18,9 +18,12 @@ import numpy as np
 
 from dispatch.model import Spot
 from tracker.coordinates import EARTH_RADIUS, distance
+from tracker.refusal import Change
 
 SPEEDS: Mapping[str, float] = {"walk": 1.25, "ebike": 3.3, "vehicle": 7.0}
 """Metres a second, stops at crossings included, by mode."""
+TRIP = "trip"
+"""The type of the events that say how long a trip took."""
 DETOUR = 1.35
 DETOUR_LEAST, DETOUR_MOST = 1.0, 2.5
 """No city's streets are beyond that; a factor that is says something of clocks or of what counts as a trip."""
@@ -57,6 +60,15 @@ class Travel:
         return metres * self.pace(mode)
 
 
+def ratio(start: Spot, end: Spot, seconds: float, mode: str) -> float | None:
+    """How much longer than the straight line a trip took; ``None`` if it says nothing of streets."""
+    metres = distance(start.latitude, start.longitude, end.latitude, end.longitude)
+    if mode not in SPEEDS or metres < TRIP_LEAST:
+        return None
+    found = round(seconds * SPEEDS[mode] / metres, 3)
+    return found if RATIO_LEAST <= found <= RATIO_MOST else None
+
+
 class Detours:
     """What a city's finished trips say of its detour factors: the median of the last ones, so that a third of them may
     be nonsense. Told the same trips in the same order after a restart, it says the same."""
@@ -66,14 +78,22 @@ class Detours:
 
     def add(self, start: Spot, end: Spot, seconds: float, mode: str) -> bool:
         """A trip from where it began to where it arrived, and how long that took; whether it says anything."""
-        metres = distance(start.latitude, start.longitude, end.latitude, end.longitude)
-        if mode not in SPEEDS or metres < TRIP_LEAST:
-            return False
-        ratio = seconds * SPEEDS[mode] / metres
-        if not RATIO_LEAST <= ratio <= RATIO_MOST:
-            return False
-        self._ratios[mode].append(ratio)
-        return True
+        found = ratio(start, end, seconds, mode)
+        if found is not None:
+            self._ratios[mode].append(found)
+        return found is not None
+
+    def replay(self, event: Change) -> None:
+        """A trip of the journal. It says by which mode and how much longer, not whose it was or where."""
+        _, mode, fields = event
+        if mode in self._ratios and fields is not None:
+            self._ratios[mode].append(fields["ratio"])
+
+    def events(self) -> Iterator[Change]:
+        """What :meth:`replay` makes the same of."""
+        for mode, ratios in self._ratios.items():
+            for each in ratios:
+                yield TRIP, mode, {"ratio": each}
 
     def factor(self, mode: str) -> float:
         found = median([*self._ratios[mode], *[DETOUR] * PRIOR])
@@ -91,8 +111,14 @@ def places(spots: Iterable[Spot]) -> Array:
     Whole numbers, so that squares and sums are exact and a distance is the same whatever it is calculated beside.
     """
     each = list(spots)
-    latitude = np.array([spot.latitude for spot in each], np.float64) * _E7
-    longitude = np.array([spot.longitude for spot in each], np.float64) * _E7
+    return points(
+        np.array([spot.latitude for spot in each], np.float64), np.array([spot.longitude for spot in each], np.float64)
+    )
+
+
+def points(latitude: Array, longitude: Array) -> Array:
+    """As :func:`places`, of two arrays of 1e-7 degrees."""
+    latitude, longitude = latitude * _E7, longitude * _E7
     flat = np.cos(latitude)
     space = np.column_stack((flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)))
     return np.rint(space * (EARTH_RADIUS * 1000.0))

@@ -158,6 +158,15 @@ class HeadWays:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispatch:
+    """The city's rules of dispatch, and its roads as ``./run build-graph`` has made them; ``None``: those that are
+    shipped, and straight lines."""
+
+    rules: Path | None = setting(None, file)
+    roads: Path | None = setting(None, file)
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """Where the case system is told what becomes of tasks; ``secret_file`` None: one in the data folder."""
 
@@ -187,6 +196,7 @@ class Settings:
     archive: ArchiveLimits = group(ArchiveLimits)
     heads: HeadWays = group(HeadWays)
     working_time: Work = group(Work)
+    dispatch: Dispatch = group(Dispatch)
     webhook: Webhook = group(Webhook)
     demo: bool = setting(False, yes_or_no, "server")
     trackers: Mapping[str, Listener] = dataclasses.field(default_factory=dict)
@@ -230,11 +240,14 @@ def read(path: Path, trackers: Ports) -> Settings:
         work = dataclasses.replace(work, holidays=beside / work.holidays)
     if tls.certificate is not None:
         tls = Certificate(beside / tls.certificate, beside / (tls.key or tls.certificate))
+    rules, roads = (
+        None if path is None else beside / path for path in (settings.dispatch.rules, settings.dispatch.roads)
+    )
     if webhook.secret_file is not None:
         webhook = dataclasses.replace(webhook, secret_file=beside / webhook.secret_file)
     return dataclasses.replace(
         settings, data=beside / settings.data, heads=heads, working_time=work, tls=tls, webhook=webhook,
-        source=reader.source,
+        dispatch=Dispatch(rules, roads), source=reader.source,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ SHELLS = frozenset({"tcp", "udp", "websocket", "http", "store", "service", "__ma
 """Their file names (without .py), the same in every package but protocols."""
 
 MORE_SHELLS: dict[str, frozenset[str]] = {
-    "simulator": frozenset({"keeper"}),
+    "simulator": frozenset({"keeper", "uploader"}),
     "dispatch": frozenset(
         {
             "assembly",

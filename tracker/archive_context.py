@@ -10,6 +10,7 @@ from typing import Any
 from storage.archive.archive import Archive
 from storage.archive.layout import Layout
 from storage.journal_files import JournalFiles
+from tracker.ledger import Book
 
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
@@ -27,6 +28,8 @@ class Context:
     journal: JournalFiles
     now: int
     tell: Callable[[Result], None]
+    books: Callable[[], Mapping[str, Book]] = dict
+    """Empty books of who knows the tracker, by the type of their events."""
 
     @property
     def layout(self) -> Layout:

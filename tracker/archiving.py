@@ -1,5 +1,6 @@
 """The archivist's child: does one job and ends. ``python -P -m tracker.archiving`` with the job as JSON on its standard
-input; what it prints is one JSON object a line, the last of which holds ``done`` or ``failed``.
+input; what it prints is one JSON object a line, the last of which holds ``done`` or ``failed``. The server runs another
+module that hands over the books which are not known here.
 
 It works at the lowest priority and under the archive's lock, so there is one job at a time whoever started it.
 """
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ from tracker.archive_removal import remove_person
 from tracker.archive_tidy import close_photos, tidy
 from tracker.checkpoint import snapshot, states
 from tracker.closing import close
+from tracker.ledger import Book
 from tracker.sealing import merge, seal
 from tracker.verifying import verify
+
+Books = Callable[[], Mapping[str, Book]]
 
 JOBS: Mapping[str, Job] = {
     "seal": seal,
@@ -43,12 +47,12 @@ JOBS: Mapping[str, Job] = {
 }
 
 
-def do(request: Mapping[str, Any], tell: Any) -> Result:
+def do(request: Mapping[str, Any], tell: Any, books: Books = dict) -> Result:
     """One job: ``job``, ``data`` (folder), ``zone``, ``now`` (ms), ``arguments``."""
     data = Path(request["data"])
     archive = Archive(data / "archive", request["zone"])
     with locked(archive.layout.lock, lambda: tell({"waiting": "lock"})):
-        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell)
+        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell, books)
         return JOBS[request["job"]](context, request.get("arguments") or {})
 
 
@@ -67,12 +71,12 @@ def locked(path: Path, waiting: Any) -> Iterator[None]:
         os.close(handle)
 
 
-def main() -> int:
+def main(books: Books = dict) -> int:
     def say(message: Result) -> None:
         print(json.dumps(message, ensure_ascii=False), flush=True)
 
     try:
-        result = do(json.load(sys.stdin), lambda progress: say({"progress": progress}))
+        result = do(json.load(sys.stdin), lambda progress: say({"progress": progress}), books)
     except Exception as error:
         traceback.print_exc()
         say({"failed": f"{type(error).__name__}: {error}"})

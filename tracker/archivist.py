@@ -77,7 +77,7 @@ class Outcome:
 
 class Archivist:
     """Runs from :meth:`start` to :meth:`stop`. ``arguments`` makes those of a job when it is started by its time;
-    ``may_write`` says whether the disk has room for jobs that need some."""
+    ``may_write`` says whether the disk has room for jobs that need some; ``module`` is what the child runs."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Archivist:
         nightly: tuple[str, ...] = NIGHTLY,
         may_write: Callable[[], bool] = lambda: True,
         after_night: Callable[[], object] = lambda: None,
+        module: str = "tracker.archiving",
     ) -> None:
         self._data = data
         self._archive = archive
@@ -103,6 +104,7 @@ class Archivist:
         self._nightly = nightly
         self._may_write = may_write
         self._after_night = after_night
+        self._module = module
         self._queue: deque[Task] = deque()
         self._child: _Child | None = None
         self._stopped: Deferred[None] | None = None
@@ -206,7 +208,7 @@ class Archivist:
         }  # fmt: skip
         self._child = _Child(json.dumps(request).encode(), task, self._ended)
         environment = {**os.environ, "PYTHONPATH": _PROJECT}
-        command = [sys.executable, "-P", "-m", "tracker.archiving"]
+        command = [sys.executable, "-P", "-m", self._module]
         try:
             self._reactor.spawnProcess(self._child, sys.executable, command, env=environment, path=_PROJECT)
         except OSError as error:  # no memory, no handles, no process more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from tracker.duty_clerk import DutyClerk, within
 from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.exporting import Exports
 from tracker.intake import Intake, StoreFailed
+from tracker.ledger import Book
 from tracker.links import Links
 from tracker.mirror import Mirror
 from tracker.model import DeviceId, UnitId
@@ -62,6 +63,7 @@ SHIFT_ENDS_S = 30.0
 class Tracker:
     """Stands on ``ground``; ``intake`` has its registers, and nothing is replayed yet: that is done here.
 
+    ``books`` are told events of other types, ``archiving`` is the module that the archivist's child runs.
     ``forgotten`` are told of a person who was removed, with that person's devices. ``secret`` is the data folder's;
     ``wall`` gives ms since 1970."""
 
@@ -75,8 +77,12 @@ class Tracker:
         secret: bytes,
         reactor: Any,
         wall: Callable[[], int],
+        books: Mapping[str, Book],
+        archiving: str,
     ) -> None:
         self.intake = intake
+        self._books = books
+        self._archiving = archiving
         self.forgotten: list[Callable[[UnitId], object]] = []
         self._reactor, self._wall, self._secret = reactor, wall, secret
         self._log = Logger(namespace="gridbeat.tracker")
@@ -126,6 +132,8 @@ class Tracker:
             self.links.replay(event)
             if event[0] in heard:
                 heard[event[0]](event)
+            elif event[0] in self._books:
+                self._books[event[0]].replay(event)
 
         lost = self.intake.replay(happened, kept.newest(self._journal.id))
         self._silent = last_heard(self._journal.read(max(1, self._journal.last), 1)), self._wall()
@@ -169,7 +177,8 @@ class Tracker:
             "states": lambda: {"redis": ground.client.url},
             "close": lambda: self.steward.arguments(),
             "tidy": lambda: self.steward.arguments(),
-        }, may_write=lambda: ground.space.level < Level.CRITICAL, after_night=self._after_night)  # fmt: skip
+        }, may_write=lambda: ground.space.level < Level.CRITICAL, after_night=self._after_night,
+            module=self._archiving)  # fmt: skip
         self.steward = Steward(
             data, ground.archive, limits_from(dataclasses.asdict(settings.archive)), ground.space, self.archivist,
             ground.blobs, reactor, ground.threads, wall, ground.rewrite,

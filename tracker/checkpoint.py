@@ -8,7 +8,7 @@ that may be gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgpack
@@ -21,7 +21,7 @@ from storage.client import Unavailable, stored_states
 from tracker import record
 from tracker.archive_context import AFTER_MIDNIGHT, Arguments, Context, Result
 from tracker.commands_model import Moment
-from tracker.ledger import Ledger
+from tracker.ledger import Book, Ledger
 from tracker.pipeline import STATE_FIELDS, STATE_FORMAT, UnitState
 from tracker.roster import Change
 
@@ -34,10 +34,10 @@ class Fold:
     """All that is known beside the tracks after so many records. 100,000 cells take some 60 MB: an entity is kept as
     what was last said of it, packed."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, others: Mapping[str, Book]) -> None:
         self._at = Moment(now, 0)
         self._entities: dict[tuple[str, str], bytes] = {}
-        self._ledger = Ledger()
+        self._ledger = Ledger(others=others)
 
     def take(self, word: str, change: Change) -> None:
         """The next change, in the journal's order."""
@@ -76,7 +76,7 @@ def snapshot(context: Context, arguments: Arguments) -> Result:
     if not journal or f"{day}{snapshots.ENDING}" in chain.files():
         return {"day": day, "made": False, "problems": problems}
     upto = int(arguments["upto"])
-    fold = Fold(context.now)
+    fold = Fold(context.now, context.books())
     first = 1
     if before is not None:
         first = before.about.last + 1

@@ -119,6 +119,9 @@ class HandheldSession:
         self._flush()
         return True
 
+    def shows_tasks(self) -> bool:
+        return self._core.tasks and self._carrier is not None
+
     def tell(self, what: str, about: Mapping[str, Any]) -> bool:
         """Whatever is said of tasks: to a device that shows them."""
         if self._core.closing or self._carrier is None or not self._core.tasks:

@@ -84,6 +84,9 @@ class JT808Session(CoreSession):
         self._flush()
         return True
 
+    def shows_tasks(self) -> bool:
+        return True  # as texts
+
     def tell(self, what: str, about: Mapping[str, Any]) -> bool:
         return False  # all that such a device can be told is a command
 

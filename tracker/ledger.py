@@ -3,9 +3,9 @@ as events again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tracker.commands import CommandBook
 from tracker.commands_model import Moment
@@ -15,9 +15,20 @@ from tracker.roll_call import ROLL_CALL, RollBook
 from tracker.roster import Change
 
 
+class Book(Protocol):
+    """What events of a type make, and can be made of again."""
+
+    def replay(self, event: Change) -> None:
+        """Take in what the journal holds."""
+
+    def events(self) -> Iterator[Change]:
+        """Events that come to the same."""
+
+
 @dataclass(slots=True)
 class Ledger:
-    """The two that events are taken into, in the journal's order."""
+    """What events are taken into, in the journal's order. ``others`` are the books of who knows the tracker, by the
+    type of their events; the root hands them over."""
 
     commands: CommandBook = field(default_factory=CommandBook)
     photos: PhotoIndex = field(default_factory=PhotoIndex)
@@ -27,6 +38,7 @@ class Ledger:
     duty: DutyEvents = field(default_factory=DutyEvents)
     off_duty: dict[str, Change] = field(default_factory=dict)
     """What is to be removed because it was off duty."""
+    others: Mapping[str, Book] = field(default_factory=dict)
 
     def replay(self, event: Change, at: Moment) -> None:
         """Take in what the journal holds."""
@@ -49,6 +61,8 @@ class Ledger:
                 self.off_duty.pop(identity, None)
         elif kind == "removal":
             self.removals[identity] = fields
+        elif kind in self.others:
+            self.others[kind].replay(event)
 
     def events(self) -> Iterator[Change]:
         """Events that come to the same: those of commands first, because photos are looked for by them."""
@@ -61,3 +75,5 @@ class Ledger:
         yield from self.off_duty.values()
         for ticket, removal in self.removals.items():
             yield "removal", ticket, removal
+        for book in self.others.values():
+            yield from book.events()

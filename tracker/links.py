@@ -35,6 +35,9 @@ class Session(Protocol):
     def take_over(self) -> None:
         """The device has logged in elsewhere: say so and close."""
 
+    def shows_tasks(self) -> bool:
+        """Whether somebody reads there what he is asked to do."""
+
     def tell(self, what: str, about: Mapping[str, Any]) -> bool:
         """Say something now that needs no answer, or has its own. False if this device does not know such a thing."""
 
@@ -121,6 +124,11 @@ class Links:
 
     def connected(self, device: DeviceId) -> bool:
         return device in self._sessions
+
+    def shows_tasks(self, device: DeviceId) -> bool:
+        """Whether a device is there, and can be told of tasks."""
+        session = self._sessions.get(device)
+        return session is not None and session.shows_tasks()
 
     def tell(self, device: DeviceId, what: str, about: Mapping[str, Any]) -> bool:
         """Say something to a device that is there and knows such things; whether it was said."""

@@ -50,6 +50,9 @@ class TrackerSession(CoreSession):
     def carry_out(self, command: Command) -> bool:
         return False
 
+    def shows_tasks(self) -> bool:
+        return False
+
     def tell(self, what: str, about: Mapping[str, Any]) -> bool:
         return False  # all that such a device can be told is a command
 

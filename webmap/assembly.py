@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from dispatch.assembly import Dispatch
 from storage.bridge import as_deferred
 from storage.certificates import Certificates
 from storage.config import Settings
@@ -64,6 +65,7 @@ class Console:
         settings: Settings,
         ground: Foundation,
         tracker: Tracker,
+        dispatch: Dispatch,
         accounts: Accounts,
         doors: Mapping[str, Door],
         certificates: Certificates | None,
@@ -108,6 +110,8 @@ class Console:
             sign_in=SignIn(accounts, codes, secret, reactor, ground.threads, wall),
             enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}", lambda: secrets.token_urlsafe(16)),
             roll_calls=tracker.roll_calls, desks=self._desks, clerk=tracker.clerk, duty=tracker.duty,
+            desk=dispatch.desk, rounds=dispatch.rounds, sos=dispatch.sos, reporting=dispatch.reporting,
+            evidence=dispatch.evidence, webhooks=dispatch.webhooks,
             off_duty=tracker.off_duty, listening=self.listening, day_facts=tracker.day_facts,
         )  # fmt: skip
 

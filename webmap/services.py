@@ -9,6 +9,12 @@ from zoneinfo import ZoneInfo
 
 from twisted.python.threadpool import ThreadPool
 
+from dispatch.desk import Desk
+from dispatch.evidence import Evidence
+from dispatch.reporting import Reporting
+from dispatch.rounds import Rounds
+from dispatch.sos_watch import SosWatch
+from dispatch.webhook_sender import WebhookSender
 from storage.archive.archive import Archive
 from storage.archive.head_sender import HeadSender
 from storage.config import Settings
@@ -109,6 +115,13 @@ class Services:
     listening: Listening = field(kw_only=True)
     clerk: DutyClerk = field(kw_only=True)
     duty: DutyBook = field(kw_only=True)
+    desk: Desk = field(kw_only=True)
+    rounds: Rounds = field(kw_only=True)
+    sos: SosWatch = field(kw_only=True)
+    reporting: Reporting = field(kw_only=True)
+    evidence: Evidence = field(kw_only=True)
+    webhooks: WebhookSender | None = field(kw_only=True)
+    """``None`` where nobody is to be told."""
     off_duty: OffDutyRemovals = field(kw_only=True)
     enrolments: Enrolments = field(kw_only=True)
     day_facts: DayFacts = field(kw_only=True)

@@ -1,0 +1,119 @@
+"""Dispatch put together: tasks, who is asked, what devices say, and who hears of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from dispatch.answers import Answers
+from dispatch.books import Books
+from dispatch.courier import Courier
+from dispatch.deadlines import Deadlines
+from dispatch.desk import Desk
+from dispatch.evidence import Evidence
+from dispatch.exhibits import EVIDENCE
+from dispatch.field import Field
+from dispatch.geofence import Geofence
+from dispatch.media import LIMITS, Sort
+from dispatch.minder import Minder
+from dispatch.reporting import Reporting
+from dispatch.rounds import Rounds
+from dispatch.rules import Rules
+from dispatch.rules_file import CITIES, read_rules
+from dispatch.sos_watch import SosWatch
+from dispatch.steps import Steps
+from dispatch.travel import TRIP
+from dispatch.webhook_sender import WebhookSender, read_secret
+from dispatch.webhooks import HOOK
+from storage.config import Settings
+from storage.foundation import Foundation
+from tracker.assembly import Tracker
+from tracker.model import DeviceId, UnitId
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The city's rules. Raises :class:`storage.toml.ConfigError`."""
+    return read_rules(settings.dispatch.rules or CITIES / "round-the-clock.toml")
+
+
+class Part(Protocol):
+    """What runs."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Dispatch:
+    """Stands on ``tracker``; ``books`` have what the journal holds."""
+
+    def __init__(
+        self, settings: Settings, ground: Foundation, tracker: Tracker, books: Books, rules: Rules, reactor: Any,
+        wall: Callable[[], int],
+    ) -> None:  # fmt: skip
+        intake, links, mirror = tracker.intake, tracker.links, tracker.mirror
+        self.books = books
+        self.steps = steps = Steps(intake)
+        steps.attach(TRIP, books.detours.replay)
+        steps.attach(EVIDENCE, books.exhibits.replay)
+        self.desk = desk = Desk(
+            intake, books.tasks, steps, rules, Deadlines(tracker.working_time, rules.shares), reactor,
+            lambda: secrets.token_hex(6),
+        )  # fmt: skip
+        self.courier = Courier(intake, links, desk, reactor, ZoneInfo(settings.city.zone), LIMITS[Sort.PHOTO])
+        self.geofence = Geofence(intake, desk, steps)
+        self.minder = Minder(intake, mirror, desk, reactor)
+        self.field = Field(
+            intake, mirror, tracker.rota, books.tasks, self.courier.reaches, self.geofence.mode,
+            float(rules.ranking.scene_s),
+        )  # fmt: skip
+        self.rounds = Rounds(intake, desk, steps, self.field, books.detours, reactor, ground.threads)
+        self.sos = SosWatch(intake, links, mirror, desk, steps, books.sos, self.minder.called)
+        self.evidence = Evidence(
+            settings.data, intake, ground.blobs, reactor, ground.threads, lambda: secrets.token_hex(16), books.exhibits
+        )
+        self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
+        self.evidence.desk = self.reporting
+        Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
+        self.webhooks: WebhookSender | None = None
+        if settings.webhook.url is not None:
+            self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, read_secret(settings), reactor)
+            steps.attach(HOOK, books.outbox.replay)
+            steps.beside.append(books.outbox.plan)
+            desk.listen(self.webhooks.look)
+        mirror.listen(self.rounds.poke)
+        links.came.append(self._came)
+        tracker.forgotten.append(self.forget)
+        self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence]
+        if self.webhooks is not None:
+            self._parts.append(self.webhooks)
+        self._roster = intake.roster
+
+    def start(self) -> None:
+        self.evidence.begin()
+        for part in self._parts:
+            part.start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        for part in self._parts:
+            part.stop()
+
+    def forget(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more."""
+        books = self.books
+        for part in (books.tasks, books.sos, books.problems, books.outbox, self.evidence, self.field, self.geofence,
+                     self.rounds):  # fmt: skip
+            part.forget(unit)
+        self.desk.renew()
+
+    def _came(self, device: DeviceId) -> None:
+        known = self._roster.devices.get(device)
+        if known is not None and known.unit:
+            self.sos.come(known.unit)
+        self.rounds.poke()
+
+    def _stored(self, unit: UnitId, photo: str) -> bool:
+        return self.books.exhibits.get(photo, unit) is not None

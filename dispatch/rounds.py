@@ -1,0 +1,241 @@
+"""Rounds: whenever something has changed, all that nobody has is matched with everybody who could go.
+
+A round works in a thread, on what it was given; what it finds is judged anew when it is written down, for the city goes
+on meanwhile. Up to five a second while one costs less than 10 ms, else one. Each choice is journalled in the commit of
+its offer, with all that it was made from (dispatch/decision.py), and so is that there was nobody to choose.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from time import thread_time
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from dispatch.decision import Record, record
+from dispatch.desk import Desk
+from dispatch.draft import Step
+from dispatch.field import Field
+from dispatch.matching import Match, match
+from dispatch.model import NOBODY, Candidate, Task, TaskId, TaskState
+from dispatch.ranking import NONE, Crew, Round, Standing, rank
+from dispatch.steps import Steps
+from dispatch.travel import Detours
+from tracker.intake import Intake, StoreFailed
+from tracker.model import UnitId
+from tracker.refusal import Change, Refusal
+
+DECISION = "decision"
+"""The type of the events that say why somebody was asked."""
+OFTEN_S, SELDOM_S = 0.2, 1.0
+CHEAP_S = 0.010
+LOOK_S = 5.0
+"""While somebody is waited for, a round is made that often though nothing was heard: people move, and rest ends."""
+CHOICES = 100
+"""Of one round that are carried out, the most urgent ones: a record takes a millisecond, and the others are matched
+again a second later."""
+KNOWN = 2000
+"""Decisions that can be asked for at once, some 20 MB; the journal has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """``nobody``: tasks to which nobody may be sent, with the record of that."""
+
+    matches: Sequence[tuple[Match, Record]]
+    nobody: Sequence[tuple[TaskId, Record]]
+    cost: float
+
+
+class Rounds:
+    """``on_duty`` asks of a unit whether it is on duty at a time (ms)."""
+
+    def __init__(
+        self, intake: Intake, desk: Desk, steps: Steps, field: Field, detours: Detours, clock: Any, pool: ThreadPool
+    ) -> None:
+        self._intake, self._desk, self._steps, self._field = intake, desk, steps, field
+        self._detours, self._clock, self._pool = detours, clock, pool
+        self._weights = desk.rules.weights()
+        self._queued = {task.id for task in desk.book.open() if task.state is TaskState.QUEUED}
+        self._timer: Any = None
+        self._running = self._again = self._stopped = False
+        self._pause = OFTEN_S
+        self._log = Logger(namespace="gridbeat.dispatch")
+        self.rounds = 0
+        self.seconds = 0.0
+        """Of CPU, of all rounds."""
+        self.decisions: OrderedDict[str, Record] = OrderedDict()
+        steps.attach(DECISION, self.replay)
+        steps.taken.append(self._taken)
+
+    def __len__(self) -> int:
+        """How many tasks wait for somebody."""
+        return len(self._queued)
+
+    # -- starting and stopping
+
+    def start(self) -> None:
+        self.poke()
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    # -- looking
+
+    def standings(self, task: Task) -> list[Standing]:
+        """Everybody for a task now: who can go by cost, then who cannot by distance."""
+        now = self._intake.wall()
+        return rank(task, self._crew(self._field.candidates(now)), now)
+
+    def replay(self, event: Change) -> None:
+        """A decision is in the journal."""
+        _, id, fields = event
+        assert fields is not None
+        self.decisions[id] = fields
+        if len(self.decisions) > KNOWN:
+            self.decisions.popitem(last=False)
+
+    def forget(self, unit: UnitId) -> None:
+        """Know nothing of a unit any more: decisions in which it is are read from the journal, where it is not."""
+        for id in [id for id, one in self.decisions.items() if any(row[0] == unit for row in one["units"])]:
+            del self.decisions[id]
+
+    # -- when
+
+    def poke(self, units: Iterable[UnitId] = ()) -> None:
+        """Something has changed: somebody has moved, has come, has less to do."""
+        if not self._queued or self._stopped:
+            return
+        if self._running:
+            self._again = True
+        elif self._timer is None or not self._timer.active():
+            self._timer = self._clock.callLater(self._pause, self._go)
+
+    def _taken(self, step: Step) -> None:
+        for kind, id, fields in step.events:
+            if kind == "task":
+                self._field.took((kind, id, fields))
+                task = self._desk.book.get(TaskId(id))
+                if task is not None and task.state is TaskState.QUEUED:
+                    self._queued.add(task.id)
+                else:
+                    self._queued.discard(TaskId(id))
+        self._soon()
+
+    def _soon(self) -> None:
+        """A new task does not wait for the next round's turn."""
+        if self._queued and not self._stopped and not self._running:
+            if self._timer is not None and self._timer.active():
+                if self._timer.getTime() - self._clock.seconds() <= OFTEN_S:
+                    return
+                self._timer.cancel()
+            self._timer = self._clock.callLater(0 if self._pause <= OFTEN_S else SELDOM_S, self._go)
+        elif self._running:
+            self._again = True
+
+    def _go(self) -> None:
+        self._running, self._again = True, False
+        Deferred.fromCoroutine(self._round()).addErrback(
+            lambda failure: self._log.failure("a round of dispatch failed", failure=failure)
+        ).addBoth(self._went)
+
+    def _went(self, result: Any) -> None:
+        self._running = False
+        if self._queued and not self._stopped and (self._timer is None or not self._timer.active()):
+            self._timer = self._clock.callLater(self._pause if self._again else LOOK_S, self._go)
+
+    # -- a round
+
+    def _crew(self, everybody: Iterable[Candidate]) -> Crew:
+        return Crew(everybody, self._weights, self._detours.travel())
+
+    async def _round(self) -> None:
+        tasks = [task for id in list(self._queued) if (task := self._desk.book.get(id)) is not None]
+        now = self._intake.wall()
+        await self._ask_pinned([task for task in tasks if task.pinned != NOBODY], now)
+        # As they are now: somebody may say no while the thread looks at who has said no.
+        free = [replace(task, declined=dict(task.declined)) for task in tasks if task.pinned == NOBODY]
+        if not free:
+            return
+        found: _Found = await deferToThreadPool(self._clock, self._pool, self._find, free, now)
+        self.rounds += 1
+        self.seconds += found.cost
+        self._pause = OFTEN_S if found.cost < CHEAP_S else SELDOM_S
+        asked = [self._offer(one, why) for one, why in found.matches]
+        asked += [self._nobody(task, why) for task, why in found.nobody]
+        for each in asked:
+            try:
+                await each
+            except Refusal:
+                self._again = True  # it is not as it was any more
+            except StoreFailed as failed:
+                self._log.error("an offer could not be written: {reason}", reason=str(failed))
+                self._pause = SELDOM_S
+        if len(found.matches) >= CHOICES:
+            self._again = True
+
+    def _find(self, tasks: list[Task], now: int) -> _Found:
+        """In a thread."""
+        begun = thread_time()
+        crew = self._crew(self._field.candidates(now))
+        matches = match(tasks, crew, now)
+        by_id = {task.id: task for task in tasks}
+        taken = {one.unit: one.task for one in matches}
+        urgent = sorted(matches, key=lambda one: (by_id[one.task].due, one.task))[:CHOICES]
+        cost = thread_time() - begun
+        chosen = [(one, record(by_id[one.task], crew, now, one.unit, taken)) for one in urgent]
+        matched = {one.task for one in matches}
+        # From level 1 on time does it; and who can go, but is needed elsewhere, comes in the next round.
+        left = [task for task in tasks if task.id not in matched and task.level == 0][:CHOICES]
+        nobody = []
+        if left:
+            each = Round(left, crew, now)
+            able = (each.matrix().reason == NONE).any(axis=1)
+            nobody = [(task.id, record(task, crew, now, NOBODY, taken)) for task, can in
+                      zip(each.tasks, able.tolist(), strict=True) if not can]  # fmt: skip
+        return _Found(chosen, nobody, cost)
+
+    def _offer(self, one: Match, why: Record) -> Deferred[Step]:
+        def plan(now: int) -> Step:
+            if self._intake.roster.on_duty(one.unit, now) is None:
+                raise Refusal("off_duty", "it has gone off duty", "该人员已下班")
+            step = self._desk.book.plan_offer(one.task, one.unit, one.eta, now)
+            number = next(fields["attempt"] for _, _, fields in step.events if fields and fields["what"] == "offer")
+            step.events.append((DECISION, f"{one.task}:{number}", why))
+            return step
+
+        # Two tasks must not both go to somebody who had room for one: what a unit gets is one thing after another.
+        return self._steps.carry_out([one.task, f"unit:{one.unit}"], plan)
+
+    def _nobody(self, task: TaskId, why: Record) -> Deferred[Step]:
+        def plan(now: int) -> Step:
+            step = self._desk.book.plan_no_candidate(task, now)
+            if step.events:
+                step.events.append((DECISION, f"{task}:0", why))
+            return step
+
+        return self._steps.carry_out([task], plan)
+
+    async def _ask_pinned(self, tasks: Sequence[Task], now: int) -> None:
+        """Whom a dispatcher has chosen is asked again as soon as he can be, and nobody else is."""
+        for task in tasks:
+            unit = self._intake.roster.units.get(task.pinned)
+            if unit is None:
+                continue
+            one = self._field.candidate(unit, now)
+            no = task.declined.get(task.pinned)
+            if one.suspect or not one.linked or (no is not None and now < no + task.times.cool_down):
+                continue
+            found = [each for each in rank(task, self._crew([one]), now) if each.unit == unit.id]
+            self._desk.attempt([task.id], self._plan_pinned(task.id, unit.id, found[0].eta))
+
+    def _plan_pinned(self, task: TaskId, unit: UnitId, eta: int) -> Callable[[int], Step]:
+        return lambda now: self._desk.book.plan_offer(task, unit, eta, now)
