@@ -11,11 +11,13 @@ Plain types in short rows, some 80 bytes a candidate: numbers, texts, lists and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
+import numpy as np
+
 from dispatch.model import NOBODY, Candidate, Spot, Task, TaskId
-from dispatch.ranking import Crew, Reason, Round, Standing, Weights, rank
+from dispatch.ranking import NO_WAYS, ROADS, STRAIGHT, Crew, Reason, Round, Standing, Ways, Weights, rank
 from dispatch.travel import SPEEDS, Travel
 from tracker.model import UnitId
 
@@ -26,8 +28,6 @@ ROUND = "round"
 ABLE, UNABLE = 100, 100
 """Candidates that are listed of those who could have gone, the cheapest, and of the others, the nearest: a whole
 district's, and 16 kB in the largest city. The rest is counted."""
-STRAIGHT = "straight_line"
-"""How ways were measured."""
 
 Record = dict[str, Any]
 _ON_DUTY, _RESTING, _SUSPECT, _VEHICLE, _OWNER, _STRANGER, _MUTE, _OFFLINE = 1, 2, 4, 8, 16, 32, 64, 128
@@ -35,10 +35,21 @@ _ELSEWHERE = frozenset({"\0"})
 """The street of whoever is not of the task's."""
 
 
-def record(task: Task, crew: Crew, now: int, chosen: UnitId, taken: Mapping[UnitId, TaskId], by: str = ROUND) -> Record:
+def record(
+    task: Task,
+    crew: Crew,
+    now: int,
+    chosen: UnitId,
+    taken: Mapping[UnitId, TaskId],
+    by: str = ROUND,
+    ways: Ways = NO_WAYS,
+) -> Record:
     """What is to be kept of a choice; ``chosen`` is :data:`NOBODY` if nobody could go. ``taken`` has whom the
-    round sent to which task, ``by`` is the account of a dispatcher who chose by hand."""
-    open = Round([task], crew, now)
+    round sent to which task, ``by`` is the account of a dispatcher who chose by hand, ``ways`` what it was chosen with.
+
+    ``way`` is ``roads`` if that of any candidate was measured so; ``roads`` then has their metres, in order of
+    ``units``, and nothing for those whose straight line was taken."""  # fmt: skip
+    open = Round([task], crew, now, ways)
     listed = open.best(0, ABLE, UNABLE, [crew.index[chosen]] if chosen in crew.index else [])
     left_out = open.reasons(0)
     for one in listed:
@@ -49,9 +60,12 @@ def record(task: Task, crew: Crew, now: int, chosen: UnitId, taken: Mapping[Unit
         n = crew.index[one.unit]
         elsewhere = taken.get(one.unit, task.id)
         units.append(_row(crew.candidates[n], task, bool(of_street[n]), "" if elsewhere == task.id else elsewhere))
+    roads = [one.roads for one in listed]
+    measured = any(metres is not None for metres in roads)
     return {
         "rules": RULES,
-        "way": STRAIGHT,
+        "way": ROADS if measured else STRAIGHT,
+        **({"roads": roads} if measured else {}),
         "weights": {**asdict(crew.weights), "caps": list(crew.weights.caps)},
         "factors": {mode: crew.travel.factor(mode) for mode in SPEEDS},
         "at": now,
@@ -90,19 +104,35 @@ def standings(record: Mapping[str, Any]) -> list[Standing]:
         everybody.append(candidate)
         if declined is not None:
             task.declined[candidate.unit] = declined
-    return rank(task, Crew(everybody, weights, Travel(record["factors"]), record["mean"]), record["at"])
+    crew = Crew(everybody, weights, Travel(record["factors"]), record["mean"])
+    return rank(task, crew, record["at"], Ways({task.id: _columns(record, crew)}))
+
+
+def _columns(record: Mapping[str, Any], crew: Crew) -> tuple[Any, Any]:
+    """What was measured by road, as :class:`Ways` has it."""
+    known = sorted(
+        (crew.index[row[0]], metres)
+        for row, metres in zip(record["units"], _roads(record), strict=True)
+        if metres is not None
+    )
+    return np.array([column for column, _ in known], np.int64), np.array([metres for _, metres in known], np.float64)
+
+
+def _roads(record: Mapping[str, Any]) -> list[int | None]:
+    found: list[int | None] = record.get("roads", [None] * len(record["units"]))
+    return found
 
 
 def written(record: Mapping[str, Any]) -> list[Standing]:
     """The terms as they were when the choice was made."""
     return [
-        Standing(row[0], Reason(terms[0]) if terms[0] else None, *terms[1:])
-        for row, terms in zip(record["units"], record["terms"], strict=True)
+        replace(Standing(row[0], Reason(terms[0]) if terms[0] else None, *terms[1:]), roads=roads)
+        for row, terms, roads in zip(record["units"], record["terms"], _roads(record), strict=True)
     ]
 
 
 def _terms(one: Standing) -> list[Any]:
-    reason, *terms = [getattr(one, field.name) for field in fields(Standing)][1:]
+    reason, *terms = [getattr(one, field.name) for field in fields(Standing) if field.name not in ("unit", "roads")]
     return [str(reason or ""), *terms]
 
 

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from dispatch.model import NOBODY, Task, TaskId, TaskState
-from dispatch.ranking import NONE, Crew, Round
+from dispatch.ranking import NO_WAYS, NONE, Crew, Round, Ways
 from dispatch.travel import Array
 from tracker.model import UnitId
 
@@ -51,10 +51,10 @@ class Match:
     cost: int
 
 
-def match(tasks: Iterable[Task], crew: Crew, now: int, *, dense: int = DENSE) -> list[Match]:
+def match(tasks: Iterable[Task], crew: Crew, now: int, *, dense: int = DENSE, ways: Ways = NO_WAYS) -> list[Match]:
     """One offer a unit at the most, in order of tasks. Tasks that are not queued, and those that a dispatcher has given
-    to somebody, are left alone. ``now`` in ms."""
-    open = Round((task for task in tasks if task.state is TaskState.QUEUED and task.pinned == NOBODY), crew, now)
+    to somebody, are left alone. ``now`` in ms; ``ways`` of this crew."""
+    open = Round((task for task in tasks if task.state is TaskState.QUEUED and task.pinned == NOBODY), crew, now, ways)
     if not len(crew) or not open.tasks:
         return []
     rows, columns = _whole(open) if len(open.tasks) * len(crew) <= dense else _in_passes(open)
@@ -164,7 +164,7 @@ def _nearest(open: Round, left: Array, free: Array) -> tuple[Array, Array, Array
     ready = free & (crew.reason == NONE)
     height = crew.backlog + crew.extra
     modes = [(mode, np.flatnonzero(ready & (crew.mode == mode))) for mode in range(len(crew.paces))]
-    trees = [_Tree(open, members, height[members], crew.paces[mode]) for mode, members in modes if len(members)]
+    trees = [_Tree(open, members, height[members], open.paces[mode]) for mode, members in modes if len(members)]
     width = sum(tree.width for tree in trees)
     found_rows, found_columns, found_cost = [_NO_INDEX], [_NO_INDEX], [np.zeros(0)]
     all_seen = np.zeros(len(open.tasks), np.bool_)

@@ -6,21 +6,23 @@ is excluded under the first :class:`Reason` that applies; for everybody else the
 the sum of what was added, and equal costs are equal, so that the smaller id decides between them.
 
 A :class:`Crew` is everybody at a moment and a :class:`Round` what there is to do for it; both put their input in order
-of ids, so nothing depends on the order in which it came.
+of ids, so nothing depends on the order in which it came. Where :class:`Ways` has measured by road how far it is, that
+counts; elsewhere the straight line with its factor does.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from dispatch.model import Candidate, Spot, Task
+from dispatch.model import Candidate, Spot, Task, TaskId
 from dispatch.travel import SPEEDS, Array, Travel, places
 from tracker.model import UnitId
 
@@ -58,6 +60,9 @@ class Weights:
     """When a task that nobody is sent to in this round will be reached: tasks that are more than there are people
     compete by what waiting costs them."""
 
+    def cap(self, level: int) -> float:
+        return self.caps[min(level, len(self.caps) - 1)]
+
 
 class Reason(StrEnum):
     """Why a unit is not asked. Of several the first counts."""
@@ -90,6 +95,11 @@ NONE = 255
 ) = range(len(REASONS))  # fmt: skip
 _MODES = {mode: n for n, mode in enumerate(SPEEDS)}
 _NO_SPOT = Spot(0, 0)
+STRAIGHT, ROADS = "straight_line", "roads"
+"""How a way was measured."""
+ROUND_ABOUT = 2.0
+"""Nobody is sent who has more than so many times the cap by road: where streets have no water, railway or wall to go
+round it is hardly ever so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,13 @@ class Standing:
     accuracy: int
     stale: int
     fair: int
+    roads: int | None = None
+    """Metres by road, from which ``travel`` follows; ``None`` if the straight line is what it follows from. More than
+    ``ROUND_ABOUT`` times the cap stands for: farther than was searched."""
+
+    @property
+    def way(self) -> str:
+        return STRAIGHT if self.roads is None else ROADS
 
     @property
     def eta(self) -> int:
@@ -117,6 +134,17 @@ class Standing:
     @property
     def cost(self) -> int:
         return self.eta + self.late + self.foreign + self.accuracy + self.stale + self.fair
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How far it is by road to tasks, for one crew: of each task two arrays of the same length, its columns for which
+    that is known, in order, and whole metres. Whoever decides with it also writes it down with it."""
+
+    of: Mapping[TaskId, tuple[Array, Array]] = field(default_factory=dict)
+
+
+NO_WAYS = Ways()
 
 
 class Crew:
@@ -138,6 +166,8 @@ class Crew:
         self.known = np.array([one.spot is not None for one in each], np.bool_)
         self.place = places((one.committed[-1][0] if one.committed else one.spot or _NO_SPOT) for one in each)
         self.backlog = self._backlog()
+        self.road_paces = 1.0 / np.array([SPEEDS[mode] for mode in _MODES])
+        """By road, without a factor."""
         speeds = np.array([SPEEDS[mode] for mode in _MODES])[self.mode]
         age = np.fromiter((one.age for one in each), np.float64, count)
         self.accuracy = np.rint(np.fromiter((one.accuracy for one in each), np.float64, count) / speeds)
@@ -202,11 +232,14 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """What some pairs of task and unit come to, as arrays of one shape. ``metres`` straight, the others seconds."""
+    """What some pairs of task and unit come to, as arrays of one shape. ``metres`` straight, ``roads`` metres by road,
+    the others seconds."""
 
     reason: Array
     """uint8: :data:`NONE` or an index into :data:`REASONS`."""
     metres: Array
+    roads: Array | None
+    """NaN where they are not known; ``None`` if they are nowhere."""
     travel: Array
     own: Array
     """Whether the unit owns the task's grid."""
@@ -219,20 +252,36 @@ class Cells:
 class Round:
     """Tasks beside a crew at a moment, ``now`` in ms. Rows are tasks in order of their ids, columns the crew's."""
 
-    def __init__(self, tasks: Iterable[Task], crew: Crew, now: int) -> None:
+    def __init__(self, tasks: Iterable[Task], crew: Crew, now: int, ways: Ways = NO_WAYS) -> None:
         self.crew, self.now = crew, now
         self.tasks: list[Task] = sorted(tasks, key=attrgetter("id"))
         each, weights, count = self.tasks, crew.weights, len(self.tasks)
         self.place = places(one.spot for one in each)
         self.left = np.fromiter(((one.due - now) / 1000.0 - weights.scene for one in each), np.float64, count)
         """Seconds within which somebody must arrive, so that the result is in time."""
-        self.cap = np.array([weights.caps[min(one.level, len(weights.caps) - 1)] for one in each], np.float64)
+        self.cap = np.array([weights.cap(one.level) for one in each], np.float64)
         self.open = np.array([one.level >= weights.anybody for one in each], np.bool_)
         self.later = weights.later + np.rint(weights.lateness * np.maximum(weights.later - self.left, 0.0))
         """What it costs to leave each for later."""
         self._owned, self._grid = _table(len(crew), [one.grid for one in each], crew.owners)
         self._within, self._street = _table(len(crew), [one.street for one in each], crew.of_street)
         self._barred = self._bar()
+        self._roads = self._by_road(ways)
+        self.paces = crew.paces if self._roads is None else np.minimum(crew.paces, crew.road_paces)
+        """Of each mode in order, seconds a metre of the straight line at the least."""
+
+    def _by_road(self, ways: Ways) -> tuple[Array, Array] | None:
+        """Pairs that are measured by road, as row × units + column in order, and metres."""
+        found = [
+            (row * len(self.crew) + columns, metres)
+            for row, (columns, metres) in (
+                (row, ways.of[one.id]) for row, one in enumerate(self.tasks) if one.id in ways.of
+            )
+            if len(columns)
+        ]
+        if not found:
+            return None
+        return np.concatenate([keys for keys, _ in found]), np.concatenate([metres for _, metres in found])
 
     def _bar(self) -> tuple[Array, Array]:
         """Pairs that are excluded by themselves, as row × units + column in order, and their reasons."""
@@ -251,40 +300,49 @@ class Round:
     def pairs(self, rows: Array, columns: Array) -> Cells:
         """These pairs, as two arrays of the same length."""
         line = self.place[rows] - self.crew.place[columns]
-        cells = self._cells(rows, columns, np.sqrt((line * line).sum(axis=1)) / 1000.0)
+        roads = None
+        if self._roads is not None:
+            at, hit = _found(self._roads[0], rows * len(self.crew) + columns)
+            roads = np.where(hit, self._roads[1][at], np.nan)
+        cells = self._cells(rows, columns, np.sqrt((line * line).sum(axis=1)) / 1000.0, roads)
         keys, codes = self._barred
         if len(keys):
-            wanted = rows * len(self.crew) + columns
-            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            hit = keys[at] == wanted
+            at, hit = _found(keys, rows * len(self.crew) + columns)
             cells.reason[hit] = np.minimum(cells.reason[hit], codes[at[hit]])
         return cells
 
     def matrix(self) -> Cells:
         """All pairs, tasks × units."""
         rows, columns = np.arange(len(self.tasks))[:, None], np.arange(len(self.crew))[None, :]
-        cells = self._cells(rows, columns, cdist(self.place, self.crew.place) / 1000.0)
+        roads = None
+        if self._roads is not None:
+            roads = np.full((len(self.tasks), len(self.crew)), np.nan)
+            roads.reshape(-1)[self._roads[0]] = self._roads[1]
+        cells = self._cells(rows, columns, cdist(self.place, self.crew.place) / 1000.0, roads)
         keys, codes = self._barred
         reason = cells.reason.reshape(-1)
         reason[keys] = np.minimum(reason[keys], codes)
         return cells
 
-    def _cells(self, rows: Array, columns: Array, metres: Array) -> Cells:
+    def _cells(self, rows: Array, columns: Array, metres: Array, roads: Array | None) -> Cells:
         crew, weights = self.crew, self.crew.weights
-        travel = np.rint(metres * crew.pace[columns])
+        travel, far = np.rint(metres * crew.pace[columns]), metres > self.cap[rows]
+        if roads is not None:
+            travel = np.where(np.isnan(roads), travel, np.rint(roads * crew.road_paces[crew.mode[columns]]))
+            far = far | (roads > ROUND_ABOUT * self.cap[rows])
         late = travel + (crew.backlog[columns] - self.left[rows])
         late = np.rint(weights.lateness * np.maximum(late, 0.0))
         own = self._owned[self._grid[rows], columns]
         foreign = np.where(own, 0.0, float(weights.foreign))
         cost = travel + late + foreign + (crew.backlog + crew.extra)[columns]
         # Codes are in order of precedence: of several the least.
-        reason = np.where(metres > self.cap[rows], np.uint8(_FAR), np.uint8(NONE))
+        reason = np.where(far, np.uint8(_FAR), np.uint8(NONE))
         closed = ~self.open[rows]
         stranger = closed & ~(self._within[self._street[rows], columns] | own)
         reason = np.minimum(reason, np.where(stranger, np.uint8(_AREA), np.uint8(NONE)))
         reason = np.minimum(reason, np.where(closed & crew.vehicle[columns], np.uint8(_ROLE), np.uint8(NONE)))
         reason = np.minimum(reason, crew.reason[columns])
-        return Cells(reason, metres, travel, own, foreign, late, cost)
+        return Cells(reason, metres, roads, travel, own, foreign, late, cost)
 
     def standings(self, row: int) -> list[Standing]:
         """Everybody for one task: those who can go by cost, then those who cannot by distance."""
@@ -311,6 +369,7 @@ class Round:
 
     def _standing(self, cells: Cells, n: int) -> Standing:
         crew, code, known = self.crew, int(cells.reason[n]), bool(self.crew.known[n])
+        roads = math.nan if cells.roads is None else float(cells.roads[n])
         return Standing(
             unit=crew.candidates[n].unit,
             reason=None if code == NONE else REASONS[code],
@@ -322,6 +381,7 @@ class Round:
             accuracy=int(crew.accuracy[n]),
             stale=int(crew.stale[n]),
             fair=int(crew.fair[n]),
+            roads=None if math.isnan(roads) else int(roads),
         )
 
 
@@ -343,6 +403,13 @@ def _table(width: int, words: list[str], members: Callable[[str], Array | list[i
     return table, np.array([rows[word] for word in words], np.int64)
 
 
-def rank(task: Task, crew: Crew, now: int) -> list[Standing]:
+def _found(keys: Array, wanted: Array) -> tuple[Array, Array]:
+    """Where among these keys, of which there are some and which are in order, each wanted one stands, and whether it is
+    there."""
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return at, keys[at] == wanted
+
+
+def rank(task: Task, crew: Crew, now: int, ways: Ways = NO_WAYS) -> list[Standing]:
     """Everybody for one task: those who can go by cost, then those who cannot by distance."""
-    return Round([task], crew, now).standings(0)
+    return Round([task], crew, now, ways).standings(0)

@@ -127,9 +127,9 @@ def test_one_of_the_first_rules_is_still_what_it_was() -> None:
     assert decision.RULES == 1
     assert recompute(OLD) == OLD["chosen"]
     assert [astuple(one) for one in standings(OLD)] == [
-        ("b", None, 100, 0, 108, 0, 0, 0, 0, -70),
-        ("a", None, 500, 264, 204, 0, 120, 10, 60, 50),
-        ("c", "wrong_area", 100, 0, 41, 0, 120, 0, 0, 20),
+        ("b", None, 100, 0, 108, 0, 0, 0, 0, -70, None),
+        ("a", None, 500, 264, 204, 0, 120, 10, 60, 50, None),
+        ("c", "wrong_area", 100, 0, 41, 0, 120, 0, 0, 20, None),
     ]
 
 
