@@ -1,4 +1,4 @@
-"""A collector's handheld: what is seen on the walk becomes messages of the handheld protocol.
+"""A collector's handheld: what is seen on the walk becomes messages of the handheld protocol, and tasks are done.
 
 :class:`Handheld` speaks in messages, as on a WebSocket; :class:`FramedHandheld` is the same in the bytes of a TCP
 stream. Neither knows a socket or a clock; the keeper (keeper.py) drives both.
@@ -6,10 +6,15 @@ stream. Neither knows a socket or a clock; the keeper (keeper.py) drives both.
 
 from __future__ import annotations
 
+from random import Random
 from zlib import crc32
 
 from protocols.handheld import Client, Command, Framer, Rejected, Welcome, frame
 from simulator.bearer import Bearer, e7
+from simulator.camera import photograph
+from simulator.errands import Errands
+from simulator.manner import Manner
+from simulator.uploads import Uploads
 from simulator.walker import Sighting
 
 HEALTH_EVERY = 60_000
@@ -23,12 +28,18 @@ SILENT_IN = 12
 class Handheld:
     """One handheld. ``name`` is for the log; it names the device, never a place."""
 
-    def __init__(self, device: str, token: str, bearer: Bearer, now: int) -> None:
+    def __init__(self, device: str, token: str, bearer: Bearer, now: int, manner: Manner | None = None) -> None:
+        """``manner``: how its person answers; without one the device shows no tasks."""
         self.name = device
         self.served = False
         """Whether the server has welcomed this device since the link was made."""
+        self.uploads = Uploads()
         self._bearer = bearer
-        self._core = Client(device, token, app="1.0.0")
+        self._core = Client(device, token, app="1.0.0", tasks=manner is not None)
+        self._manner = manner or Manner()
+        # Another draw at each start: what is said is known by its number for ever.
+        random = Random(f"{device} {now}")
+        self._errands = Errands(device, self._manner, self._core, self.uploads, _camera, random)
         self._started = now
         self._health_at = now
         self._without_fix = False
@@ -54,6 +65,7 @@ class Handheld:
         if sighting is None:
             return
         self._keep(sighting, now)
+        self._attend(now)
         lost_or_found = (sighting.fix == "none") is not self._without_fix
         self._without_fix = sighting.fix == "none"
         if lost_or_found:
@@ -83,6 +95,9 @@ class Handheld:
             elif isinstance(event, Command):
                 notes.append(f"command: {event.kind[:32]}")
                 self._obey(event, now)
+            else:
+                self._errands.told(event, now)
+        self._attend(now)
         return notes
 
     def to_send(self, now: int) -> list[bytes]:
@@ -90,14 +105,26 @@ class Handheld:
 
     def get_timer(self) -> int | None:
         due = self._core.get_timer()
+        asked = self._errands.get_timer()
         times = [*self._questions.values(), *([] if due is None else [due - self._bearer.conditions.clock])]
-        return min(times, default=None)
+        return min([*times, *([] if asked is None else [asked])], default=None)
 
     def handle_timer(self, now: int) -> None:
         self._core.handle_timer(self._bearer.time(now))
         for id in [id for id, at in self._questions.items() if at <= now]:
             del self._questions[id]
             self._core.done(id, True)
+        self._attend(now)
+
+    def _attend(self, now: int) -> None:
+        """Whoever carries it does what is due, and goes where there is something to be done."""
+        errands, bearer = self._errands, self._bearer
+        errands.ahead = bearer.conditions.clock
+        errands.handle_timer(now)
+        if bearer.send(errands.goal, self._manner.speed) and errands.goal is not None:
+            errands.set_out(now)
+        if bearer.there:
+            errands.arrived(now)
 
     def _keep(self, sighting: Sighting, now: int) -> None:
         if sighting.latitude is None:
@@ -144,11 +171,15 @@ class Handheld:
             self._questions[command.id] = now + 2000 + draw // SILENT_IN % (ANSWERS_WITHIN - 2000)
 
 
+def _camera(random: Random) -> bytes:
+    return photograph(2, random)
+
+
 class FramedHandheld(Handheld):
     """A handheld on a TCP stream: ``receive`` takes bytes in any split, ``to_send`` gives whole frames."""
 
-    def __init__(self, device: str, token: str, bearer: Bearer, now: int) -> None:
-        super().__init__(device, token, bearer, now)
+    def __init__(self, device: str, token: str, bearer: Bearer, now: int, manner: Manner | None = None) -> None:
+        super().__init__(device, token, bearer, now, manner)
         self._framer = Framer()
 
     def connected(self, now: int) -> None:

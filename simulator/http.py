@@ -22,7 +22,7 @@ TIMEOUT = 15.0
 
 
 @implementer(IBodyProducer)
-class _Body:
+class Body:
     """A body that is in memory already."""
 
     def __init__(self, body: bytes) -> None:
@@ -116,7 +116,7 @@ class PhoneKeeper:
             headers.addRawHeader("Content-Type", request.content_type)
 
         async def post() -> int:
-            response: IResponse = await self._agent.request(b"POST", url, headers, _Body(request.body))
+            response: IResponse = await self._agent.request(b"POST", url, headers, Body(request.body))
             rest = _Rest()
             response.deliverBody(rest)  # type: ignore[no-untyped-call]
             await rest.read

@@ -8,6 +8,7 @@ go on being collected meanwhile and follow later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,10 +17,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from protocols.errors import RemoteProtocolError
+from simulator.manner import Network
 from simulator.weather import Backoff
 
 GREETING_SECONDS = 30.0
 """A link on which the server has not taken the device on by then is given up: it may be a port that only accepts."""
+NOTICED_SECONDS = (0.5, 4.0)
+"""Until somebody notices that a link carries nothing any more."""
 CLOSING_SECONDS = 5.0
 """How long a closing link may still write; a peer that reads no more would hold it for ever."""
 
@@ -64,7 +68,8 @@ class Link(Protocol):
 class Keeper:
     """One device with its link. ``connect(keeper)`` begins to connect; the link then calls the three verbs below.
 
-    ``interval`` in seconds; ``now`` is the wall clock in ms, the reactor's clock only measures pauses.
+    ``interval`` in seconds; ``now`` is the wall clock in ms, the reactor's clock only measures pauses. What goes over a
+    bad ``network`` may be lost, and its link with it.
     """
 
     _log = Logger()
@@ -78,8 +83,14 @@ class Keeper:
         interval: float,
         backoff: Backoff,
         now: Callable[[], int],
+        network: Network | None = None,
+        random: Random | None = None,
     ) -> None:
         self._reactor = reactor
+        self._network = network or Network()
+        self._random = random or Random(0)
+        self._dead = False
+        """The link carries nothing any more, and nobody has noticed."""
         self._device = device
         self._connect = connect
         self._interval = interval
@@ -113,7 +124,7 @@ class Keeper:
 
     def linked(self, link: Link) -> None:
         """The connection stands."""
-        self._connecting = self._ending = False
+        self._connecting = self._ending = self._dead = False
         self._link = link
         self._guard_link(GREETING_SECONDS)
         self._device.connected(self._now())
@@ -121,6 +132,8 @@ class Keeper:
 
     def received(self, payload: bytes) -> None:
         """The server sent something."""
+        if self._dead or not self._carries():
+            return
         was_served = self._device.served
         try:
             notes = self._device.receive(payload, self._now())
@@ -132,7 +145,8 @@ class Keeper:
             self._log.info("{device}: {note}", device=self._device.name, note=note)
         if self._device.served and not was_served:
             self._backoff.reset()
-            _cancel(self._guard)
+            if not self._dead:
+                _cancel(self._guard)
         self._attend()
 
     def lost(self) -> None:
@@ -167,8 +181,8 @@ class Keeper:
             self._log.info("{device}: no network or no power", device=device.name)
             self._link.abort()
             return
-        messages = device.to_send(self._now())
-        if messages:
+        messages = [] if self._dead else device.to_send(self._now())
+        if messages and self._carries():
             self._link.send(messages)
         if device.closing:
             if not self._ending:
@@ -177,6 +191,16 @@ class Keeper:
                 self._guard_link(CLOSING_SECONDS)
             return
         self._set_timer()
+
+    def _carries(self) -> bool:
+        """Whether this sending arrives; if it does not, or its confirmation does not, the link is dead."""
+        if self._network.good:
+            return True
+        fate = self._network.fate(self._random)
+        if fate != "arrives":
+            self._dead = True
+            self._guard_link(self._random.uniform(*NOTICED_SECONDS))
+        return fate != "lost"
 
     def _set_timer(self) -> None:
         _cancel(self._timer)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from simulator.city import City, Collector, GridId, PatrolVehicle
+from simulator.manner import BOUNDS, Manner, Network
 
 PROTOCOL_FORMS: dict[str, tuple[str, ...]] = {
     "handheld": ("tcp", "websocket"),
@@ -67,6 +68,8 @@ class PlannedClient:
     token: str | None
     person: int | None
     grid: GridId | None
+    tasks: bool = False
+    """Whether this handheld shows tasks, and its person does them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Plan:
     """The ports, by name, where TLS is spoken."""
     trust: str = ""
     """The authority to be trusted there, PEM; empty for those that the machine trusts."""
+    manner: Manner = field(default_factory=Manner)
+    network: Network = field(default_factory=Network)
 
 
 class PlanError(ValueError):
@@ -114,6 +119,8 @@ def plan_json(
     interval: float = 5,
     tls: Iterable[str] = (),
     trust: str = "",
+    manner: Manner | None = None,
+    network: Network | None = None,
 ) -> str:
     """The plan as one line of JSON, to be written to the simulator's standard input, which then stays open."""
     clients = [
@@ -124,12 +131,14 @@ def plan_json(
             "token": device.token,
             "person": "vehicle" if device.wish.person is None else device.wish.person,
             "grid": device.wish.grid,
+            "tasks": device.wish.protocol == "handheld",
         }
         for device in issued
     ]
     plan = {
         "seed": seed, "host": host, "ports": dict(ports), "interval_s": interval, "clients": clients,
-        "tls": sorted(tls), "trust": trust,
+        "tls": sorted(tls), "trust": trust, "manner": asdict(manner or Manner()),
+        "network": asdict(network or Network()),
     }  # fmt: skip
     return json.dumps(plan, ensure_ascii=False, separators=(",", ":")) + "\n"
 
@@ -144,6 +153,7 @@ def read_plan(text: str) -> Plan:
         seed, host = int(plan["seed"]), str(plan.get("host", "127.0.0.1"))
         rows, columns = int(plan.get("rows", 5)), int(plan.get("columns", 5))
         tls, trust = frozenset(map(str, plan.get("tls", ()))), str(plan.get("trust", ""))
+        manner, network = Manner(**_numbers(plan, "manner", Manner)), Network(**_numbers(plan, "network", Network))
     except PlanError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -152,7 +162,21 @@ def read_plan(text: str) -> Plan:
         raise PlanError("interval_s must be between 0.1 and 3600")
     if not (1 <= rows <= 100 and 1 <= columns <= 100):
         raise PlanError("a city has 1 to 100 rows and columns of grids")
-    return Plan(seed, host, ports, interval, clients, rows, columns, tls, trust)
+    if manner.accept + manner.decline > 1 or network.loss + network.duplicates > 0.9:
+        raise PlanError("shares of one whole come to more than it")
+    return Plan(seed, host, ports, interval, clients, rows, columns, tls, trust, manner, network)
+
+
+def _numbers(plan: Any, name: str, kind: type[Manner | Network]) -> dict[str, float]:
+    """What a plan says of one of the two; what it leaves out is as usual."""
+    told = plan.get(name, {})
+    for key, value in told.items():
+        if key not in {one.name for one in fields(kind)}:
+            raise PlanError(f"{name}: no such thing as {key!r}")
+        low, high = BOUNDS[key]
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise PlanError(f"{name}: {key} must be a number from {low:g} to {high:g}")
+    return {key: float(value) for key, value in told.items()}
 
 
 def _client(entry: Any) -> PlannedClient:
@@ -174,4 +198,5 @@ def _client(entry: Any) -> PlannedClient:
         None if token is None else str(token),
         carrier,
         None if grid is None else GridId(str(grid)),
+        protocol == "handheld" and entry.get("tasks") is True,
     )

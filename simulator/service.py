@@ -21,6 +21,8 @@ from simulator.http import PhoneKeeper
 from simulator.keeper import Device, Keeper
 from simulator.phone import Phone
 from simulator.plan import Plan, PlanError, PlannedClient
+from simulator.routes import Routes
+from simulator.uploader import Uploader
 from simulator.vehicle import VehicleTerminal
 from simulator.walker import DRIVING, ON_FOOT, Beat, Walker, beat_in_grid, beat_of_vehicle
 from simulator.weather import Backoff, Weather
@@ -48,13 +50,16 @@ class Simulation:
         self._random = Random(f"simulation {plan.seed}")
         self._beat = cache(self._make_beat)
         people = sum(client.person is not None for client in plan.clients)
-        self._weather = Weather(plan.seed, people, now()) if people else None
+        self._weather = Weather(plan.seed, people, now(), network=plan.network) if people else None
+        tasks = any(client.tasks for client in plan.clients)
+        self._routes = Routes(self._city.streets, self._city.projection) if tasks else None
         pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call]
         trust = Certificate.loadPEM(plan.trust.encode()) if plan.trust else platformTrust()  # type: ignore[no-untyped-call]
         self._options = optionsForClientTLS(plan.host, trustRoot=trust)
         policy = BrowserLikePolicyForHTTPS(trust)  # type: ignore[no-untyped-call]
         self._agent = Agent(reactor, policy, connectTimeout=10, pool=pool)  # type: ignore[no-untyped-call]
         self._walking = self._on_foot = 0
+        self._uploaders: list[Uploader] = []
         self.clients: list[Running] = [self._client(client) for client in plan.clients]
 
     def start(self) -> None:
@@ -66,6 +71,8 @@ class Simulation:
     def stop(self) -> None:
         for client in self.clients:
             client.stop()
+        for uploader in self._uploaders:
+            uploader.stop()
 
     def _client(self, client: PlannedClient) -> Running:
         bearer, backoff = self._bearer(client), Backoff(Random(self._random.random()))
@@ -75,19 +82,35 @@ class Simulation:
             phone, url = Phone(client.external_id, form, bearer), self._url("http", "phones")
             return PhoneKeeper(reactor, phone, self._agent, url.encode(), interval=interval, backoff=backoff, now=now)
         device, connect = self._linked(client, bearer)
-        return Keeper(reactor, device, connect, interval=interval, backoff=backoff, now=now)
+        random = Random(self._random.random())
+        return Keeper(
+            reactor, device, connect, interval=interval, backoff=backoff, now=now, network=self._plan.network,
+            random=random,
+        )  # fmt: skip
 
     def _linked(self, client: PlannedClient, bearer: Bearer) -> tuple[Device, Callable[[Keeper], Deferred[Any]]]:
         token = client.token
         if client.protocol == "jt808":
             terminal = VehicleTerminal(client.external_id, token, self._city.vehicle.plate, bearer)
             return terminal, tcp.connector(self._endpoint("jt808"))
+        form = Handheld if client.form == "websocket" else FramedHandheld
+        manner = self._plan.manner if client.tasks else None
+        handheld = form(client.external_id, token or "", bearer, self._now(), manner)
+        if client.tasks:
+            self._uploader(client, handheld)
         if client.form == "websocket":
-            handheld = Handheld(client.external_id, token or "", bearer, self._now())
             endpoint = self._endpoint("field")
             return handheld, websocket.connector(self._reactor, endpoint, self._url("ws", "field"))
-        framed = FramedHandheld(client.external_id, token or "", bearer, self._now())
-        return framed, tcp.connector(self._endpoint("handheld"))
+        return handheld, tcp.connector(self._endpoint("handheld"))
+
+    def _uploader(self, client: PlannedClient, handheld: Handheld) -> None:
+        self._uploaders.append(
+            Uploader(
+                self._reactor, client.external_id, client.token or "", handheld.uploads, self._agent,
+                self._url("http", "field"), reachable=lambda: handheld.reachable,
+                backoff=Backoff(Random(self._random.random())),
+            )
+        )  # fmt: skip
 
     def _bearer(self, client: PlannedClient) -> Bearer:
         self._walking += 1
@@ -101,7 +124,7 @@ class Simulation:
             raise PlanError(f"the city has no grid {grid!r}")
         walker = Walker(self._beat(self._city.grid_ids.index(grid)), ON_FOOT, random, self._now())
         self._on_foot += 1
-        return Bearer(walker, self._weather, self._on_foot - 1)
+        return Bearer(walker, self._weather, self._on_foot - 1, self._routes if client.tasks else None)
 
     def _make_beat(self, grid: int | None) -> Beat:
         streets, projection = self._city.streets, self._city.projection

@@ -114,7 +114,7 @@ def plan_day(lattice: Lattice, customs: Customs, seed: int, load: float) -> DayP
     """Draw it. ``load`` is the expected number of tasks by grid."""
     people = lattice.grids_a_side**2
     random = Random(seed)
-    absent = frozenset(n for n in range(people) if random.random() < customs.absent)
+    absent = frozenset(random.sample(range(people), round(people * customs.absent)))
     offline = tuple(_spells(random, customs) for _ in range(people))
     phase = tuple(random.uniform(0, customs.every) for _ in range(people))
     numbers = np.random.default_rng(seed)

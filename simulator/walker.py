@@ -2,8 +2,9 @@
 
 A :class:`Beat` is a connected part of the street graph: one grid's streets for a collector, all main streets for
 the vehicle. A :class:`Walker` goes along it, prefers where it has not been lately, pauses, goes indoors now and then
-and answers :meth:`Walker.step` with a :class:`Sighting`: what the device would say at that moment. Time and chance
-come in as arguments; nothing here knows a clock.
+and answers :meth:`Walker.step` with a :class:`Sighting`: what the device would say at that moment. Who is sent
+somewhere (:meth:`Walker.set_out`) leaves the beat, stays there, and comes back to it when told. Time and chance come in
+as arguments; nothing here knows a clock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from simulator.routes import Routes, Trip
 from simulator.streets import Edge, StreetGraph
 from simulator.terrain import Point, Projection
 
@@ -144,12 +146,35 @@ class Walker:
         self._noise = Point(random.gauss(0, 3), random.gauss(0, 3))
         self._battery = random.uniform(72, 100)
         self._altitude = random.randrange(14, 40)
+        self._trip: Trip | None = None
+        self._comes_back = False
         self.charge()
 
     @property
     def place(self) -> Point:
         """Where the walker really is, in metres around the town's centre."""
-        return self._beat.place(self._edge, self._metres)
+        return self._trip.place if self._trip is not None else self._beat.place(self._edge, self._metres)
+
+    @property
+    def away(self) -> bool:
+        """Whether somebody has sent the walker somewhere, and not back yet."""
+        return self._trip is not None and not self._comes_back
+
+    @property
+    def there(self) -> bool:
+        """Whether the walker has come to where it was sent."""
+        return self._trip is not None and self._trip.over and not self._comes_back
+
+    def set_out(self, routes: Routes, goal: Point, speed: float) -> None:
+        """Goes to ``goal``, whatever the walker was doing, and stays there."""
+        self._trip = Trip(routes.way(self.place, goal), speed)
+        self._comes_back = False
+        self._still_until = self._inside_until = self._now
+
+    def come_back(self, routes: Routes, speed: float) -> None:
+        """Returns to the beat, and walks on."""
+        self.set_out(routes, self._beat.place(self._edge, self._metres), speed)
+        self._comes_back = True
 
     def charge(self) -> None:
         """A fresh battery."""
@@ -163,21 +188,31 @@ class Walker:
         still = inside or self._now < self._still_until
         self._now = max(now, self._now)
         self._battery = max(1.0, self._battery - habits.drain_per_hour * seconds / 3600)
-        if not still:
+        trip = self._trip
+        if trip is not None:
+            # Nobody on the way to something goes for a break.
+            still = trip.over or inside
+            if not still:
+                trip.go(seconds)
+            if trip.over and self._comes_back:
+                self._trip = None
+        elif not still:
             self._walk(seconds)
             if random.random() < seconds / habits.pause_every:
                 self._still_until = now + int(1000 * random.uniform(*habits.pause))
             if random.random() < seconds / habits.indoors_every:
                 self._inside_until = now + int(1000 * random.uniform(*habits.indoors))
         self._drift(seconds)
-        course = int(self._beat.heading(self._edge, self._metres, self._forward) + random.gauss(0, 4)) % 360
+        heading = trip.heading if trip is not None else self._beat.heading(self._edge, self._metres, self._forward)
+        course = int(heading + random.gauss(0, 4)) % 360
         battery = round(self._battery)
         if inside:
             return Sighting(now, "none", None, None, 0.0, course, None, self._altitude, battery)
         sigma, fix = _SKY[self._sky]
         place = self.place
         latitude, longitude = self._beat.projection.degrees(Point(place.x + self._noise.x, place.y + self._noise.y))
-        speed = 0.0 if still else max(0.0, self._pace + random.gauss(0, 0.08))
+        pace = trip.speed if trip is not None else self._pace
+        speed = 0.0 if still else max(0.0, pace + random.gauss(0, 0.08))
         accuracy = sigma * random.uniform(0.8, 1.3)
         return Sighting(now, fix, latitude, longitude, speed, course, accuracy, self._altitude, battery)
 

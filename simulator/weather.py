@@ -12,6 +12,8 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
+from simulator.manner import Network
+
 SLOT = 600_000
 """ms in which each kind of trouble hits once."""
 _LONGEST = 3
@@ -47,9 +49,13 @@ class Weather:
 
     Of 25 clients three are indoors and one without network at some time of every ten minutes; every half hour
     a battery is empty for 25 minutes, long enough to be seen as offline, and every 40 minutes a clock is off.
+    ``network`` may add clients without one.
     """
 
-    def __init__(self, seed: int, clients: int, start: int, *, calm: int = 120_000) -> None:
+    def __init__(
+        self, seed: int, clients: int, start: int, *, calm: int = 120_000, network: Network | None = None
+    ) -> None:
+        self._network = network or Network()
         self._seed = seed
         self._clients = clients
         self._begin = start + calm
@@ -97,6 +103,9 @@ class Weather:
             yield trouble("battery", unlucky, (30, 120), (1500, 1560))
         if slot % 4 == 1 and (unlucky := next(hit, None)) is not None:
             yield trouble("clock", unlucky, (0, 60), (420, 540), random.choice((7, -25)) * 60_000)
+        offline, longest = round(self._clients * self._network.offline), int(self._network.offline_s)
+        for client, _ in zip(hit, range(offline), strict=False):
+            yield trouble("network", client, (0, 500), (min(10, longest), longest))
 
 
 class Backoff:
