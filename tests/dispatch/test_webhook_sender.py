@@ -19,8 +19,9 @@ from twisted.web.server import Site
 from dispatch.webhook_sender import PATIENCE_MS, PREFIX, SECRET_FILE, WebhookSender, parse_secret, read_secret
 from dispatch.webhooks import Outbox, hooks_of
 from storage.archive.head_post import NotDelivered, post
-from storage.config import ConfigError, Settings, Webhook, defaults
+from storage.config import Settings, Webhook, defaults
 from storage.journal import JournalFull
+from storage.toml import ConfigError
 from tests.dispatch.desk import NOON, task
 from tests.reactor import reactor, run_deferred
 from tests.storage.archive.test_head_post import Names
