@@ -44,7 +44,7 @@ need_python() {
 }
 
 # prepare_venv FILE DIGESTED...: makes .venv if there is none that works and installs FILE if any of the files has
-# changed since. Quiet when there is nothing to do.
+# changed since. Quiet when there is nothing to do. pip_options may have a word more for pip.
 prepare_venv() {
     local file=$1 stamp digest
     if ! { is_new_enough .venv/bin/python && .venv/bin/python -c 'import pip' >/dev/null 2>&1; }; then
@@ -60,10 +60,10 @@ prepare_venv() {
     fi
     say "installing what $file names (only when it has changed; takes a minute or more)"
     if ! PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 .venv/bin/python -m pip install --quiet --no-input \
-        --disable-pip-version-check -r "$file"; then
+        --disable-pip-version-check ${pip_options:-} -r "$file"; then
         say "pip could not install $file; its reason stands above."
         say "Is this machine offline? On one that is not, with the same system and Python:"
-        say "    pip download -r $file -d wheels"
+        say "    pip download ${pip_options:+$pip_options }-r $file -d wheels"
         fail "then copy the folder here and give it: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels ./$me"
     fi
     printf '%s\n' "$digest" >"$stamp"

@@ -40,6 +40,8 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "evidence",
             "geofence",
             "minder",
+            "road_desk",
+            "roads_tool",
             "rounds",
             "sos_watch",
             "steps",

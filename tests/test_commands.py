@@ -15,6 +15,7 @@ import pytest
 
 from tests.tree import ROOT
 
+REQUIREMENTS = [f"requirements{part}.txt" for part in ("", "-dev", "-data", "-roads")]
 TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 PYTHON = shlex.quote(sys.executable)
 NOTER = f"""#!/bin/sh
@@ -36,7 +37,7 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "a clone"
         (self.root / ".ci").mkdir(parents=True)
-        for name in ("run", "test", ".ci/venv.sh", "requirements.txt", "requirements-dev.txt"):
+        for name in ("run", "test", ".ci/venv.sh", *REQUIREMENTS):
             shutil.copy(ROOT / name, self.root / name)
         self.notes = folder / "notes"
         self.environment = {"NOTES": str(self.notes), "PATH": os.environ["PATH"], "HOME": str(folder)}
@@ -153,6 +154,14 @@ def test_a_certificate_is_made_for_the_names_that_are_given(clone: Clone, tmp_pa
         assert clone.noted[-1]["words"] == ["-P", "-m", "tracker.certifying", *words]
 
 
+def test_a_graph_is_built_with_what_it_needs_besides(clone: Clone, tmp_path: Path) -> None:
+    assert clone.call("run", "build-graph", "my city.osm.pbf", "my roads.npz", cwd=tmp_path).returncode == 0
+    pip, builder = clone.noted
+    assert pip["words"][-2:] == ["-r", "requirements-roads.txt"]
+    assert builder["words"] == ["-P", "-m", "dispatch.roads_tool", "my city.osm.pbf", "my roads.npz"]
+    assert builder["folder"] == str(tmp_path)
+
+
 def test_verify_takes_its_words_or_none(clone: Clone, tmp_path: Path) -> None:
     for words in ([], ["--head", "heads of today.jsonl"]):
         assert clone.call("run", "verify", *words, cwd=tmp_path).returncode == 0
@@ -176,6 +185,7 @@ def test_a_new_password_is_for_one_account(clone: Clone) -> None:
         (["--config", "no such.toml"], "there is no settings file /"),
         (["import"], "import needs a file"),
         (["backup"], "backup needs a folder"),
+        (["build-graph"], "build-graph needs an OpenStreetMap extract"),
         (["restore"], "restore needs a backup"),
         (["backup", "usb", "--config", "no such.toml"], "there is no settings file /"),
     ],
@@ -256,7 +266,10 @@ def test_test_takes_a_browser_that_works_not_the_stub(clone: Clone, bare: Path) 
     answer = clone.call("test")
     assert answer.returncode == 1
     assert "sudo apt install chromium" in answer.stderr
-    assert [note["words"][1] for note in clone.noted] == ["pip"]
+    assert [note["words"][1] for note in clone.noted] == ["pip", "pip"]
+    assert [note["words"][-3:] for note in clone.noted] == [
+        ["--disable-pip-version-check", "-r", "requirements-dev.txt"], ["--no-deps", "-r", "requirements-data.txt"],
+    ]  # fmt: skip
 
     # A few tests that were asked for by name are run without.
     assert clone.call("test", "tests/storage").returncode == 0

@@ -13,6 +13,8 @@ from tests.tree import ROOT, files
 
 OURS = {path.partition("/")[0].removesuffix(".py") for path in files(".py", ".tac")} | {"audit"}
 DEVELOPMENT = ("tests/", "bench/", ".ci/")
+BUILDERS = ("dispatch/roads_build.py", "dispatch/roads_tool.py")
+"""Run by ./run build-graph alone; nothing of the server imports them."""
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(\[[a-z,]+\])?==[0-9][0-9A-Za-z.]*(; .+)?")
 
 
@@ -44,13 +46,20 @@ def imported(path: str) -> set[str]:
     return found - OURS - sys.stdlib_module_names
 
 
-@pytest.mark.parametrize(("requirements", "development"), [("requirements.txt", False), ("requirements-dev.txt", True)])
-def test_what_is_imported_is_pinned(requirements: str, development: bool) -> None:
+def part(path: str) -> str:
+    """Whose requirements hold for a module."""
+    if path.startswith(DEVELOPMENT):
+        return "requirements-dev.txt"
+    return "requirements-roads.txt" if path in BUILDERS else "requirements.txt"
+
+
+@pytest.mark.parametrize("requirements", ["requirements.txt", "requirements-roads.txt", "requirements-dev.txt"])
+def test_what_is_imported_is_pinned(requirements: str) -> None:
     brought, pins = packages_distributions(), pinned(requirements)
     missing = {
         (path, package)
         for path in files(".py", ".tac")
-        if path.startswith(DEVELOPMENT) == development
+        if part(path) == requirements
         for package in imported(path)
         if not pins & {normal(name) for name in brought.get(package, [package])}
     }
