@@ -66,6 +66,7 @@ class Rounds:
         self._timer: Any = None
         self._running = self._again = self._stopped = False
         self._pause = OFTEN_S
+        self._last = float("-inf")
         self._log = Logger(namespace="gridbeat.dispatch")
         self.rounds = 0
         self.seconds = 0.0
@@ -114,10 +115,19 @@ class Rounds:
         """Something has changed: somebody has moved, has come, has less to do."""
         if not self._queued or self._stopped:
             return
+        self._in(self._pause)
+
+    def _in(self, seconds: float) -> None:
+        """A round in so many seconds, unless there is one before, and not too soon after the last one."""
+        seconds = max(seconds, self._last + self._pause - self._clock.seconds())
         if self._running:
             self._again = True
-        elif self._timer is None or not self._timer.active():
-            self._timer = self._clock.callLater(self._pause, self._go)
+            return
+        if self._timer is not None and self._timer.active():
+            if self._timer.getTime() <= self._clock.seconds() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = self._clock.callLater(seconds, self._go)
 
     def _taken(self, step: Step) -> None:
         for kind, id, fields in step.events:
@@ -128,29 +138,21 @@ class Rounds:
                     self._queued.add(task.id)
                 else:
                     self._queued.discard(TaskId(id))
-        self._soon()
-
-    def _soon(self) -> None:
-        """A new task does not wait for the next round's turn."""
-        if self._queued and not self._stopped and not self._running:
-            if self._timer is not None and self._timer.active():
-                if self._timer.getTime() - self._clock.seconds() <= OFTEN_S:
-                    return
-                self._timer.cancel()
-            self._timer = self._clock.callLater(0 if self._pause <= OFTEN_S else SELDOM_S, self._go)
-        elif self._running:
-            self._again = True
+        if self._queued and not self._stopped:
+            # A new task does not wait for others to come.
+            self._in(0.0 if self._pause <= OFTEN_S else SELDOM_S)
 
     def _go(self) -> None:
         self._running, self._again = True, False
+        self._last = self._clock.seconds()
         Deferred.fromCoroutine(self._round()).addErrback(
             lambda failure: self._log.failure("a round of dispatch failed", failure=failure)
         ).addBoth(self._went)
 
     def _went(self, result: Any) -> None:
         self._running = False
-        if self._queued and not self._stopped and (self._timer is None or not self._timer.active()):
-            self._timer = self._clock.callLater(self._pause if self._again else LOOK_S, self._go)
+        if self._queued and not self._stopped:
+            self._in(self._pause if self._again else LOOK_S)
 
     # -- a round
 

@@ -42,6 +42,8 @@ class _Submission:
 
     seq: int
     done: bool = False
+    begin: Callable[[], None] | None = None
+    """What is done about it when everything before it is on disk."""
 
 
 class HandheldSession:
@@ -173,8 +175,14 @@ class HandheldSession:
         if not on_disk:
             self._busy()
         submission.done = True
+        self._go_on()
+
+    def _go_on(self) -> None:
         while self._stored and self._stored[0].done:
             self._core.acknowledge(self._stored.popleft().seq)
+        if self._stored and self._stored[0].begin is not None:
+            begin, self._stored[0].begin = self._stored[0].begin, None
+            begin()
         self._flush()
 
     def _busy(self) -> None:
@@ -246,7 +254,9 @@ class HandheldSession:
                                 event.bad)  # fmt: skip
             self._kept(submission, True)
         else:
-            self._intake.said(carrier, event, lambda on_disk: self._kept(submission, on_disk))
+            # Who has arrived by the positions before it answers on the scene.
+            submission.begin = lambda: self._intake.said(carrier, event, lambda stored: self._kept(submission, stored))
+            self._go_on()
 
     def _hello(self, event: Hello) -> None:
         self._intake.counters.messages[PROTOCOL] += 1
