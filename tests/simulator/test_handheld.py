@@ -7,11 +7,13 @@ from random import Random
 import pytest
 
 from protocols.errors import RemoteProtocolError
-from protocols.handheld import Batch, Conversation, Done, Framer, Health, Hello, Ping, frame
+from protocols.handheld import Answer, Batch, Conversation, Done, Framer, Health, Hello, Ping, frame
 from protocols.report import Report
 from simulator.bearer import Bearer
 from simulator.city import City, make_city
 from simulator.handheld import FramedHandheld, Handheld
+from simulator.manner import Manner
+from simulator.routes import Routes
 from simulator.walker import ON_FOOT, Walker, beat_in_grid
 from simulator.weather import Conditions, Weather
 
@@ -42,6 +44,7 @@ class Server:
         self.reports: list[Report] = []
         self.health: list[Report] = []
         self.done: list[Done] = []
+        self.answers: list[Answer] = []
 
     def receive(self, messages: list[bytes], now: int) -> list[bytes]:
         for message in messages:
@@ -57,6 +60,13 @@ class Server:
                         assert refused == 0
                         self.health.append(report)
                         self.conversation.acknowledge(seq)
+                    case Answer(seq, task, attempt, what, id):
+                        assert (event.bad, event.refused) == ("", 0)
+                        self.answers.append(event)
+                        self.conversation.acknowledge(seq)
+                        self.conversation.standing(
+                            id, "ok", task, attempt, "reported" if what == "report" else "accepted"
+                        )
                     case Ping():
                         self.conversation.pong(now)
                     case Done():
@@ -69,11 +79,12 @@ class Server:
 class World:
     """One collector, the weather and the link between client and server."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: City, manner: Manner | None = None) -> None:
         self.now = START
         self.weather = Forecast()
-        walker = Walker(beat_in_grid(city.streets, 12, city.projection), ON_FOOT, Random(1), START)
-        self.client = Handheld("XQ0013", "secret", Bearer(walker, self.weather), START)
+        self.walker = Walker(beat_in_grid(city.streets, 12, city.projection), ON_FOOT, Random(1), START)
+        routes = Routes(city.streets, city.projection) if manner else None
+        self.client = Handheld("XQ0013", "secret", Bearer(self.walker, self.weather, routes=routes), START, manner)
         self.server: Server | None = None
         self.notes: list[str] = []
 
@@ -218,3 +229,61 @@ def test_on_tcp_the_same_goes_in_frames_of_any_split(city: City) -> None:
     assert len(server.reports) == 11
     with pytest.raises(RemoteProtocolError):
         client.receive(b"\xff" * 8, START)
+
+
+WORDS = {
+    "kinds": {"verify": {"zh": "核实", "en": "Verify", "results": {"exist": {"zh": "属实", "en": "", "photos": 1}}}},
+}
+
+
+def test_a_task_is_taken_gone_to_and_answered_with_a_photo(city: City) -> None:
+    world = World(city, Manner(accept=1, decline=0, answer_s=20, answer_spread=0, scene_s=60))
+    server = world.connect()
+    spot = city.streets.nodes[len(city.streets.nodes) // 2]
+    latitude, longitude = city.projection.degrees(spot)
+    server.conversation.words(WORDS)
+    server.conversation.task(
+        {
+            "task": "T-1", "attempt": 1, "what": "offer", "state": "offered", "kind": "verify", "klass": "",
+            "lat": round(latitude * 1e7), "lon": round(longitude * 1e7),
+        }
+    )  # fmt: skip
+    world.ticks(1)
+    assert [answer.what for answer in server.answers] == ["delivered"]
+    timer = world.client.get_timer()
+    assert timer is not None
+    assert timer <= world.now + 20_000
+    for _ in range(2000):
+        world.ticks(1)
+        if server.answers[-1].what == "report":
+            break
+    assert [answer.what for answer in server.answers] == ["delivered", "accept", "start", "report"]
+    stayed = [r for r in server.reports if abs((r.latitude or 0) / 1e7 - latitude) < 0.0004 and not r.speed]
+    assert len(stayed) >= 12, "a minute there, which the server can see"
+    assert len({answer.event for answer in server.answers}) == 4
+    piece = world.client.uploads.request()
+    assert piece is not None
+    assert piece.path == f"api/v1/uploads/{server.answers[-1].photos[0]}?task=T-1&attempt=1"
+    assert piece.body.startswith(b"\xff\xd8")
+    assert not world.walker.away, "and goes back to the beat"
+
+
+def test_a_task_done_without_a_network_is_told_in_order(city: City) -> None:
+    world = World(city, Manner(accept=1, decline=0, answer_s=20, answer_spread=0, scene_s=60))
+    server = world.connect()
+    server.conversation.words(WORDS)
+    latitude, longitude = city.projection.degrees(world.walker.place)
+    server.conversation.task(
+        {"task": "T-1", "attempt": 1, "what": "offer", "state": "offered", "kind": "verify",
+         "lat": round(latitude * 1e7), "lon": round(longitude * 1e7)}
+    )  # fmt: skip
+    world.ticks(1)
+    assert [answer.what for answer in server.answers] == ["delivered"]
+    world.disconnect()
+    world.ticks(120)
+    server = world.connect()
+    assert [answer.what for answer in server.answers] == ["accept", "start", "report"]
+    times = [r.fix_time or 0 for r in server.reports]
+    before = [time for time in times if time <= (server.answers[-1].at or 0)]
+    assert 10 < len(before) < len(times)
+    assert times[: len(before)] == sorted(before), "what bears the report out comes before the rest"

@@ -12,7 +12,8 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 
 from protocols.errors import RemoteProtocolError
-from simulator.keeper import CLOSING_SECONDS, GREETING_SECONDS, Keeper
+from simulator.keeper import CLOSING_SECONDS, GREETING_SECONDS, NOTICED_SECONDS, Keeper
+from simulator.manner import Network
 from simulator.weather import Backoff
 
 
@@ -72,12 +73,15 @@ class Link:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, network: Network | None = None) -> None:
         self.clock = Clock()
         self.device = Device()
         self.attempts: list[Deferred[object]] = []
         backoff = Backoff(Random(1), first=2.0, limit=30.0)
-        self.keeper = Keeper(self.clock, self.device, self.connect, interval=5.0, backoff=backoff, now=self.now)
+        self.keeper = Keeper(
+            self.clock, self.device, self.connect, interval=5.0, backoff=backoff, now=self.now, network=network,
+            random=Random(1),
+        )  # fmt: skip
 
     def now(self) -> int:
         return int(self.clock.seconds() * 1000)
@@ -214,3 +218,23 @@ def test_stop_during_an_attempt_cancels_it(world: World) -> None:
     world.keeper.stop()
     assert world.attempts[0].called
     assert world.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(("network", "arrives"), [(Network(loss=0.9), 0), (Network(duplicates=0.9), 1)])
+def test_on_a_bad_network_a_link_dies_and_its_end_is_noticed_later(network: Network, arrives: int) -> None:
+    world = World(network)
+    world.keeper.start(1.0)
+    world.pass_seconds(1)
+    sent = []
+    for _ in range(10):
+        link = world.link()
+        world.device.out.append(b"hello")
+        world.pass_seconds(5)
+        world.keeper.received(b"welcome")
+        world.pass_seconds(NOTICED_SECONDS[1])
+        assert link.ended[:1] == ["abort"]
+        sent.append(len(link.sent))
+        world.keeper.lost()
+        world.pass_seconds(40)
+    assert sum(sent) >= 8 * arrives
+    assert min(sent) == arrives

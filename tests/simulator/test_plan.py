@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from simulator.city import make_city
+from simulator.manner import Manner, Network
 from simulator.plan import Issued, Plan, PlanError, demo_roster, plan_json, read_plan
 
 PORTS = {"handheld": 6900, "jt808": 6808, "phones": 5055, "field": 8081}
@@ -65,6 +66,12 @@ def test_a_form_may_be_left_out() -> None:
         '{"seed":1,"ports":{},"clients":[{"protocol":"traccar","form":"tcp","external_id":"a","person":1}]}',
         '{"seed":1,"ports":{},"clients":[{"protocol":"traccar","external_id":"a","person":"dog"}]}',
         '{"seed":1,"ports":{},"interval_s":0,"clients":[]}',
+        '{"seed":1,"ports":{},"clients":[],"manner":{"speed":0}}',
+        '{"seed":1,"ports":{},"clients":[],"manner":{"speed":"3"}}',
+        '{"seed":1,"ports":{},"clients":[],"manner":{"mood":1}}',
+        '{"seed":1,"ports":{},"clients":[],"manner":{"accept":0.9,"decline":0.2}}',
+        '{"seed":1,"ports":{},"clients":[],"network":{"loss":0.5,"duplicates":0.5}}',
+        '{"seed":1,"ports":{},"clients":[],"network":[1]}',
     ],
 )
 def test_what_is_no_plan_is_refused_with_a_reason(text: str) -> None:
@@ -74,3 +81,18 @@ def test_what_is_no_plan_is_refused_with_a_reason(text: str) -> None:
 
 def test_the_plan_of_the_demo_is_readable() -> None:
     assert len(plan().clients) == 26
+
+
+def test_every_handheld_of_the_demo_shows_tasks_and_nothing_else_does() -> None:
+    assert {(client.protocol, client.tasks) for client in plan().clients} == {
+        ("handheld", True), ("traccar", False), ("jt808", False),
+    }  # fmt: skip
+    client = {"protocol": "handheld", "external_id": "a", "token": "t", "person": 3}
+    assert not read_plan(json.dumps({"seed": 1, "ports": {}, "clients": [client]})).clients[0].tasks
+
+
+def test_how_people_answer_and_how_bad_the_network_is() -> None:
+    assert (plan().manner, plan().network) == (Manner(), Network())
+    manner, network = Manner(accept=0.5, scene_s=5), Network(loss=0.2, duplicates=0.1, offline=0.3)
+    read = read_plan(plan_json(25, [], PORTS, manner=manner, network=network))
+    assert (read.manner, read.network) == (manner, network)

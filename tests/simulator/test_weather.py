@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from simulator.manner import Network
 from simulator.weather import FAIR, Backoff, Conditions, Weather
 
 START = 1_790_000_000_000
@@ -59,3 +60,11 @@ def test_pauses_grow_to_the_limit_and_begin_anew() -> None:
     assert len(set(waits[10:])) == 30, "never the same pause: chance spreads the clients"
     backoff.reset()
     assert backoff.next() <= 1.0
+
+
+def test_a_plan_may_take_the_network_from_a_share_of_the_clients() -> None:
+    seen = day(Weather(25, 40, START, network=Network(offline=0.3, offline_s=600)), 40, 60)
+    usual = day(Weather(25, 40, START), 40, 60)
+    hit = [{c for c in range(40) if any(not seen[c, m].network for m in range(t, t + 10))} for t in range(2, 52, 10)]
+    assert all(10 <= len(clients) <= 30 for clients in hit)
+    assert sum(not c.network for c in seen.values()) > 4 * sum(not c.network for c in usual.values())
