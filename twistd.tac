@@ -63,7 +63,7 @@ class Gridbeat(Service):
         self.intake = Intake(self.ground.journal, wall)
         accounts = Accounts(self.intake.roster)
         self.intake.roster.attach(accounts)
-        books = Books()
+        books = Books(archive.days.day_of)
         self.tracker = Tracker(settings, self.ground, self.intake, kept, calendar, secret, reactor, wall,
                                books.by_type(), "dispatch.archiving")  # fmt: skip
         self.dispatch = Dispatch(settings, self.ground, self.tracker, books, rules, reactor, wall)

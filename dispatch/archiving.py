@@ -10,4 +10,4 @@ from tracker.archiving import main
 
 if __name__ == "__main__":
     os.nice(19)
-    sys.exit(main(lambda: Books().by_type()))
+    sys.exit(main(lambda day_of: Books(day_of).by_type()))

@@ -11,6 +11,7 @@ from dispatch.answers import Answers
 from dispatch.books import Books
 from dispatch.courier import Courier
 from dispatch.deadlines import Deadlines
+from dispatch.deeds import TASK_EVENT
 from dispatch.desk import Desk
 from dispatch.evidence import Evidence
 from dispatch.exhibits import EVIDENCE
@@ -19,6 +20,8 @@ from dispatch.geofence import Geofence
 from dispatch.media import LIMITS, Sort
 from dispatch.minder import Minder
 from dispatch.reporting import Reporting
+from dispatch.road_desk import RoadDesk
+from dispatch.roads import Roads
 from dispatch.rounds import Rounds
 from dispatch.rules import Rules
 from dispatch.rules_file import CITIES, read_rules
@@ -56,8 +59,9 @@ class Dispatch:
         intake, links, mirror = tracker.intake, tracker.links, tracker.mirror
         self.books = books
         self.steps = steps = Steps(intake)
-        steps.attach(TRIP, books.detours.replay)
-        steps.attach(EVIDENCE, books.exhibits.replay)
+        by_type = books.by_type()
+        for kind in (TASK_EVENT, TRIP, EVIDENCE):
+            steps.attach(kind, by_type[kind].replay)
         self.desk = desk = Desk(
             intake, books.tasks, steps, rules, Deadlines(tracker.working_time, rules.shares), reactor,
             lambda: secrets.token_hex(6),
@@ -69,7 +73,9 @@ class Dispatch:
             intake, mirror, tracker.rota, books.tasks, self.courier.reaches, self.geofence.mode,
             float(rules.ranking.scene_s),
         )  # fmt: skip
-        self.rounds = Rounds(intake, desk, steps, self.field, books.detours, reactor, ground.threads)
+        self.roads = None if settings.dispatch.roads is None else RoadDesk(Roads.load(settings.dispatch.roads))
+        self.rounds = Rounds(intake, desk, steps, self.field, books.detours, reactor, ground.threads,
+                             self.roads)  # fmt: skip
         self.sos = SosWatch(intake, links, mirror, desk, steps, books.sos, self.minder.called)
         self.evidence = Evidence(
             settings.data, intake, ground.blobs, reactor, ground.threads, lambda: secrets.token_hex(16), books.exhibits
@@ -77,6 +83,7 @@ class Dispatch:
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
         self.evidence.desk = self.reporting
         Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
+        steps.taken.append(lambda step: books.tally.take(step.events))
         self.webhooks: WebhookSender | None = None
         if settings.webhook.url is not None:
             self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, read_secret(settings), reactor)
@@ -87,8 +94,7 @@ class Dispatch:
         links.came.append(self._came)
         tracker.forgotten.append(self.forget)
         self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence]
-        if self.webhooks is not None:
-            self._parts.append(self.webhooks)
+        self._parts += [part for part in (self.webhooks, self.roads) if part is not None]
         self._roster = intake.roster
 
     def start(self) -> None:
@@ -104,8 +110,8 @@ class Dispatch:
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more."""
         books = self.books
-        for part in (books.tasks, books.sos, books.problems, books.outbox, self.evidence, self.field, self.geofence,
-                     self.rounds):  # fmt: skip
+        for part in (books.tasks, books.tally, books.sos, books.problems, books.outbox, books.tally, self.evidence, self.field,
+                     self.geofence, self.rounds):  # fmt: skip
             part.forget(unit)
         self.desk.renew()
 

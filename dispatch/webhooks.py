@@ -52,14 +52,14 @@ TYPES: Mapping[tuple[str, str], str] = {
     (TASK_EVENT, "resume"): "task.resumed",
     (TASK_EVENT, "expire"): "task.expired",
     (TASK_EVENT, "mark.overdue"): "task.overdue",
-    ("problem", "problem"): "problem.reported",
-    ("sos", "raised"): "sos.raised",
-    ("sos", "acknowledged"): "sos.acknowledged",
+    ("problem", "report"): "problem.reported",
+    ("sos", "raise"): "sos.raised",
+    ("sos", "acknowledge"): "sos.acknowledged",
 }
 """What of all that happens is told, and how it is called."""
 _TOLD = (
     "attempt", "unit", "by", "reason", "word", "text", "said", "photos", "marks", "eta", "due", "klass",
-    "address", "created", "accuracy",
+    "address", "created", "voice",
 )  # fmt: skip
 """What is told of it, where it has that."""
 _GIVEN = frozenset({

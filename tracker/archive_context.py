@@ -12,11 +12,19 @@ from storage.archive.layout import Layout
 from storage.journal_files import JournalFiles
 from tracker.ledger import Book
 
+Books = Callable[[Callable[[int], str]], Mapping[str, Book]]
+"""Makes empty books of who knows the tracker, by the type of their events, out of what tells the city's day of a
+moment (ms)."""
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
 
 AFTER_MIDNIGHT = 1_800_000
 """Milliseconds after which a city day counts as begun: what devices said before midnight has mostly come by then."""
+
+
+def no_books(day_of: Callable[[int], str]) -> Mapping[str, Book]:
+    """Of nobody."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +36,7 @@ class Context:
     journal: JournalFiles
     now: int
     tell: Callable[[Result], None]
-    books: Callable[[], Mapping[str, Book]] = dict
-    """Empty books of who knows the tracker, by the type of their events."""
+    books: Books = no_books
 
     @property
     def layout(self) -> Layout:

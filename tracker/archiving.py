@@ -12,25 +12,22 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from storage.archive.archive import Archive
 from storage.journal_files import JournalFiles
-from tracker.archive_context import Context, Job, Result
+from tracker.archive_context import Books, Context, Job, Result, no_books
 from tracker.archive_export import export_person
 from tracker.archive_off_duty import remove_off_duty
 from tracker.archive_removal import remove_person
 from tracker.archive_tidy import close_photos, tidy
 from tracker.checkpoint import snapshot, states
 from tracker.closing import close
-from tracker.ledger import Book
 from tracker.sealing import merge, seal
 from tracker.verifying import verify
-
-Books = Callable[[], Mapping[str, Book]]
 
 JOBS: Mapping[str, Job] = {
     "seal": seal,
@@ -47,12 +44,13 @@ JOBS: Mapping[str, Job] = {
 }
 
 
-def do(request: Mapping[str, Any], tell: Any, books: Books = dict) -> Result:
+def do(request: Mapping[str, Any], tell: Any, books: Books = no_books) -> Result:
     """One job: ``job``, ``data`` (folder), ``zone``, ``now`` (ms), ``arguments``."""
     data = Path(request["data"])
     archive = Archive(data / "archive", request["zone"])
     with locked(archive.layout.lock, lambda: tell({"waiting": "lock"})):
-        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell, books)
+        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell,
+                          lambda: books(archive.days.day_of))  # fmt: skip
         return JOBS[request["job"]](context, request.get("arguments") or {})
 
 
@@ -71,7 +69,7 @@ def locked(path: Path, waiting: Any) -> Iterator[None]:
         os.close(handle)
 
 
-def main(books: Books = dict) -> int:
+def main(books: Books = no_books) -> int:
     def say(message: Result) -> None:
         print(json.dumps(message, ensure_ascii=False), flush=True)
 

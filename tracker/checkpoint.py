@@ -76,7 +76,7 @@ def snapshot(context: Context, arguments: Arguments) -> Result:
     if not journal or f"{day}{snapshots.ENDING}" in chain.files():
         return {"day": day, "made": False, "problems": problems}
     upto = int(arguments["upto"])
-    fold = Fold(context.now, context.books())
+    fold = Fold(context.now, context.books(context.archive.days.day_of))
     first = 1
     if before is not None:
         first = before.about.last + 1

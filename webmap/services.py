@@ -11,6 +11,7 @@ from twisted.python.threadpool import ThreadPool
 
 from dispatch.desk import Desk
 from dispatch.evidence import Evidence
+from dispatch.indicators import Tally
 from dispatch.reporting import Reporting
 from dispatch.rounds import Rounds
 from dispatch.sos_watch import SosWatch
@@ -120,6 +121,7 @@ class Services:
     sos: SosWatch = field(kw_only=True)
     reporting: Reporting = field(kw_only=True)
     evidence: Evidence = field(kw_only=True)
+    tally: Tally = field(kw_only=True)
     webhooks: WebhookSender | None = field(kw_only=True)
     """``None`` where nobody is to be told."""
     off_duty: OffDutyRemovals = field(kw_only=True)

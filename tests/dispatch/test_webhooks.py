@@ -122,8 +122,8 @@ def test_a_late_answer_is_told_as_what_it_is() -> None:
 
 
 def test_other_things_are_told_too() -> None:
-    sos = ("sos", "u1:1700", {"what": "raised", "at": NOON, "unit": "u1", "spot": (311_000_000, 1_214_000_000)})
-    problem = ("problem", "u1:e", {"what": "problem", "at": NOON, "unit": "u1", "klass": "0101", "text": "坑"})
+    sos = ("sos", "u1:1700", {"what": "raise", "at": NOON, "unit": "u1", "spot": (311_000_000, 1_214_000_000)})
+    problem = ("problem", "u1:e", {"what": "report", "at": NOON, "unit": "u1", "klass": "0101", "text": "坑"})
     found = hooks_of([sos, problem, ("trip", "walk", {"at": NOON}), ("gone", "x", None)], lambda id: None)
     assert [fields["type"] for _, _, fields in found if fields] == ["sos.raised", "problem.reported"]
     assert [fields["data"] for _, _, fields in found if fields] == [
