@@ -83,7 +83,6 @@ class Dispatch:
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
         self.evidence.desk = self.reporting
         Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
-        steps.taken.append(lambda step: books.tally.take(step.events))
         self.webhooks: WebhookSender | None = None
         if settings.webhook.url is not None:
             self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, read_secret(settings), reactor)
@@ -110,7 +109,7 @@ class Dispatch:
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more."""
         books = self.books
-        for part in (books.tasks, books.tally, books.sos, books.problems, books.outbox, books.tally, self.evidence, self.field,
+        for part in (books.tasks, books.tally, books.sos, books.problems, books.outbox, self.evidence, self.field,
                      self.geofence, self.rounds):  # fmt: skip
             part.forget(unit)
         self.desk.renew()

@@ -62,7 +62,6 @@ class Desk:
         self._firing = False
         self._stopped = False
         self._log = Logger(namespace="gridbeat.dispatch")
-        steps.attach(TASK_EVENT, book.replay)
         steps.taken.append(self._taken)
         for task in book.all():
             self._show(task.id, self.version)

@@ -141,8 +141,7 @@ class Evidence:
         unit, roster = self.desk.whose(piece.use, device, now), self._intake.roster
         known = self.exhibits.get(piece.sha, unit)
         if known is not None:
-            await self._use(known, piece.use)
-            return known
+            return await self._use(known, piece.use)
         if roster.on_duty(unit, now) is None and not self.desk.belongs(piece.use, unit):
             raise Refusal(
                 "off_duty", "off duty only what belongs to an answer or a report is taken: send that first",
@@ -221,14 +220,15 @@ class Evidence:
         if not await written:
             raise StoreFailed("the photo could not be written")
 
-    async def _use(self, known: Exhibit, use: Use) -> None:
+    async def _use(self, known: Exhibit, use: Use) -> Exhibit:
         """The same file for something else, or told again because our answer was lost."""
         if use not in known.uses:
             event = known.event(use)
             await self._intake.keep([event])
             if self.exhibits.get(known.sha, known.unit) is not None:
-                self.exhibits.take(event)
+                known = self.exhibits.take(event)
         await self.desk.arrived(use, known.unit, known.sha)
+        return known
 
     def _still(self, carrier: Carrier, upload: Upload) -> None:
         """Raises Refusal if the unit's data was removed while the disk had the bytes, or it was given up for others."""

@@ -24,7 +24,8 @@ from dispatch.draft import Step
 from dispatch.field import Field
 from dispatch.matching import Match, match
 from dispatch.model import NOBODY, Candidate, Task, TaskId, TaskState
-from dispatch.ranking import NONE, Crew, Round, Standing, rank
+from dispatch.ranking import NO_WAYS, NONE, Crew, Round, Standing, rank
+from dispatch.road_desk import RoadDesk
 from dispatch.steps import Steps
 from dispatch.travel import Detours
 from tracker.intake import Intake, StoreFailed
@@ -54,13 +55,14 @@ class _Found:
 
 
 class Rounds:
-    """``on_duty`` asks of a unit whether it is on duty at a time (ms)."""
+    """``roads`` are the city's, where it has given them."""
 
     def __init__(
-        self, intake: Intake, desk: Desk, steps: Steps, field: Field, detours: Detours, clock: Any, pool: ThreadPool
-    ) -> None:
+        self, intake: Intake, desk: Desk, steps: Steps, field: Field, detours: Detours, clock: Any, pool: ThreadPool,
+        roads: RoadDesk | None = None,
+    ) -> None:  # fmt: skip
         self._intake, self._desk, self._steps, self._field = intake, desk, steps, field
-        self._detours, self._clock, self._pool = detours, clock, pool
+        self._detours, self._clock, self._pool, self._roads = detours, clock, pool, roads
         self._weights = desk.rules.weights()
         self._queued = {task.id for task in desk.book.open() if task.state is TaskState.QUEUED}
         self._timer: Any = None
@@ -94,7 +96,8 @@ class Rounds:
     def standings(self, task: Task) -> list[Standing]:
         """Everybody for a task now: who can go by cost, then who cannot by distance."""
         now = self._intake.wall()
-        return rank(task, self._crew(self._field.candidates(now)), now)
+        crew = self._crew(self._field.candidates(now))
+        return rank(task, crew, now, self._roads.known([task], crew) if self._roads is not None else NO_WAYS)
 
     def replay(self, event: Change) -> None:
         """A decision is in the journal."""
@@ -188,20 +191,21 @@ class Rounds:
         """In a thread."""
         begun = thread_time()
         crew = self._crew(self._field.candidates(now))
-        matches = match(tasks, crew, now)
+        ways = self._roads.ways(tasks, crew) if self._roads is not None else NO_WAYS
+        matches = match(tasks, crew, now, ways=ways)
         by_id = {task.id: task for task in tasks}
         taken = {one.unit: one.task for one in matches}
         urgent = sorted(matches, key=lambda one: (by_id[one.task].due, one.task))[:CHOICES]
         cost = thread_time() - begun
-        chosen = [(one, record(by_id[one.task], crew, now, one.unit, taken)) for one in urgent]
+        chosen = [(one, record(by_id[one.task], crew, now, one.unit, taken, ways=ways)) for one in urgent]
         matched = {one.task for one in matches}
         # From level 1 on time does it; and who can go, but is needed elsewhere, comes in the next round.
         left = [task for task in tasks if task.id not in matched and task.level == 0][:CHOICES]
         nobody = []
         if left:
-            each = Round(left, crew, now)
+            each = Round(left, crew, now, ways)
             able = (each.matrix().reason == NONE).any(axis=1)
-            nobody = [(task.id, record(task, crew, now, NOBODY, taken)) for task, can in
+            nobody = [(task.id, record(task, crew, now, NOBODY, taken, ways=ways)) for task, can in
                       zip(each.tasks, able.tolist(), strict=True) if not can]  # fmt: skip
         return _Found(chosen, nobody, cost)
 

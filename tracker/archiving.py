@@ -49,8 +49,7 @@ def do(request: Mapping[str, Any], tell: Any, books: Books = no_books) -> Result
     data = Path(request["data"])
     archive = Archive(data / "archive", request["zone"])
     with locked(archive.layout.lock, lambda: tell({"waiting": "lock"})):
-        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell,
-                          lambda: books(archive.days.day_of))  # fmt: skip
+        context = Context(data, archive, JournalFiles(data / "journal"), int(request["now"]), tell, books)
         return JOBS[request["job"]](context, request.get("arguments") or {})
 
 

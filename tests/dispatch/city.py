@@ -12,6 +12,7 @@ from dispatch.answers import Answers
 from dispatch.books import Books
 from dispatch.courier import Courier
 from dispatch.deadlines import Deadlines
+from dispatch.deeds import TASK_EVENT
 from dispatch.desk import Desk
 from dispatch.desk_model import NewTask
 from dispatch.exhibits import EVIDENCE
@@ -27,6 +28,7 @@ from dispatch.sos_watch import SosWatch
 from dispatch.steps import Steps
 from dispatch.travel import TRIP
 from protocols.handheld import Client, Held, Revoked, SosTold, Standing, TaskTold, Words
+from storage.archive.layout import Days
 from storage.hours import Period
 from tests.tracker.helpers import LAT, LON, House, square
 from tracker.handheld_session import AppVersions, HandheldSession
@@ -67,14 +69,16 @@ class City:
         self.house.roster.apply(change)
 
     def _begin(self) -> None:
-        house, books = self.house, Books()
+        house, books = self.house, Books(Days(str(ZONE)).day_of)
         self.books, intake = books, house.intake
         self.links = house.make_links()
         clock: Any = house.hands
 
+        held = books.by_type()
+
         def happened(event: Any) -> None:
             self.links.replay(event)
-            book = books.by_type().get(event[0])
+            book = held.get(event[0])
             if book is not None:
                 book.replay(event)
 
@@ -86,8 +90,9 @@ class City:
         self.mirror.units = self.pipeline.states  # type: ignore[assignment]
         intake.heard = lambda carrier: self.mirror.heard(carrier.unit.id)
         self.steps = steps = Steps(intake)
-        for kind, book in ((TRIP, books.detours), (EVIDENCE, books.exhibits)):
-            steps.attach(kind, book.replay)
+        by_type = books.by_type()
+        for kind in (TASK_EVENT, TRIP, EVIDENCE):
+            steps.attach(kind, by_type[kind].replay)
         calendar = read_calendar("cn", (1, 2, 3, 4, 5), None)
         deadlines = Deadlines(WorkingTime(calendar, HOURS, ZONE), RULES.shares)
         ids = iter(f"t{n}" for n in range(1, 100_000))
