@@ -26,8 +26,9 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 
 import demo
-from dispatch.assembly import Dispatch, rules_of
+from dispatch.assembly import Dispatch, Given
 from dispatch.books import Books
+from dispatch.roads_file import RoadsError
 from simulator.city import make_city
 from storage import config, log, upgrade
 from storage.archive.archive import Archive, ArchiveError
@@ -56,7 +57,7 @@ def wall():
 class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
-    def __init__(self, settings, doors, certificates, tiles, archive, kept, calendar, rules):
+    def __init__(self, settings, doors, certificates, tiles, archive, kept, calendar, given):
         self.town, self.simulator = make_city() if settings.demo else None, None
         self.log, secret = Logger(namespace="gridbeat"), secret_of(settings.data)
         self.ground = Foundation(settings, archive, kept.floor, reactor, wall)
@@ -66,7 +67,7 @@ class Gridbeat(Service):
         books = Books(archive.days.day_of)
         self.tracker = Tracker(settings, self.ground, self.intake, kept, calendar, secret, reactor, wall,
                                books.by_type(), "dispatch.archiving")  # fmt: skip
-        self.dispatch = Dispatch(settings, self.ground, self.tracker, books, rules, reactor, wall)
+        self.dispatch = Dispatch(settings, self.ground, self.tracker, books, given, reactor, wall)
         city = CityInfo.of(settings, self.intake.areas(), choices(settings.basemaps, tiles), tiles)
         if self.town:
             city = demo.shown(self.town, city)
@@ -124,8 +125,8 @@ class Gridbeat(Service):
 # Where people were is nobody else's business on this machine: all that we and our children make is for our user alone.
 os.umask(0o077)
 try:
-    given = os.environ.get("GRIDBEAT_CONFIG")
-    settings = config.read(Path(given), PORTS) if given else config.defaults(PORTS)
+    file = os.environ.get("GRIDBEAT_CONFIG")
+    settings = config.read(Path(file), PORTS) if file else config.defaults(PORTS)
     pem = files_of(settings.data, settings.tls.certificate, settings.tls.key)
     certificates = Certificates(pem, settings.data, reactor, wall) if pem else None
     listeners = doors(settings, certificates is not None)
@@ -136,14 +137,14 @@ try:
     kept = Kept(archive.layout, lambda reason: Logger(namespace="gridbeat").error("{reason}", reason=reason))
     days = settings.working_time
     calendar = read_calendar(days.country, days.weekdays, days.holidays)
-    rules = rules_of(settings)
+    given = Given.read(settings)
 except config.ConfigError as error:
     sys.exit(f"The settings cannot be used:\n{error}")
 except CertificateError as error:
     sys.exit(f"The settings cannot be used:\n{settings.source.place('tls', 'certificate')}: [tls] {error}")
-except (upgrade.FolderError, ArchiveError, CalendarError) as error:
+except (upgrade.FolderError, ArchiveError, CalendarError, RoadsError) as error:
     sys.exit(str(error))
 
 application = Application("gridbeat")
 application.setComponent(ILogObserver, log.observer(settings.data / "log"))
-Gridbeat(settings, listeners, certificates, tiles, archive, kept, calendar, rules).setServiceParent(application)
+Gridbeat(settings, listeners, certificates, tiles, archive, kept, calendar, given).setServiceParent(application)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from dispatch.field import Field
 from dispatch.geofence import Geofence
 from dispatch.media import LIMITS, Sort
 from dispatch.minder import Minder
+from dispatch.past import Past
 from dispatch.reporting import Reporting
 from dispatch.road_desk import RoadDesk
 from dispatch.roads import Roads
@@ -36,9 +38,21 @@ from tracker.assembly import Tracker
 from tracker.model import DeviceId, UnitId
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The city's rules. Raises :class:`storage.toml.ConfigError`."""
-    return read_rules(settings.dispatch.rules or CITIES / "round-the-clock.toml")
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the operator has given besides the settings: the city's rules, its roads, and what webhooks are signed
+    with."""
+
+    rules: Rules
+    roads: Roads | None
+    secret: bytes
+
+    @classmethod
+    def read(cls, settings: Settings) -> Given:
+        """Raises :class:`storage.toml.ConfigError` and :class:`dispatch.roads_file.RoadsError`, for the operator."""
+        rules = read_rules(settings.dispatch.rules or CITIES / "round-the-clock.toml")
+        roads = None if settings.dispatch.roads is None else Roads.load(settings.dispatch.roads)
+        return cls(rules, roads, b"" if settings.webhook.url is None else read_secret(settings))
 
 
 class Part(Protocol):
@@ -53,11 +67,13 @@ class Dispatch:
     """Stands on ``tracker``; ``books`` have what the journal holds."""
 
     def __init__(
-        self, settings: Settings, ground: Foundation, tracker: Tracker, books: Books, rules: Rules, reactor: Any,
+        self, settings: Settings, ground: Foundation, tracker: Tracker, books: Books, given: Given, reactor: Any,
         wall: Callable[[], int],
     ) -> None:  # fmt: skip
         intake, links, mirror = tracker.intake, tracker.links, tracker.mirror
+        rules = given.rules
         self.books = books
+        self.past = Past(ground.journal, ground.archive, ground.reader)
         self.steps = steps = Steps(intake)
         by_type = books.by_type()
         for kind in (TASK_EVENT, TRIP, EVIDENCE):
@@ -73,7 +89,7 @@ class Dispatch:
             intake, mirror, tracker.rota, books.tasks, self.courier.reaches, self.geofence.mode,
             float(rules.ranking.scene_s),
         )  # fmt: skip
-        self.roads = None if settings.dispatch.roads is None else RoadDesk(Roads.load(settings.dispatch.roads))
+        self.roads = None if given.roads is None else RoadDesk(given.roads)
         self.rounds = Rounds(intake, desk, steps, self.field, books.detours, reactor, ground.threads,
                              self.roads)  # fmt: skip
         self.sos = SosWatch(intake, links, mirror, desk, steps, books.sos, self.minder.called)
@@ -85,7 +101,7 @@ class Dispatch:
         Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
         self.webhooks: WebhookSender | None = None
         if settings.webhook.url is not None:
-            self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, read_secret(settings), reactor)
+            self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, given.secret, reactor)
             steps.attach(HOOK, books.outbox.replay)
             steps.beside.append(books.outbox.plan)
             desk.listen(self.webhooks.look)

@@ -12,6 +12,7 @@ from twisted.python.threadpool import ThreadPool
 from dispatch.desk import Desk
 from dispatch.evidence import Evidence
 from dispatch.indicators import Tally
+from dispatch.past import Past
 from dispatch.reporting import Reporting
 from dispatch.rounds import Rounds
 from dispatch.sos_watch import SosWatch
@@ -118,6 +119,7 @@ class Services:
     duty: DutyBook = field(kw_only=True)
     desk: Desk = field(kw_only=True)
     rounds: Rounds = field(kw_only=True)
+    past: Past = field(kw_only=True)
     sos: SosWatch = field(kw_only=True)
     reporting: Reporting = field(kw_only=True)
     evidence: Evidence = field(kw_only=True)
