@@ -105,7 +105,6 @@ class Dispatch:
             steps.attach(HOOK, books.outbox.replay)
             steps.beside.append(books.outbox.plan)
             desk.listen(self.webhooks.look)
-        mirror.listen(self.rounds.poke)
         links.came.append(self._came)
         tracker.forgotten.append(self.forget)
         self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence]

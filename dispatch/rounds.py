@@ -114,8 +114,8 @@ class Rounds:
 
     # -- when
 
-    def poke(self, units: Iterable[UnitId] = ()) -> None:
-        """Something has changed: somebody has moved, has come, has less to do."""
+    def poke(self) -> None:
+        """Somebody has come who may be asked."""
         if not self._queued or self._stopped:
             return
         self._in(self._pause)
@@ -166,8 +166,7 @@ class Rounds:
         tasks = [task for id in list(self._queued) if (task := self._desk.book.get(id)) is not None]
         now = self._intake.wall()
         await self._ask_pinned([task for task in tasks if task.pinned != NOBODY], now)
-        # As they are now: somebody may say no while the thread looks at who has said no.
-        free = [replace(task, declined=dict(task.declined)) for task in tasks if task.pinned == NOBODY]
+        free = [task for task in tasks if task.pinned == NOBODY]
         if not free:
             return
         found: _Found = await deferToThreadPool(self._clock, self._pool, self._find, free, now)
@@ -190,6 +189,8 @@ class Rounds:
     def _find(self, tasks: list[Task], now: int) -> _Found:
         """In a thread."""
         begun = thread_time()
+        # Somebody may say no while it is looked at who has said no.
+        tasks = [replace(task, declined=dict(task.declined)) for task in tasks]
         crew = self._crew(self._field.candidates(now))
         ways = self._roads.ways(tasks, crew) if self._roads is not None else NO_WAYS
         matches = match(tasks, crew, now, ways=ways)

@@ -107,7 +107,6 @@ class City:
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
         Answers(intake, self.links, desk, self.geofence.marks, lambda unit, sha: False, self.reporting.problem)
         assert PROBLEM in books.by_type()
-        self.mirror.listen(self.rounds.poke)
         self.links.came.append(lambda device: self.rounds.poke())
         self.links.start()
         for part in (desk, self.rounds, self.minder):
