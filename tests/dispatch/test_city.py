@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dispatch.desk_model import NewTask
+from dispatch.model import TaskId
 from tests.dispatch.city import City, spot
 from tests.tracker.helpers import House
 from tracker.model import UnitId
@@ -223,3 +225,120 @@ def test_sos_reaches_the_seats_and_the_nearest_three_until_it_is_acknowledged(ci
     city.done(city.sos.acknowledge(call.id, "seat"))
     assert not call.ringing
     assert [one.what for one in calls.help] == ["acknowledged"]
+
+
+def test_a_call_that_was_on_disk_when_the_server_was_killed_is_heard_at_the_next_start(city: City) -> None:
+    calls = city.person("calls", spot())
+    # Killed between the disk and whoever is told of it.
+    city.house.intake.stored.clear()
+    city.mirror._listeners.clear()
+    calls.at(spot(), alarm=1)
+    city.later(1)
+    assert not city.books.sos.all()
+    city.kill()
+    city.later(1)
+    assert [call.unit for call in city.books.sos.all()] == ["calls"]
+
+
+def test_whoever_calls_for_help_has_no_task_any_more(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.person("two", spot(1200))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    one.at(spot(290), alarm=1)
+    city.later(3)
+    assert city.states() == ["assigned", "one:abandoned", "two:delivered"]
+    assert city.see().attempts[0].reason == "sos"
+
+
+def test_an_answer_from_elsewhere_is_taken_and_marked_and_later_positions_mend_that(city: City) -> None:
+    one = city.person("one", spot(900))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    one.stays(30)
+    one.does("report", word="unable", text="进不去")
+    result = city.see().result
+    assert result is not None
+    assert (result.marks, city.states()[0]) == (("not_on_scene",), "resulted"), "unable is for a dispatcher to close"
+    # The phone had kept positions of the scene.
+    for seconds in (40, 30, 20):
+        there = spot()
+        one.client.add_position(city.house.now - 1000 * seconds, there.latitude, there.longitude, 50)
+    one.talk()
+    city.later(2)
+    result = city.see().result
+    assert result is not None
+    assert result.marks == ()
+    assert city.desk.history(city.see().id)[-1]["what"] == "proof"
+
+
+def test_trips_teach_the_city_how_long_its_ways_are(city: City) -> None:
+    one = city.person("one", spot(900))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    one.goes(spot(), 400)
+    one.stays(60)
+    assert city.states()[-1] == "one:on_scene"
+    (trip,) = city.books.detours.events()
+    assert trip[:2] == ("trip", "ebike")
+    before = city.books.detours.factor("ebike")
+    city.kill()
+    assert list(city.books.detours.events()) == [trip]
+    assert city.books.detours.factor("ebike") == before
+
+
+def test_a_task_is_amended_and_its_holder_hears_of_it(city: City) -> None:
+    one = city.person("one", spot(300))
+    task = city.task(address="东街1号")
+    city.later(2)
+    one.does("accept")
+    city.done(city.desk.amend(task.id, "case", address="西街2号", spot=spot(-500)))
+    city.later(1)
+    assert (one.screen["t1"].address, one.screen["t1"].latitude) == ("西街2号", spot(-500).latitude)
+    one.goes(spot(-500), 300)
+    one.stays(60)
+    assert city.states()[-1] == "one:on_scene", "where it is now"
+
+
+def test_a_reporter_does_not_check_his_own_report(city: City) -> None:
+    city.person("one", spot(100))
+    city.person("two", spot(900))
+    city.task(kind="check", independent="one")
+    city.later(2)
+    assert city.states() == ["assigned", "two:delivered"]
+
+
+def test_the_same_id_is_the_same_task(city: City) -> None:
+    new = NewTask("verify", spot(), TaskId("case-7"))
+    first, made = city.done(city.desk.create(new, "case"))
+    again, made_again = city.done(city.desk.create(new, "case"))
+    assert (made, made_again, first is again) == (True, False, True)
+    city.kill()
+    assert city.done(city.desk.create(new, "case"))[1] is False
+
+
+def test_deadlines_fire_and_what_nobody_takes_climbs_to_the_leader(city: City) -> None:
+    city.task()
+    city.later(31 * 60, 10)
+    task = city.see()
+    assert (task.overdue, task.level) == (True, 4)
+    whats = [(note.to, note.what) for note in city.desk.notes]
+    assert ("seat", "ranked") in whats
+    assert ("leader", "call") in whats
+    assert ("seat", "overdue") in whats
+    assert city.desk.light(task, city.house.now) == "red"
+
+
+def test_nothing_is_accepted_that_the_disk_did_not_take(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    city.house.hands.broken = True
+    one.does("accept")
+    assert city.states()[-1] == "one:delivered"
+    city.house.hands.broken = False
+    city.later(40)
+    assert city.states()[-1] in ("one:accepted", "one:en_route")
