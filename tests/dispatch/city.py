@@ -251,6 +251,9 @@ class Handheld:
                         self.help.append(event)
 
     def talk(self) -> None:
+        timer = self.client.get_timer()
+        if timer is not None and timer <= self.city.house.now:
+            self.client.handle_timer(self.city.house.now)
         for _ in range(4):
             out = self.client.messages_to_send(self.city.house.now)
             if not out or self.session is None:
