@@ -98,3 +98,11 @@ class DemoTasks:
             await self._create(self._town.happens(), BY)
         except Refusal as refusal:
             _log.debug("no task: {reason}", reason=refusal.code)
+
+
+def make(
+    city: City, create: Callable[[NewTask, str], Awaitable[object]], open: Callable[[], int], clock: Any
+) -> DemoTasks:
+    """For a city whose people walk about."""
+    random = Random()
+    return DemoTasks(Town(city, random), create, open, clock, random)

@@ -26,6 +26,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 
 import demo
+import demo_tasks
 from dispatch.assembly import Dispatch, Given
 from dispatch.books import Books
 from dispatch.roads_file import RoadsError
@@ -58,7 +59,7 @@ class Gridbeat(Service):
     """The whole server. Everything is made in ``__init__``, started in order, and stopped in the opposite order."""
 
     def __init__(self, settings, doors, certificates, tiles, archive, kept, calendar, given):
-        self.town, self.simulator = make_city() if settings.demo else None, None
+        self.town, self.shows = make_city() if settings.demo else None, ()
         self.log, secret = Logger(namespace="gridbeat"), secret_of(settings.data)
         self.ground = Foundation(settings, archive, kept.floor, reactor, wall)
         self.intake = Intake(self.ground.journal, wall)
@@ -105,13 +106,16 @@ class Gridbeat(Service):
         if self.town:
             issued = await demo.enter(self.intake, self.town)
             await demo.enter_rota(self.intake, self.tracker.rota, self.tracker.working_time, wall())
-            self.simulator = demo.Simulator(self.town, issued, self.console.listening, reactor)
-            self.simulator.start()
+            desk = self.dispatch.desk
+            self.shows = (demo.Simulator(self.town, issued, self.console.listening, reactor),
+                          demo_tasks.make(self.town, desk.create, lambda: len(desk.book.open()), reactor))  # fmt: skip
+            for show in self.shows:
+                show.start()
 
     async def stop(self):
         """Refuse first, then write what was taken, then let go of the store."""
-        if self.simulator:
-            self.simulator.stop()
+        for show in self.shows:
+            show.stop()
         await self.console.stop()
         self.dispatch.stop()
         await self.tracker.stop()
