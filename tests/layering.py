@@ -90,6 +90,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "grid_api",
             "importer",
             "join_site",
+            "work_site",
             "person_api",
             "person_tool",
             "rota_api",

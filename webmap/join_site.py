@@ -33,7 +33,7 @@ from webmap.services import Services
 FILES = {
     "join.js": "text/javascript", "join_words.js": "text/javascript", "dom.js": "text/javascript",
     "i18n.js": "text/javascript", "boot.js": "text/javascript", "tokens.css": "text/css", "join.css": "text/css",
-    "icon.svg": "image/svg+xml",
+    "icon.svg": "image/svg+xml", "work_identity.js": "text/javascript",
 }  # fmt: skip
 """All that the page loads; no other file of the console is here."""
 

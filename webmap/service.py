@@ -28,6 +28,7 @@ from webmap.routes import Gate
 from webmap.services import Services
 from webmap.tiles import Tiles
 from webmap.websocket import FeedSockets
+from webmap.work_site import ground_of, make_work
 
 COMPRESS_FROM = 1024
 
@@ -171,7 +172,8 @@ def make_phones(phones: PhoneReports, reactor: Any) -> BoundedSite:
 def make_field(
     phones: PhoneReports, sockets: HandheldSockets, reactor: Any, authority: AuthorityPage, services: Services
 ) -> BoundedSite:
-    """What is reached from the street: handhelds' WebSocket, phone apps, and the page that gives a phone to somebody.
+    """What is reached from the street: handhelds' WebSocket, phone apps, the page that gives a phone to somebody, and
+    the collector's own.
     No route of the console exists here."""
     root = _Field(phones)
     for path in (PAGE, FILE):
@@ -179,6 +181,7 @@ def make_field(
     root.putChild(b"handheld", sockets.as_resource())
     page, api = make_join(services)
     root.putChild(b"join", page)
+    root.putChild(b"work", make_work(ground_of(services)))
     root.putChild(b"api", api)
     # As many as on the other doors of devices, for a handheld keeps its WebSocket; and those of phones, or who only
     # holds WebSockets would be let in by the sockets and by nobody before them.

@@ -6,6 +6,7 @@
 import { copyText, element, pushButton } from "./dom.js";
 import { language, onLanguage, setLanguage, t } from "./i18n.js";
 import "./join_words.js";
+import { identity, keepIdentity } from "./work_identity.js";
 
 const KEY = "gridbeat-phone";
 const $ = (id) => document.getElementById(id);
@@ -52,6 +53,7 @@ async function join() {
     if (response.ok) {
       told = value;
       if (!value.again) keep({ device: value.device, secret: value.secret });
+      settle(value);
       problem = null;
     } else fail(() => (language() === "zh" ? value.error.zh : value.error.text));
   } catch {
@@ -59,6 +61,16 @@ async function join() {
   }
   busy(false);
   paint();
+}
+
+/** The collector's page of this browser is told at once whose it is: its link may be opened later from the home screen. */
+function settle({ app, name, config, again }) {
+  if (app !== "handheld") return;
+  const before = identity();
+  if (config) {
+    const { device, token } = JSON.parse(config);
+    keepIdentity({ device, token, name });
+  } else if (again && before) keepIdentity({ ...before, name });
 }
 
 function fail(words) {
@@ -102,7 +114,16 @@ function paintTold() {
     hand.append(element("summary", "", t("join_by_hand")), list);
     parts.push(open, element("p", "note", t("join_install", { app: told.title })), hand);
   }
-  if (config) parts.push(element("p", "", t("join_config")), element("pre", "", config), copier(config));
+  if (told.app === "handheld" && identity()) {
+    const open = element("a", "open", t("join_browser"));
+    open.href = "/work";
+    parts.push(open, element("p", "note", t("join_browser_about")));
+  }
+  if (config) {
+    const other = element("details", "");
+    other.append(element("summary", "", t("join_config")), element("pre", "", config), copier(config));
+    parts.push(other);
+  }
   $("told").replaceChildren(...parts);
 }
 

@@ -18,6 +18,8 @@ learn({
   join_open: ["打开 {app} 并完成设置", "Open {app} and set it up"],
   join_install: ["没有反应？请先安装 {app}，再回到本页点按。", "Nothing happens? Install {app} first, then come back to this page."],
   join_by_hand: ["手工填写", "By hand"],
+  join_browser: ["用这部手机的浏览器接任务", "Use this phone's browser"],
+  join_browser_about: ["打开后请允许定位与相机，并添加到主屏幕。", "Allow the position and the camera there, and put it on the home screen."],
   join_config: ["手持终端配置", "Configuration of the handheld"],
   join_once: ["密钥只显示这一次，请现在完成设置。", "The secret is shown this once: set the app up now."],
   copy_value: ["复制", "Copy"],
