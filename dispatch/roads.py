@@ -33,7 +33,8 @@ SEEDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Standpoints:
-    """Where spots lie on the streets: arrays, spots × marks. ``gap`` is metres to the mark, infinite if it is none."""
+    """Where spots lie on the streets: arrays, spots × places that they may stand at. ``gap`` is metres to the street,
+    infinite if it is none."""
 
     edge: Array
     along: Array
@@ -86,13 +87,31 @@ class Net:
         )
 
     def locate(self, place: Array) -> Standpoints:
-        """Of points as :func:`dispatch.travel.places` makes them. ``gap`` is infinite for all marks of one that is
+        """Of points as :func:`dispatch.travel.places` makes them. ``gap`` is infinite throughout for one that is
         farther from any street than :data:`OFF_ROAD`."""
         gap, mark = self._tree.query(place, k=range(1, self._count + 1), distance_upper_bound=OFF_ROAD * 1000.0)
         none = mark >= len(self.streets.edge)
         mark = np.where(none, 0, mark)
-        gap = np.where(none | (gap > gap[:, :1] + self._near * 1000.0), np.inf, gap / 1000.0)
-        return Standpoints(self.streets.edge[mark], self.streets.along[mark].astype(np.float64), gap)
+        along, gap = self.streets.along[mark].astype(np.float64), gap / 1000.0
+        for step in (-1, 1):
+            along, gap = self._between(place[:, None], mark, mark + step, along, gap)
+        gap[none] = np.inf
+        gap[gap > gap.min(axis=1, keepdims=True) + self._near] = np.inf
+        return Standpoints(self.streets.edge[mark], along, gap)
+
+    def _between(self, place: Array, mark: Array, other: Array, along: Array, gap: Array) -> tuple[Array, Array]:
+        """Somewhere between a mark and the next one of its edge it may be nearer than at the mark: how far along, and
+        how far off."""
+        other = np.clip(other, 0, len(self.streets.edge) - 1)
+        other = np.where(self.streets.edge[other] == self.streets.edge[mark], other, mark)
+        start = self._tree.data[mark]
+        line = self._tree.data[other] - start
+        share = ((place - start) * line).sum(axis=2) / np.maximum((line * line).sum(axis=2), 1.0)
+        share = np.clip(share, 0.0, 1.0)
+        off = np.sqrt(((start + share[:, :, None] * line - place) ** 2).sum(axis=2)) / 1000.0
+        there = self.streets.along[mark] + share * (self.streets.along[other] - self.streets.along[mark])
+        nearer = off < gap
+        return np.where(nearer, there, along), np.where(nearer, off, gap)
 
     def search(self, task: Standpoints, limit: float = LIMIT) -> Reach | None:
         """From one task; ``None`` if it lies at no street."""

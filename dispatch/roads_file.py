@@ -1,13 +1,14 @@
 """The file of a city's streets, as ``./run build-graph`` makes it and the server reads it: numpy arrays, no code.
 
 Each mode has its own :class:`Streets`. A street is cut where it meets another; between two of these nodes it is an
-edge. Points every :data:`SPACING` metres along the edges, *marks*, say where each of them runs: whoever stands
-somewhere stands at the mark that is nearest.
+edge. Points every :data:`SPACING` metres along the edges, *marks*, say where each of them runs: who stands somewhere
+stands on the edge whose mark is nearest.
 """
 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +21,7 @@ from dispatch.travel import SPEEDS, Array
 VERSION = 1
 """Whoever changes what is in the file counts on; an older one is then built again."""
 SPACING = 40.0
-"""Metres between two marks of an edge at the most: half of it is as much as a receiver is wrong by."""
+"""Metres between two marks of an edge at the most: between them it counts as straight."""
 
 
 class RoadsError(ValueError):
@@ -65,14 +66,14 @@ def load(path: Path) -> dict[str, Streets]:
     """Streets by mode. Raises :class:`RoadsError` for what is no file of streets, or one of another version."""
     try:
         # Numbers and nothing else: without pickle no file can make the server run what it holds.
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             version = int(held["version"])
             if version != VERSION:
                 raise RoadsError(f"{path}: streets of version {version}, not {VERSION}. {_AGAIN}")
             found = {mode: _streets(held, mode) for mode in SPEEDS if f"{mode}.ends" in held}
     except OSError as error:
         raise RoadsError(f"{path}: {(error.strerror or 'cannot be read').lower()}. {_AGAIN}") from None
-    except (KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RoadsError(f"{path}: no file of streets ({type(error).__name__}). {_AGAIN}") from None
     except RoadsError:
         raise
