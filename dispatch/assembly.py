@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from dispatch.answers import Answers
 from dispatch.books import Books
+from dispatch.copies import Copies
 from dispatch.courier import Courier
 from dispatch.deadlines import Deadlines
 from dispatch.deeds import TASK_EVENT
@@ -96,6 +97,7 @@ class Dispatch:
         self.evidence = Evidence(
             settings.data, intake, ground.blobs, reactor, ground.threads, lambda: secrets.token_hex(16), books.exhibits
         )
+        self.copies = Copies(settings.data, reactor, ground.threads, ground.space.may_store_photos)
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
         self.evidence.desk = self.reporting
         Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
@@ -107,7 +109,7 @@ class Dispatch:
             desk.listen(self.webhooks.look)
         links.came.append(self._came)
         tracker.forgotten.append(self.forget)
-        self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence]
+        self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence, self.copies]
         self._parts += [part for part in (self.webhooks, self.roads) if part is not None]
         self._roster = intake.roster
 

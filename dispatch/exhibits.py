@@ -96,7 +96,9 @@ class Exhibits:
             self.drop([next(iter(self._all.values()))])
         return known
 
-    replay = take
+    def replay(self, event: Change) -> None:
+        """As :meth:`take`."""
+        self.take(event)
 
     def events(self) -> Iterator[Change]:
         """What :meth:`replay` makes the same of."""

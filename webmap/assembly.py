@@ -111,7 +111,8 @@ class Console:
             enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}", lambda: secrets.token_urlsafe(16)),
             roll_calls=tracker.roll_calls, desks=self._desks, clerk=tracker.clerk, duty=tracker.duty,
             desk=dispatch.desk, rounds=dispatch.rounds, past=dispatch.past, sos=dispatch.sos,
-            reporting=dispatch.reporting, evidence=dispatch.evidence, webhooks=dispatch.webhooks,
+            reporting=dispatch.reporting, evidence=dispatch.evidence, copies=dispatch.copies,
+            webhooks=dispatch.webhooks,
             tally=dispatch.books.tally,
             off_duty=tracker.off_duty, listening=self.listening, day_facts=tracker.day_facts,
         )  # fmt: skip

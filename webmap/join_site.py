@@ -29,6 +29,7 @@ from webmap.reach import unit_within
 from webmap.rights import Action
 from webmap.routes import ApiError, answer, body_of, told
 from webmap.services import Services
+from webmap.upload_site import add_uploads
 
 FILES = {
     "join.js": "text/javascript", "join_words.js": "text/javascript", "dom.js": "text/javascript",
@@ -39,7 +40,7 @@ FILES = {
 
 
 def make_join(services: Services) -> tuple[Front, Front]:
-    """What is put at ``/join`` and at ``/api`` of the field's site."""
+    """What is put at ``/join`` and at ``/api`` of the field's site; uploads are there too."""
     files = {name: (STATIC / name).read_bytes() for name in FILES}
     html = (STATIC / "join.html").read_bytes()
     pages, api = Klein(), Klein()
@@ -77,6 +78,7 @@ def make_join(services: Services) -> tuple[Front, Front]:
         return answer(request, view, 201)
 
     api.route("/v1/join", methods=["POST"])(told(join))
+    add_uploads(api, services)
     return Front(pages, ()), Front(api, ())
 
 

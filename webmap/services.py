@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from twisted.python.threadpool import ThreadPool
 
+from dispatch.copies import Copies
 from dispatch.desk import Desk
 from dispatch.evidence import Evidence
 from dispatch.indicators import Tally
@@ -123,6 +124,7 @@ class Services:
     sos: SosWatch = field(kw_only=True)
     reporting: Reporting = field(kw_only=True)
     evidence: Evidence = field(kw_only=True)
+    copies: Copies = field(kw_only=True)
     tally: Tally = field(kw_only=True)
     webhooks: WebhookSender | None = field(kw_only=True)
     """``None`` where nobody is to be told."""
