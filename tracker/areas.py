@@ -16,6 +16,7 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 
+from tracker.coordinates import distance
 from tracker.model import Area, AreaId
 
 LEVELS = ("grid", "cell")
@@ -194,6 +195,17 @@ class AreaIndex:
             if (holder is None or identity < holder) and shapely.intersects_xy(polygon, x, y):
                 found[level] = identity
         return (found[0], found[1])
+
+    def distance(self, latitude: int, longitude: int) -> float | None:
+        """How far a point in 1e-7 degrees is from the nearest area, in metres; 0 within one, ``None`` without any."""
+        if not self._shapes:
+            return None
+        if self.locate(latitude, longitude) != (None, None):
+            return 0.0
+        # A degree of longitude is shorter than one of latitude: the nearest by degrees may not be it, but is near it.
+        point = shapely.Point(longitude / 1e7, latitude / 1e7)
+        there = shapely.get_coordinates(shapely.shortest_line(point, self._shapes[self._tree.nearest(point)]))[1]
+        return distance(latitude, longitude, round(there[1] * 1e7), round(there[0] * 1e7))
 
     def _classify(self, key: tuple[int, int]) -> _Square:
         if len(self._squares) >= _CACHE_LIMIT:

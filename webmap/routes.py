@@ -29,7 +29,8 @@ from webmap.sign_in import Tried, Verdict
 
 _PARAMETER, _PLAIN = re.compile(r"<\w+:(\w+)>"), r"{\1}"
 _STATUS = {"exists": 409, "last_admin": 409, "no_device": 404, "no_account": 404, "no_seat": 404, "no_record": 503,
-           "bad_login": 401, "changed": 409, "too_many_tries": 429, "too_many_codes": 429}  # fmt: skip
+           "bad_login": 401, "changed": 409, "not_now": 409, "resulted": 409, "no_result": 409, "independent": 409,
+           "no_task": 404, "no_sos": 404, "no_problem": 404, "too_many_tries": 429, "too_many_codes": 429}  # fmt: skip
 """Of refusals; 422 for all others."""
 JSON_LIMIT = 256 * 1024
 """Bytes of a request's JSON, unless a route says otherwise: it is taken apart all in one go, and 60 MB of empty lists
