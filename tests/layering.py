@@ -32,13 +32,13 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper", "uploader"}),
     "dispatch": frozenset(
         {
-            "assembly",
+            "answers",
+            "archiving",
             "copies",
             "copying",
             "courier",
             "desk",
             "evidence",
-            "geofence",
             "minder",
             "road_desk",
             "roads_tool",
