@@ -70,17 +70,15 @@ class Uploads:
         :class:`Misplaced`."""
         if sort is None:
             raise Refusal("media", "only photos and voice notes are taken", "仅接收照片和语音")
-        if not 0 < length <= LIMITS[sort] or offset + size > length:
-            limit = LIMITS[sort] >> 20
-            raise Refusal(
-                "too_long", f"a {sort} has 1 byte to {limit} MB, and no more than was announced",
-                f"{'照片' if sort is Sort.PHOTO else '语音'}不能超过 {limit} MB，也不能超过声明的长度",
-            )  # fmt: skip
+        if not 0 < length <= LIMITS[sort]:
+            raise _too_long(sort)
         at = 0 if upload is None else upload.offset
         if upload is not None and upload.length != length:
             raise Refusal("length", f"it was announced with {upload.length} bytes", f"此前声明的长度为 {upload.length}")
         if offset != at:
             raise Misplaced(at)
+        if offset + size > length:
+            raise _too_long(sort)
         if upload is None and self.promised + length > self._room:
             raise Refusal("uploads_full", "too much is being sent at once: try later", "同时上传的内容过多，请稍后再试")
 
@@ -115,3 +113,9 @@ class Uploads:
     def forget(self, unit: UnitId, devices: Collection[DeviceId] = ()) -> list[Upload]:
         """A unit's data goes."""
         return self.drop([one for one in self._all.values() if one.unit == unit or one.device in devices])
+
+
+def _too_long(sort: Sort) -> Refusal:
+    limit, zh = LIMITS[sort] >> 20, "照片" if sort is Sort.PHOTO else "语音"
+    text = f"a {sort} has 1 byte to {limit} MB, and no more than was announced"
+    return Refusal("too_long", text, f"{zh}不能超过 {limit} MB，也不能超过声明的长度")

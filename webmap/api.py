@@ -20,11 +20,15 @@ from webmap.account_api import add_accounts
 from webmap.attendance_api import add_attendance
 from webmap.certificate_api import add_certificate
 from webmap.command_api import add_commands
+from webmap.decision_api import add_decisions
+from webmap.desk_api import add_desk
 from webmap.device_api import add_devices
 from webmap.duty_api import add_duty
 from webmap.enrol_api import add_enrolment
+from webmap.evidence_api import add_evidence
 from webmap.grid_api import add_grids
 from webmap.health import health
+from webmap.indicator_api import add_indicators
 from webmap.login_api import add_login
 from webmap.me_api import add_me
 from webmap.person_api import add_persons
@@ -38,6 +42,7 @@ from webmap.routes import LIST_LIMIT, ApiError, Gate, answer, body_of, make_rout
 from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
+from webmap.task_api import add_tasks
 from webmap.track_api import add_tracks
 from webmap.views import roster_view, unit_view
 
@@ -67,6 +72,11 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_duty(route, services)
     add_rota(route, services)
     add_attendance(route, services)
+    add_desk(route, services)
+    add_tasks(route, services)
+    add_decisions(route, services)
+    add_indicators(route, services)
+    add_evidence(route, services)
 
     @route("GET", "/api/v1/units", Action.LIVE)
     def units(request: Any) -> bytes:

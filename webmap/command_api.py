@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dispatch.media import Sort
 from tracker.catalogue import CATALOGUE
 from tracker.commands_arguments import expiry, read
 from tracker.commands_jt808 import downlink
@@ -11,6 +12,7 @@ from tracker.commands_model import Command, State
 from tracker.media import JPEG, Photo, type_of
 from tracker.roster import Refusal
 from webmap.access import address_of
+from webmap.evidence_api import SHA, copy
 from webmap.reach import device_reached, device_within, unit_within
 from webmap.rights import Action, Scope
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
@@ -148,8 +150,13 @@ def add_commands(route: Route, services: Services) -> None:
         found = [photo for photo in listed if unit_within(roster, scope, photo.unit) is not None]
         return answer(request, {"photos": [photo_view(photo) for photo in found]})
 
-    @route("GET", "/api/v1/photos/<string:photo>", Action.PHOTOS)
+    @route("GET", "/api/v1/photos/<string:photo>", Action.TASKS)
     async def photo_file(request: Any, photo: str) -> bytes:
+        """Of a task or a report by its SHA-256, as a copy; of a vehicle's camera by its id, as it came."""
+        if len(photo) == SHA:
+            return await copy(services, request, photo, Sort.PHOTO)
+        if not who_of(request).may(Action.PHOTOS):
+            raise missing("photo", "照片")
         return await picture(request, photo)
 
     @route("GET", "/api/v1/commands/<string:command>/photo/<string:number>", Action.PHOTOS)
