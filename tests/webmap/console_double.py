@@ -34,7 +34,9 @@ from tests.webmap.double_devices import Devices
 from tests.webmap.double_person import Persons
 from tests.webmap.double_roster import People
 from tests.webmap.double_rota import RotaDouble
+from tests.webmap.double_scene import morning
 from tests.webmap.double_storage import Storage
+from tests.webmap.double_tasks import Tasks
 from webmap.authority_site import AuthorityFiles
 from webmap.me_api import rights_of
 from webmap.page import CONTENT_SECURITY_POLICY, STATIC, PageSettings, build_page
@@ -65,6 +67,7 @@ class Feed(WebSocketServerProtocol):
     box: list[float] | None = None
     followed: str | None = None
     watching = False
+    desk = 0
 
     def onConnect(self, request: Any) -> None:
         if SESSION not in request.headers.get("cookie", ""):
@@ -113,6 +116,7 @@ class Double:
         self.rota = RotaDouble(self.roster())
         self.accounts = AccountsDouble(self.roster(), now_ms)
         self.looks = Looks(self.roster(), now_ms())
+        self.tasks = Tasks(self.town, now_ms())
 
     def take_off(self, unit: str) -> None:
         """A unit is nobody any more."""
@@ -147,6 +151,9 @@ class Double:
                 outside.append([walker.id, walker.state, walker.fix, walker.alarm & 1])
         frame = {"op": op, "seq": self.seq, "now": now_ms(), "behind": self.behind, "units": inside, "states": outside}
         viewer.tell({**frame, "gone": []})
+        if viewer.desk != self.tasks.version:
+            viewer.desk = self.tasks.version
+            viewer.tell({"op": "desk", "version": viewer.desk})
 
     def tick(self) -> None:
         self.seq += 1
@@ -190,6 +197,10 @@ class Double:
             self.accounts.switch(**given)
         elif verb == "looks":
             self.looks.switch(**given)
+        elif verb == "tasks":
+            if given.pop("scene", False):
+                morning(self.tasks, now_ms())
+            self.tasks.switch(now_ms(), **given)
         elif verb == "storage":
             self.storage.switch(**given)
         elif verb in ("joined", "guessed"):
@@ -296,6 +307,10 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             else:
                 code, value = double.calls.answer(method, parts, asked, now_ms())
             return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
+        if parts[0] in ("desk", "tasks", "candidates", "problems", "sos", "photos"):
+            asked, method = json.loads(body) if body else None, request.method.decode()
+            told = double.tasks.answer(method, parts, query, asked, now_ms())
+            return content(request, told, "image/png") if isinstance(told, bytes) else answer(request, told[1], told[0])
         if parts[0] in ("access-log", "access-log.csv"):
             code, value = double.looks.answer(parts, query, double.rota.who)
             return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
@@ -325,7 +340,8 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
                                 "devices": list(double.devices.devices.values()),
                                 "commands": list(double.devices.commands.values()),
                                 "removals": double.persons.asked, "looks": double.looks.asked,
-                                "calls": double.calls.asked, "areas": double.areas.count})  # fmt: skip
+                                "calls": double.calls.asked, "areas": double.areas.count,
+                                "tasks": double.tasks.asked})  # fmt: skip
 
     return app
 

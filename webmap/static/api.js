@@ -11,11 +11,13 @@ export class ApiError extends Error {
   }
 }
 
-async function call(method, path, body) {
+async function call(method, path, body, more = {}) {
+  const { headers, ...rest } = more;
   const response = await fetch(path, {
     method,
     credentials: "same-origin",
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: body === undefined ? {} : { "Content-Type": "application/json", ...headers },
+    ...rest,
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (response.status === 401) {
@@ -118,5 +120,17 @@ export const api = {
   deadline: (start, seconds) => call("GET", `/api/v1/working-time?start=${id(start)}&limit_s=${seconds}`),
   attendance: (units, from, to) => call("GET", `/api/v1/attendance?from=${from}&to=${to}${units.map((unit) => `&unit=${id(unit)}`).join("")}`),
   attendanceTable: (asked) => `/api/v1/attendance?format=csv&${new URLSearchParams(asked)}`,
+  desk: (since) => call("GET", `/api/v1/desk?since=${since}`),
+  task: (task) => call("GET", `/api/v1/tasks/${id(task)}`),
+  tasks: (asked) => call("GET", `/api/v1/tasks?${wanted(asked)}`),
+  makeTask: (task, key) => call("POST", "/api/v1/tasks", task, { headers: { "Idempotency-Key": key } }),
+  amendTask: (task, changes) => call("PATCH", `/api/v1/tasks/${id(task)}`, changes),
+  changeTask: (task, verb, given, more) => call("POST", `/api/v1/tasks/${id(task)}/${verb}`, given, more),
+  candidates: (task) => call("GET", `/api/v1/tasks/${id(task)}/candidates`),
+  candidatesAt: (asked) => call("GET", `/api/v1/candidates?${wanted(asked)}`),
+  taskOfProblem: (problem) => call("POST", `/api/v1/problems/${id(problem)}/task`, {}),
+  acknowledgeSos: (sos) => call("POST", `/api/v1/sos/${id(sos)}/acknowledge`, {}),
+  photo: (sha) => `/api/v1/photos/${id(sha)}`,
+  voice: (sha) => `/api/v1/voice/${id(sha)}`,
   logout: () => call("POST", "/api/v1/logout", {}),
 };

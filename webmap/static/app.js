@@ -24,6 +24,7 @@ import { known, may } from "./rights.js";
 import { RollCalls } from "./roll_call.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
+import { TaskSeat } from "./task_seat.js";
 import { Theme } from "./theme.js";
 import { ageOf, ServerClock } from "./time.js";
 import { TrailLoader } from "./trails.js";
@@ -57,6 +58,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     chrome.city(message.city?.name, message.city?.zone);
     card.person.zone = message.city?.zone;
     rollCalls.zone(message.city?.zone);
+    seat.zone(message.city?.zone);
   },
   roster: (message) => {
     units.roster(message.units ?? {});
@@ -71,6 +73,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     if (calls || message.op === "full") pace.soon();
     else pace.later();
   },
+  desk: (version) => seat.nudge(version),
   notice: (message) => chrome.notice(language() === "zh" ? message.zh : message.en, message.level),
   link: linkChanged,
   ended: toLogin,
@@ -99,14 +102,17 @@ const layers = [basemap, gridsLayer, names, halo, unitsLayer];
 for (const layer of layers) layer.addTo(map);
 
 const chrome = new Chrome({ view, units, clock, feed, theme, prefs });
-const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: (box) => feed.watch(box, view.selected), onMoved: moved, onPick: (id) => pick(id, false) });
+const sheet = new Sheet(() => list.paint());
+const seat = new TaskSeat({ map, model, chrome, sheet, units, view, grids, clock, prefs, unitsLayer, basemap, onWatch: watch, mapView: () => mapView });
+layers.push(...seat.layers);
+const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: watch, onMoved: moved, onPick: (id) => seat.unit(id) || pick(id, false), first: seat.first });
 const trailLoader = new TrailLoader({
   units,
   clock,
   onLoaded: () => halo.redraw(),
   onError: () => chrome.notice(t("error_load", { what: t("what_track") }), "warn"),
 });
-const list = new UnitList({ view, clock, onPick: (id) => pick(id, true) });
+const list = new UnitList({ view, clock, onPick: (id) => seat.unit(id) || pick(id, true) });
 const card = new Card({
   view, clock, grids, trails,
   onTrail: () => prefs.set("trails", trails() === "off" ? "selected" : "off"),
@@ -114,10 +120,14 @@ const card = new Card({
   onClose: () => view.select(null),
   onCopy: copyPosition,
 });
-const sheet = new Sheet(() => list.paint());
 const notice = (words, level) => chrome.notice(words, level);
 const rollCalls = new RollCalls({ view, onPick: (id) => pick(id, true), onNotice: notice, speak: (words) => chrome.speak(words) });
 new AbsentSeats({ onNotice: notice });
+
+/** What the feed is to tell of: what the map shows, and whoever is looked at wherever he is. */
+function watch(box = mapView.box()) {
+  feed.watch(box, view.selected ?? seat.watched);
+}
 
 let wasBroken = false;
 let calling = new Set(); // units whose SOS is already known
@@ -136,6 +146,8 @@ function refresh(time) {
   wantTrails();
   unitsLayer.draw(time);
   halo.draw(time);
+  seat.moved();
+  seat.tick();
 }
 
 /** A new SOS is said once, in words and aloud, and its row stands at the top of the list. */
@@ -166,6 +178,7 @@ function linkChanged() {
   if (wasBroken && feed.live) {
     wasBroken = false;
     trailLoader.forget();
+    seat.resume();
     chrome.notice(t("reconnected"), "good");
   }
   chrome.tick();
@@ -203,7 +216,7 @@ async function copyPosition() {
 view.onChange((what) => {
   if (what.selection) {
     const { unit } = view;
-    feed.watch(mapView.box(), view.selected);
+    watch();
     card.update(true);
     list.paint();
     list.reveal();
@@ -259,7 +272,7 @@ function redrawAll() {
 
 /** Another base map lies there, and with `convert` the whole plane is another: all that is drawn moves with it. */
 function groundChanged(convert) {
-  if (convert) for (const part of [units, grids, basemap]) part.move(convert);
+  if (convert) for (const part of [units, grids, basemap, seat]) part.move(convert);
   for (const layer of layers) layer.redraw();
 }
 
@@ -271,12 +284,14 @@ function redrawGrids() {
 const toggle = (name) => prefs.set(name, !prefs.get(name));
 const actions = {
   search: () => {
+    if (seat.open) return seat.search();
     $("search").focus();
     $("search").select();
+    return undefined;
   },
   down: () => move(1),
   up: () => move(-1),
-  choose: () => pick(view.selected !== null && view.passing().has(view.selected) ? view.selected : list.first(), true),
+  choose: () => seat.open ? seat.choose() : pick(view.selected !== null && view.passing().has(view.selected) ? view.selected : list.first(), true),
   follow: toggleFollow,
   trails: () => prefs.set("trails", TRAILS[(TRAILS.indexOf(trails()) + 1) % TRAILS.length]),
   grids: () => toggle("grids"),
@@ -294,6 +309,16 @@ const actions = {
   },
   phones: () => leave("devices_change", "/phones"),
   storage: () => leave("storage", "/storage"),
+  panel: () => seat.toggle(),
+  assign: () => seat.assign(),
+  add: () => seat.create(false),
+  hotline: () => seat.create(true),
+  undo: () => seat.toasts.undo(),
+  alarms: () => seat.toggleAlarms(),
+  problems: () => seat.toggleProblems(),
+  acknowledge: () => seat.sos.acknowledge(),
+  menu: () => seat.card.actions.focus(),
+  digit: (n) => seat.digit(n),
   help: () => chrome.help(),
   zoomIn: () => map.zoomIn(1),
   zoomOut: () => map.zoomOut(1),
@@ -302,7 +327,8 @@ const actions = {
     if (document.activeElement === $("search")) {
       $("search").blur();
       if (view.query) view.filter({ query: "" });
-    } else if (rollCalls.open) rollCalls.close();
+    } else if (seat.escape()) return;
+    else if (rollCalls.open) rollCalls.close();
     else if (view.following) view.follow(false);
     else view.select(null);
     sheet.close();
@@ -317,8 +343,10 @@ async function leave(right, page) {
 }
 
 function move(step) {
+  if (seat.open) return seat.step(step);
   const id = list.neighbour(step);
   if (id !== null) view.select(id, { center: true, again: true });
+  return undefined;
 }
 
 const clicks = {
@@ -353,7 +381,7 @@ setInterval(() => {
 showNav("map");
 chrome.filters();
 chrome.layers();
-feed.watch(mapView.box(), null);
+watch();
 feed.connect();
 load("basemap", api.basemap, (collection) => {
   basemap.load(collection);
@@ -369,4 +397,4 @@ load("grids", api.grids, (collection) => {
 });
 
 // For the tests and for a person at the browser's console; nothing here depends on it.
-window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, basemaps, plane, mapView, card };
+window.gridbeat = { map, units, view, feed, grids, unitsLayer, halo, names, basemap, basemaps, plane, mapView, card, seat };

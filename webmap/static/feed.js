@@ -21,7 +21,7 @@ export class Feed {
   #watch = { box: null, follow: null };
   #had = null; // what the last full frame was for: box and followed unit
 
-  /** `handlers`: hello, roster, frame, notice (message) and link() on every change of the link's state. */
+  /** `handlers`: hello, roster, frame, notice (message), desk (version) and link() on every change of the link's state. */
   constructor(url, handlers) {
     this.url = url;
     this.handlers = handlers;
@@ -79,6 +79,8 @@ export class Feed {
       this.handlers.roster(message);
     } else if (message.op === "notice") {
       this.handlers.notice(message);
+    } else if (message.op === "desk") {
+      this.handlers.desk?.(message.version);
     } else if (message.op === "full" || message.op === "delta") {
       this.seq = message.seq;
       if (message.op === "full") this.#had = { box: message.box, follow: message.follow };

@@ -66,3 +66,9 @@ export function inSight(box, view) {
   const { scale, left, top, width, height } = view;
   return box[2] * scale >= left && box[0] * scale <= left + width && box[3] * scale >= top && box[1] * scale <= top + height;
 }
+
+/** Metres between two places in degrees; near enough for what is within a city. */
+export function distance(lat, lon, otherLat, otherLon) {
+  const metre = 111_319.5;
+  return Math.hypot((otherLat - lat) * metre, (otherLon - lon) * metre * Math.cos((lat * Math.PI) / 180));
+}

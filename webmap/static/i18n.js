@@ -82,6 +82,7 @@ const WORDS = {
   never: ["从未定位", "never located"],
   never_seen: ["从未上线", "never seen"],
   unknown: ["—", "—"],
+  colon: ["：", ": "],
   comma: ["、", ", "],
   headings: ["北 东北 东 东南 南 西南 西 西北", "N NE E SE S SW W NW"],
 

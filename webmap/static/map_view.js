@@ -9,6 +9,7 @@ const WATCH_MS = 250; // after the last movement
 const AHEAD_MS = 150; // at most so often while the map is being moved out of what is watched
 const WATCH_PAD = 0.3; // share of the view asked for beyond its edges
 const WATCH_NEAR = 0.15; // so near to the edge of it more is asked for
+const STREET = 15.5;
 const INSEPARABLE = 24; // pixels at the nearest zoom
 const TOO_WIDE = 4; // ask anew when the watched box is that many times the view
 
@@ -19,7 +20,7 @@ export class MapView {
   #touched = false;
 
   constructor(parts) {
-    Object.assign(this, parts); // {map, view, units, grids, prefs, unitsLayer, onWatch, onMoved, onPick}
+    Object.assign(this, parts); // {map, view, units, grids, prefs, unitsLayer, onWatch, onMoved, onPick, first: {click(event), pointer(point)}: what comes before units}
     const { map } = this;
     const kept = this.prefs.get("view");
     if (Array.isArray(kept) && kept.length === 3 && kept.every(Number.isFinite)) {
@@ -37,6 +38,7 @@ export class MapView {
     map.on("mousemove", (event) => this.#pointer(event.containerPoint));
     map.on("mouseout", () => this.view.hover(null));
     map.on("click", (event) => {
+      if (this.first.click(event)) return;
       const unit = this.unitsLayer.hit(event.containerPoint);
       const group = unit ? null : this.unitsLayer.groupAt(event.containerPoint);
       if (group) this.open(group.items.map((item) => item.unit));
@@ -56,6 +58,43 @@ export class MapView {
   /** Whether a hand is moving the map. */
   get dragged() {
     return this.map.dragging.moving();
+  }
+
+  /** Shows a place in degrees, near enough to see the street. */
+  place(spot) {
+    const { map } = this;
+    this.view.follow(false);
+    this.#touched = true;
+    const zoom = Math.max(map.getZoom(), STREET);
+    const target = map.project(spot, zoom).add(this.#offset()).add([this.#sheet() / 2, 0]);
+    map.setView(map.unproject(target, zoom), zoom, { animate: zoom === map.getZoom(), duration: 0.35 });
+  }
+
+  /** Shows several places in degrees at once, beside what lies over the map; nothing if they can be seen already. */
+  places(spots) {
+    const { map } = this;
+    const size = map.getSize();
+    const narrow = size.x < 720;
+    const [right, bottom] = narrow ? [24, size.y * 0.55] : [this.#sheet() + 60, 60];
+    const seen = ([lat, lon]) => {
+      const at = map.latLngToContainerPoint([lat, lon]);
+      return at.x > 60 && at.y > 50 && at.x < size.x - right && at.y < size.y - bottom;
+    };
+    if (spots.every(seen)) return;
+    this.view.follow(false);
+    this.#touched = true;
+    map.fitBounds(L.latLngBounds(spots), { paddingTopLeft: [narrow ? 24 : 76, 56], paddingBottomRight: [right, bottom], maxZoom: STREET + 0.5, animate: false });
+  }
+
+  /** How much of the map's right side the sheet of a task or a form covers, in pixels. */
+  #sheet() {
+    const sheet = [...document.querySelectorAll(".task-card, .task-form")].find((one) => one.offsetWidth > 0);
+    return sheet && this.map.getSize().x >= 720 ? sheet.offsetWidth + 14 : 0;
+  }
+
+  /** Shows a box [west, north, east, south] in numbers of the plane. */
+  area(box) {
+    this.#show(box, true);
   }
 
   /** Brings the selected unit to the middle of what the card and the sheet leave free. */
@@ -152,11 +191,12 @@ export class MapView {
 
   #pointer(point) {
     if (this.dragged) return; // whoever moves the map points at nothing
-    const unit = this.unitsLayer.hit(point);
-    const group = unit ? null : this.unitsLayer.groupAt(point);
+    const other = this.first.pointer(point);
+    const unit = other ? null : this.unitsLayer.hit(point);
+    const group = other || unit ? null : this.unitsLayer.groupAt(point);
     this.view.hover(unit?.id ?? null);
     const box = this.map.getContainer();
-    box.classList.toggle("over-unit", unit !== null || group !== null);
+    box.classList.toggle("over-unit", other || unit !== null || group !== null);
     const names = group ? group.items.slice(0, NAMED).map((item) => plain(item.unit.name, 18)) : [];
     const title = names.join(t("comma")) + (group && group.items.length > NAMED ? " …" : "");
     if (box.title !== title) box.title = title;

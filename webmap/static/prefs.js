@@ -2,7 +2,7 @@
 // set up with.
 
 const KEY = "gridbeat";
-const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, wall: false, view: null, phoneAddress: null, phoneApp: null, phoneSystem: "android", phoneLast: null };
+const DEFAULTS = { theme: "auto", language: null, grids: true, cells: false, trails: "selected", inView: false, wall: false, view: null, panel: null, mute: false, phoneAddress: null, phoneApp: null, phoneSystem: "android", phoneLast: null };
 
 export class Preferences {
   #values;

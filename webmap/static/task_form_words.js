@@ -1,0 +1,38 @@
+// The words of the forms for a new task.
+
+import { learn } from "./i18n.js";
+
+learn({
+  form_new: ["新建任务", "New task"],
+  form_hotline: ["热线登记", "Hotline call"],
+  form_new_key: ["新建任务（N）", "New task (N)"],
+  form_hotline_key: ["热线登记（H）", "Hotline call (H)"],
+  form_caller: ["来电人", "Caller"],
+  form_caller_hint: ["姓名或称呼", "Name"],
+  form_phone: ["电话", "Phone"],
+  form_phone_hint: ["回访号码", "To call back"],
+  form_personal: ["来电人和电话写入任务内容，承办人可见", "Caller and phone become part of the details; whoever goes can read them"],
+  form_kind: ["任务", "Task"],
+  form_klass: ["类别", "Class"],
+  form_klass_hint: ["类别代码", "Code of the class"],
+  form_no_class: ["未定", "Not known yet"],
+  form_address: ["地址", "Address"],
+  form_address_hint: ["地址、网格、街道或坐标", "Address, grid, street or coordinates"],
+  form_what: ["内容", "What is it"],
+  form_click: ["在地图上点出位置", "Click the map where it is"],
+  form_placed: ["已定位 {lat}, {lon}，点地图可移动", "Placed at {lat}, {lon}; click the map to move it"],
+  form_which_system: ["请选择坐标系后定位", "Choose the coordinate system to place it"],
+  form_system: ["坐标系", "System"],
+  form_wgs84: ["WGS-84 / 2000", "WGS-84"],
+  form_gcj02: ["高德 / 腾讯 GCJ-02", "GCJ-02 (Amap)"],
+  form_bd09: ["百度 BD-09", "BD-09 (Baidu)"],
+  form_same: ["可能已登记", "Perhaps registered already"],
+  form_who: ["将会派给", "Who would go"],
+  form_send: ["建立任务", "Make the task"],
+  form_send_to: ["建立并派给 {name}", "Make it and send {name}"],
+  form_discard: ["放弃", "Discard"],
+  form_caller_line: ["来电：{from}", "Caller: {from}"],
+  form_source: ["热线", "hotline"],
+  form_made: ["任务已建立", "Task made"],
+  form_kept: ["已恢复未提交的登记", "What was being typed is back"],
+});
