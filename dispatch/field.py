@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dispatch.book import TaskBook
 from dispatch.model import AttemptState, Candidate, Spot, TaskId
+from dispatch.rules import SURVEY
 from tracker.intake import Intake
 from tracker.mirror import Mirror
 from tracker.model import Unit, UnitId
@@ -88,7 +89,11 @@ class Field:
 
     def _load(self, unit: UnitId) -> None:
         held = self._book.held(unit)
-        committed = tuple((task.spot, self._left(attempt.at.get(AttemptState.ON_SCENE))) for task, attempt in held)
+        # A survey is done on the way, and keeps nobody from anything.
+        committed = tuple(
+            (task.spot, self._left(attempt.at.get(AttemptState.ON_SCENE)))
+            for task, attempt in held if task.kind != SURVEY
+        )  # fmt: skip
         load = _Load(committed, self._book.suspect(unit))
         if load == _NOTHING:
             self._loads.pop(unit, None)

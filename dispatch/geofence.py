@@ -15,6 +15,7 @@ from dispatch.desk import Desk
 from dispatch.draft import Step
 from dispatch.model import AttemptInput, AttemptState, Spot, Task, TaskId
 from dispatch.results import Where, evidence
+from dispatch.rules import SURVEY
 from dispatch.steps import Steps
 from dispatch.travel import TRIP, ratio
 from tracker.admission import Admitted
@@ -66,6 +67,8 @@ class Geofence:
 
     def marks(self, unit: UnitId, task: Task, at: int) -> tuple[str, ...]:
         """What the positions known now show of an answer that was given at a time (ms)."""
+        if task.kind == SURVEY:
+            return ()
         known = self._units.get(unit)
         return self._marks(task.spot, at, known.fixes if known is not None else ())
 
@@ -86,6 +89,8 @@ class Geofence:
                 self._watch(task)
 
     def _watch(self, task: Task) -> None:
+        if task.kind == SURVEY:
+            return  # of a whole grid: it is nowhere in particular
         now = self._intake.wall()
         for attempt in task.attempts:
             key = (task.id, attempt.number)

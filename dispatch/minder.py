@@ -8,6 +8,7 @@ from twisted.internet.task import LoopingCall
 
 from dispatch.desk import Desk
 from dispatch.model import AttemptState, Task
+from dispatch.rules import SURVEY
 from tracker.intake import Intake
 from tracker.mirror import Mirror
 from tracker.model import UnitId
@@ -37,7 +38,7 @@ class Minder:
         for unit in self._desk.book.holders():
             for task, attempt in self._desk.book.held(unit):
                 accepted = attempt.at.get(AttemptState.ACCEPTED)
-                if accepted is None:
+                if accepted is None or task.kind == SURVEY:
                     continue
                 reason = self._gone(unit, accepted, now)
                 if reason:

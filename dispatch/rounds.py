@@ -62,7 +62,7 @@ class Rounds:
         roads: RoadDesk | None = None,
     ) -> None:  # fmt: skip
         self._intake, self._desk, self._steps, self._field = intake, desk, steps, field
-        self._detours, self._clock, self._pool, self._roads = detours, clock, pool, roads
+        self._detours, self._clock, self._pool, self.roads = detours, clock, pool, roads
         self._weights = desk.rules.weights()
         self._queued = {task.id for task in desk.book.open() if task.state is TaskState.QUEUED}
         self._timer: Any = None
@@ -97,7 +97,7 @@ class Rounds:
         """Everybody for a task now: who can go by cost, then who cannot by distance."""
         now = self._intake.wall()
         crew = self._crew(self._field.candidates(now))
-        return rank(task, crew, now, self._roads.known([task], crew) if self._roads is not None else NO_WAYS)
+        return rank(task, crew, now, self.roads.known([task], crew) if self.roads is not None else NO_WAYS)
 
     def replay(self, event: Change) -> None:
         """A decision is in the journal."""
@@ -192,7 +192,7 @@ class Rounds:
         # Somebody may say no while it is looked at who has said no.
         tasks = [replace(task, declined=dict(task.declined)) for task in tasks]
         crew = self._crew(self._field.candidates(now))
-        ways = self._roads.ways(tasks, crew) if self._roads is not None else NO_WAYS
+        ways = self.roads.ways(tasks, crew) if self.roads is not None else NO_WAYS
         matches = match(tasks, crew, now, ways=ways)
         by_id = {task.id: task for task in tasks}
         taken = {one.unit: one.task for one in matches}

@@ -23,15 +23,20 @@ MOST = 365 * DAY
 """Of a limit: whatever may take longer is no task for somebody on the street."""
 _UNITS = {"min": 60_000, "h": 3_600_000, "d": DAY}
 
-VERIFY, CHECK = "verify", "check"
+VERIFY, CHECK, SURVEY = "verify", "check", "survey"
 RESULTS: Mapping[str, tuple[str, ...]] = {
     VERIFY: ("exist", "not_exist", "unable"),
     CHECK: ("pass", "not_pass", "unable"),
+    SURVEY: ("done", "unable"),
 }
 """The kinds of tasks, and what an answer of each may say. A city names them; what they mean is the same everywhere,
 or indicators could not be compared."""
 
 
+OPTIONAL = frozenset({SURVEY})
+"""Kinds that a city need not have."""
+PATIENCE_S = 30 * 86_400
+"""A survey (普查) is done on the way, within days: nobody is asked why he has not set out."""
 PEOPLE = ("walk", "ebike")
 """How people go; vehicles go as vehicles."""
 
@@ -275,6 +280,8 @@ class Rules:
     def times(self, kind: str) -> Times:
         """What a task of this kind has written down with it."""
         waits, escalation = self.waits, self.escalation
+        if kind == SURVEY:
+            waits = dataclasses.replace(waits, depart_s=PATIENCE_S, question_s=PATIENCE_S, alert_s=PATIENCE_S)
         return Times(
             deliver=1000 * waits.deliver_s,
             answer=1000 * self.kinds[kind].answer_s,

@@ -18,6 +18,7 @@ from typing import Any
 
 from dispatch.rules import (
     IN_DAYS,
+    OPTIONAL,
     RESULTS,
     Arrival,
     Duplicates,
@@ -86,8 +87,10 @@ def parse_rules(name: str, data: bytes) -> Rules:
     document, lines = parse(name, data)
     reader = _Reader(Source(name, lines))
     reader.unknown((), document, {*_SECTIONS, *RESULTS, "declines", "classes", "limit"})
-    kinds = {kind: reader.kind(kind, document.get(kind)) for kind in RESULTS}
-    limits = reader.limits(document.get("limit"))
+    kinds = {
+        kind: reader.kind(kind, document.get(kind)) for kind in RESULTS if kind in document or kind not in OPTIONAL
+    }
+    limits = reader.limits(document.get("limit"), kinds)
     declines = reader.declines(document.get("declines"))
     classes = reader.classes(document.get("classes", {}))
     sections = {each: reader.section((each,), document.get(each, {}), kind) for each, kind in _SECTIONS.items()}
@@ -182,7 +185,7 @@ class _Reader:
                 self.complain((*place, code), f"[classes] {shown(code)} {error}")
         return found
 
-    def limits(self, given: Any) -> dict[tuple[str, str], Limit]:
+    def limits(self, given: Any, kinds: Collection[str]) -> dict[tuple[str, str], Limit]:
         found: dict[tuple[str, str], Limit] = {}
         if not isinstance(given, list) or not 0 < len(given) <= LIMITS_LIMIT:
             self.complain(("limit",), f"[[limit]] must be there, once for each limit, {LIMITS_LIMIT} times at the most")
@@ -193,6 +196,8 @@ class _Reader:
             if one is None:
                 continue
             key = (one.kind, one.klass)
+            if one.kind not in kinds:
+                self.complain(place, f"[[limit]] there is no section [{one.kind}] that says what that is")
             if key in found:
                 self.complain(place, f"[[limit]] there is one of kind {one.kind} and class {shown(one.klass)} already")
             days = one.limit[1] == "d"
@@ -200,7 +205,7 @@ class _Reader:
                 right = '"3 d"' if one.time in IN_DAYS else '"30 min" or "24 h"'
                 self.complain((*place, "limit"), f"[[limit]] limit must be like {right} with time {one.time}")
             found[key] = Limit(TimeKind(one.time), one.limit[0])
-        for kind in RESULTS:
+        for kind in kinds:
             if (kind, "") not in found and not self.problems:
                 self.complain(("limit",), f'[[limit]] there is none of kind "{kind}" without a class, for all the rest')
         return found

@@ -6,10 +6,12 @@ import pytest
 
 from dispatch.desk_model import NewTask
 from dispatch.model import TaskId
-from tests.dispatch.city import City, spot
+from dispatch.surveys import Surveys
+from tests.dispatch.city import ZONE, City, spot
 from tests.tracker.helpers import House
 from tracker.model import UnitId
 from tracker.refusal import Refusal
+from tracker.rota import Rota
 
 DIGEST = "ab" * 32
 
@@ -342,3 +344,27 @@ def test_nothing_is_accepted_that_the_disk_did_not_take(city: City) -> None:
     city.house.hands.broken = False
     city.later(40)
     assert city.states()[-1] in ("one:accepted", "one:en_route")
+
+
+def test_a_survey_is_a_task_for_each_grid_and_its_owner_and_keeps_nobody_from_anything(city: City) -> None:
+    owner = city.person("owner", spot(300), grid="g1")
+    city.person("near", spot(100))
+    surveys = Surveys(city.house.intake, Rota(city.house.roster, ZONE), city.desk)
+    (task,) = city.done(surveys.create("s1", ["g1"], "统计共享单车", "seat", None))
+    assert (task.id, task.pinned, task.street) == ("s1:g1", "owner", "东街")
+    city.later(8)
+    assert city.states("s1:g1") == ["assigned", "owner:delivered"]
+    owner.does("accept", "s1:g1")
+    city.task()
+    city.later(2)
+    assert city.states("t1") == ["assigned", "owner:delivered"], "as if he had nothing to do"
+    for _ in range(20):
+        owner.at(spot(300))
+        city.later(60, 60)
+    assert city.states("s1:g1") == ["in_progress", "owner:accepted"], "nobody asks why he has not set out"
+    owner.does("report", "s1:g1", word="done", text="42 辆")
+    assert city.states("s1:g1") == ["closed", "owner:done"]
+    assert [one.id for one in surveys.of("s1")] == ["s1:g1"]
+    assert city.done(surveys.create("s1", ["g1"], "again", "seat", None)) == [task], "twice is once"
+    with pytest.raises(Refusal, match="no grid"):
+        city.done(surveys.create("s2", ["nowhere"], "", "seat", None))

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.model import Times
 from dispatch.ranking import Weights
-from dispatch.rules import CHECK, RESULTS, VERIFY, Limit, Rules, TimeKind
+from dispatch.rules import CHECK, RESULTS, SURVEY, VERIFY, Limit, Rules, TimeKind
 from dispatch.rules_file import CITIES, parse_rules, read_rules
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -17,7 +17,8 @@ HOURS = read_rules(CITIES / "working-hours.toml")
 
 
 def test_two_cities_that_differ() -> None:
-    assert [CLOCK.limit(kind, "0101") for kind in RESULTS] == [Limit(TimeKind.CLOCK, 30 * MINUTE)] * 2
+    assert [CLOCK.limit(kind, "0101") for kind in (VERIFY, CHECK)] == [Limit(TimeKind.CLOCK, 30 * MINUTE)] * 2
+    assert CLOCK.limit(SURVEY, "") == Limit(TimeKind.CALENDAR_DAYS, 3)
     assert HOURS.limit(VERIFY, "0101") == Limit(TimeKind.WORKING_HOURS, 24 * HOUR)
     assert HOURS.limit(CHECK, "0101") == Limit(TimeKind.WORKING_HOURS, 2 * HOUR)
     assert HOURS.limit(CHECK, "0305") == Limit(TimeKind.WORKING_DAYS, 1)
@@ -46,7 +47,7 @@ def test_the_longest_class_counts() -> None:
     assert minutes == {"040103": 20, "0401": 20, "0402": 15, "05": 120, "1": 30, "": 30}
     assert rules.limit(CHECK, "0401").length == 30 * MINUTE
     with pytest.raises(KeyError):
-        rules.limit("survey", "0401")
+        rules.limit("patrol", "0401")
 
 
 def test_photos_are_of_the_kind_unless_the_result_says_otherwise() -> None:

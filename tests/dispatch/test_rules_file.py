@@ -85,7 +85,7 @@ def test_a_small_file_is_enough() -> None:
         ("busy =", "Busy =", 16, '[declines] "Busy" must be a word of small letters, such as busy'),
         ('busy = { zh = "忙", en = "Busy" }\n', "", 15, "[declines] must hold 1 to 20 reasons, not 0"),
         # Limits.
-        ('kind = "verify"', 'kind = "survey"', 18, '[[limit]] kind must be one of verify, check, not "survey"'),
+        ('kind = "verify"', 'kind = "patrol"', 18, '[[limit]] kind must be one of verify, check, survey, not "patrol"'),
         ('"30 min"', '"30"', 19,
          '[[limit]] limit must be like "30 min", "24 h" or "3 d", 365 days at the most, not "30"'),
         ('"30 min"', "30", 19, "[[limit]] limit must be like"),
