@@ -9,22 +9,30 @@ how far the device's is off.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from random import Random
 from typing import Protocol
 
-from protocols.handheld import Held, Revoked, SosTold, Standing, TaskTold, Words
+from protocols.handheld import Held, ResultWords, Revoked, SosTold, Standing, TaskTold, Words
 from simulator.manner import Manner
 
 REMEMBERED = 64
 """Answers given that are remembered, so that what the server said before it had them does not begin them again."""
+USUAL = 8
+"""So many times as often as an answer that must say why comes any other."""
 WAITING = frozenset({"offered", "delivered"})
 WORKING = frozenset({"accepted", "en_route", "on_scene"})
 
 Token = tuple[str, int]
 Camera = Callable[[Random], bytes]
+
+
+def _weighed(results: Mapping[str, ResultWords]) -> tuple[list[tuple[str, ResultWords]], list[int]]:
+    """What must be explained is rare."""
+    found = sorted(results.items())
+    return found, [1 if result.text else USUAL for _, result in found]
 
 
 class Says(Protocol):
@@ -209,8 +217,7 @@ class Errands:
             return
         del self._errands[errand.told.task]
         self._answered.append(errand.token)
-        word = self._random.choice(sorted(kind.results))
-        result = kind.results[word]
+        word, result = self._random.choices(*_weighed(kind.results))[0]
         photos = [self._album.add(errand.token, self._camera(self._random)) for _ in range(result.photos)]
         text = "现场围挡，无法靠近" if result.text else ""
         event = self._say(errand.token, "report", now, word=word, text=text, photos=photos)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -191,6 +192,19 @@ def test_without_words_the_answer_waits(willing: Person) -> None:
     errands.told(WORDS, NOW + 300_000)
     willing.pass_time(320_000)
     assert willing.whats == ["report"]
+
+
+def test_what_must_be_explained_is_answered_now_and_then(willing: Person) -> None:
+    results = {"unable": ResultWords("", "", 0, True), "exist": ResultWords("", ""), "not_exist": ResultWords("", "")}
+    willing.errands.told(replace(WORDS, kinds={"verify": KindWords("", "", 1, results)}), NOW)
+    for number in range(200):
+        willing.errands.told(told(f"T-{number}", what="hold", state="on_scene"), NOW)
+        willing.errands.arrived(NOW)
+        willing.pass_time(200_000)
+    words = [report["word"] for report in willing.reports]
+    assert len(words) == 200
+    assert 2 <= words.count("unable") <= 30
+    assert min(words.count("exist"), words.count("not_exist")) > 60
 
 
 def test_a_clock_that_is_off_shows_in_what_is_said(willing: Person) -> None:
