@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from dispatch.model import Spot, Task, TaskId
-from dispatch.ranking import ROUND_ABOUT, Crew, Ways
+from dispatch.ranking import NONE, ROUND_ABOUT, Crew, Ways
 from dispatch.roads import Reach, Roads, Standpoints
 from dispatch.travel import SPEEDS, Array, places
 
@@ -62,10 +62,13 @@ class Survey:
 
     def __init__(self, tasks: Iterable[Task], crew: Crew, roads: Roads, reaches: Reaches) -> None:
         # As they are now: a survey may still be at work when they have changed.
-        self._tasks = sorted((task.due, task.id, task.spot, crew.weights.cap(task.level)) for task in tasks)
+        weights = crew.weights
+        self._tasks = sorted(
+            (task.due, task.id, task.spot, weights.cap(task.level), task.level >= weights.anybody) for task in tasks
+        )
         self._crew, self._roads, self._reaches = crew, roads, reaches
         self._found: dict[TaskId, tuple[Array, Array]] = {}
-        self.missing = {id for _, id, _, _ in self._tasks}
+        self.missing = {id for _, id, *_ in self._tasks}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -82,13 +85,16 @@ class Survey:
             return
         near = self._near()
         stands = self._stands(near)
-        for (_, id, spot, cap), columns in zip(self._tasks, near, strict=True):
+        can = self._crew.reason == NONE
+        can_at_first = can & ~self._crew.vehicle
+        for (_, id, spot, cap, anybody), columns in zip(self._tasks, near, strict=True):
             limit, whole = ROUND_ABOUT * cap, True
             at: list[Array] = []
             metres: list[Array] = []
             for mode, (rows, stand) in stands.items():
                 those = columns[rows[columns] >= 0]
-                if not len(those):
+                # Nobody of this mode can go: it does not matter how far they are.
+                if not (can if anybody else can_at_first)[those].any():
                     continue
                 net, key = self._roads.nets[mode], (mode, spot, limit)
                 kept = key in self._reaches
@@ -117,10 +123,10 @@ class Survey:
         known = np.flatnonzero(self._crew.known)
         if not len(known):
             return [known for _ in self._tasks]
-        caps = np.array([cap for _, _, _, cap in self._tasks])
+        caps = np.array([cap for _, _, _, cap, _ in self._tasks])
         tree = cKDTree(self._crew.place[known])
         found = tree.query_ball_point(
-            places(spot for _, _, spot, _ in self._tasks), caps * 1000.0 + 1.0, return_sorted=True
+            places(spot for _, _, spot, *_ in self._tasks), caps * 1000.0 + 1.0, return_sorted=True
         )
         return [known[near] for near in found]
 

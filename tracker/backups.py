@@ -97,6 +97,9 @@ def _back_up(target: Path, path: Path | None, prune: bool) -> None:
     for basemap in settings.basemaps:
         if basemap.file != Path():
             _say(f"not in it 未包含: {basemap.file} (map tiles 地图瓦片)")
+    for file, what in ((settings.dispatch.rules, "rules 规则"), (settings.dispatch.roads, "roads 路网")):
+        if file is not None:
+            _say(f"not in it 未包含: {file} ({what})")
     _past_limit(target, about, prune)
 
 

@@ -50,6 +50,10 @@ class _Collector:
         behind = applier.behind(services.wall()) / 1000
         yield GaugeMetricFamily("gridbeat_live_behind_seconds", "Age of the oldest record not in live state", behind)
         yield CounterMetricFamily("gridbeat_live_resyncs", "Times the store was brought in step", applier.resyncs)
+        roads = services.rounds.roads
+        if roads is not None:
+            yield CounterMetricFamily("gridbeat_roads_asked", "Tasks for which rounds wanted ways", roads.asked)
+            yield CounterMetricFamily("gridbeat_roads_late", "Those whose ways were not there in time", roads.late)
         yield CounterMetricFamily("gridbeat_duplicates", "Points that came again", applier.pipeline.duplicates)
         doubted = CounterMetricFamily("gridbeat_points_doubted", "Points by doubt, live", labels=["doubt"])
         for doubt, number in applier.pipeline.doubted.items():

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from twisted.logger import globalLogPublisher
 
+from dispatch import road_desk
 from dispatch.decision import recompute, record
 from dispatch.matching import match
 from dispatch.ranking import NO_WAYS, Crew, Weights
-from dispatch.road_desk import RoadDesk
+from dispatch.road_desk import PATIENCE_S, RoadDesk
 from dispatch.roads import Net, Reach, Roads, Standpoints
 from dispatch.travel import Travel
 from tests.dispatch.street import NOW, task, unit
@@ -49,6 +50,22 @@ class Slow(Net):
         return super().search(task, limit)
 
 
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """Whoever waits for it has waited long enough as soon as a search has begun."""
+    net = Slow()
+
+    class Impatient(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout != PATIENCE_S:
+                return super().wait(timeout)
+            assert net.begun.wait(WAIT_S)
+            return self.is_set()
+
+    monkeypatch.setattr(road_desk, "Event", Impatient)
+    return net
+
+
 def over(net: Net) -> Roads:
     roads = Roads({})
     roads.nets = {"ebike": net}
@@ -74,29 +91,22 @@ def test_what_is_there_in_time_is_used() -> None:
         assert set(desk.known([task(), task("other", 10)], CREW).of) == {"t"}
 
 
-def test_for_what_is_not_the_straight_line_holds() -> None:
-    net = Slow()
-    with at_work(over(net), patience=0.001) as desk:
+def test_for_what_is_not_the_straight_line_holds(slow: Slow) -> None:
+    with at_work(over(slow), PATIENCE_S) as desk:
         assert goes(desk, way="straight_line") == "across"
         assert (desk.asked, desk.late) == (1, 1)
-        assert net.begun.wait(WAIT_S)
         # While that search is under way others wait as little.
         assert goes(desk, way="straight_line") == "across"
         assert (desk.asked, desk.late) == (2, 2)
-        net.let.set()
-    with at_work(over(net)) as desk:
+        slow.let.set()
+    with at_work(over(slow)) as desk:
         assert goes(desk, way="roads") == "along"
 
 
-def test_a_search_that_came_too_late_is_there_for_the_next_round() -> None:
-    net = Slow()
-    desk = RoadDesk(over(net), 0.001)
-    desk.start()
-    assert desk.ways([task("t1"), task("t2", 100)], CREW) == NO_WAYS
-    assert net.begun.wait(WAIT_S)
-    net.let.set()
-    desk.stop()
-    desk._thread.join(WAIT_S)
+def test_a_search_that_came_too_late_is_there_for_the_next_round(slow: Slow) -> None:
+    with at_work(over(slow), PATIENCE_S) as desk:
+        assert desk.ways([task("t1"), task("t2", 100)], CREW) == NO_WAYS
+        slow.let.set()
     # The one that was under way; the other was not begun.
     assert desk.searches == 1
     assert set(desk.known([task("t1"), task("t2", 100)], CREW).of) == {"t1"}

@@ -84,7 +84,11 @@ def test_what_was_searched_is_not_searched_again() -> None:
     assert searches(task()) == [True, True]
     assert searches(task(), task("t2")) == [False] * 4
     assert searches(task(level=1)) == [True, True]
-    # Nobody is near enough to ask.
+    # Nobody who could go is near, or of that mode.
+    assert list(Survey([task()], crew_of(unit("c", 10, resting=True)), riverside(), Reaches()).run()) == []
+    everybody = crew_of(unit("a", 300), unit("car", 10, kind="vehicle", mode="vehicle"))
+    assert list(Survey([task()], everybody, riverside(), Reaches()).run()) == [True]
+    assert list(Survey([task(level=2)], everybody, riverside(), Reaches()).run()) == [True, True]
     assert searches(task("t3", -1900)) == []
     assert len(reaches) == 4
 
