@@ -45,7 +45,7 @@ from storage.journal_files import JournalFiles, day_files, sync_names
 from storage.space import free_bytes
 from storage.upgrade import RESTORING, VERSION, FolderError, format_of
 
-LEFT_OUT = frozenset({"redis", "log", "exports", "reserve", "lock", RESTORING, "lost+found"})
+LEFT_OUT = frozenset({"redis", "log", "exports", "copies", "uploads", "reserve", "lock", RESTORING, "lost+found"})
 """Of the data folder: what is made again by itself or on request, and what is of this machine only."""
 PASSING = (".new", ".part", "-wal", "-shm", "-journal")
 """Endings of what is not whole yet; the first two are ours, the others SQLite's, which copies what they hold."""

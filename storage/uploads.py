@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -98,15 +98,14 @@ def drop(data: Path, token: str) -> None:
     _note_of(data, token).unlink(missing_ok=True)
 
 
-def drop_uploads(data: Path, unit: str, devices: Collection[str]) -> list[str]:
-    """Take away all of a unit, or of devices that only it has; the names under which they were to be kept, or empty
-    ones, of as many as there were."""
-    theirs = [one.note for one in found(data) if one.note.unit == unit or one.note.device in devices]
-    for note in theirs:
-        drop(data, note.token)
+def drop_uploads(data: Path, unit: str) -> int:
+    """Take away all of a unit; how many."""
+    theirs = [one.note.token for one in found(data) if one.note.unit == unit]
+    for token in theirs:
+        drop(data, token)
     if theirs:
         sync_names(data / FOLDER)
-    return [note.name for note in theirs]
+    return len(theirs)
 
 
 def _note_of(data: Path, token: str) -> Path:

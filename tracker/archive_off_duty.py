@@ -22,7 +22,7 @@ from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, FIXES
 from storage.archive.parquet import text
 from storage.journal_scrub import scrub
-from tracker import sealing
+from tracker import dispatch_events, sealing
 from tracker.archive_context import Arguments, Context, Result
 from tracker.archive_removal import Work, finish, remove_photos, rewrite_days, rewrite_parts, rewrite_snapshots
 from tracker.person import listed
@@ -89,6 +89,10 @@ class Stretch:
     def _stays(self, column: str) -> str:
         return f"({column} IN ({', '.join(map(str, sorted(self.stay)))}))" if self.stay else "false"
 
+    def knew(self, at: float) -> bool:
+        """Whether a decision that rests on where the unit was at this time goes without it."""
+        return self.start <= at < self.end
+
     def taints(self, fields: Mapping[str, Any]) -> bool:
         """Whether a unit's state knows of what goes. It is not mended but left out: the next report begins it anew."""
         times = (fields.get("fix_time"), fields.get("jump_time"), fields.get("seen"))
@@ -108,10 +112,22 @@ class OffDuty:
     def photos(self) -> dict[str, str]:
         return {id: name for stretch in self.stretches for id, name in stretch.photos.items()}
 
-    def goes(self, number: int, record: Sequence[Any]) -> bool:
-        """Whether a record of the journal goes."""
+    @property
+    def units(self) -> tuple[str, ...]:
+        return tuple({stretch.unit for stretch in self.stretches})
+
+    def without(self, fields: dict[str, Any]) -> dict[str, Any]:
+        for stretch in self.stretches:
+            fields = dispatch_events.without(stretch.unit, fields, stretch.knew)
+        return fields
+
+    def goes(self, number: int, record: Sequence[Any]) -> bool | tuple[Any, ...]:
+        """Whether a record of the journal goes, or what is to stand in its place."""
         if record[0] == REPORT:
             return any(stretch.takes(record) for stretch in self.stretches)
+        if record[0] == EVENT and record[2] == dispatch_events.DECISION:
+            left = self.without(record[4])
+            return left != record[4] and (*record[:4], left)
         return record[0] == EVENT and self._tells(record[2], record[3], record[4])
 
     def _tells(self, kind: str, id: str, fields: Mapping[str, Any]) -> bool:

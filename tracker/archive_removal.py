@@ -26,25 +26,29 @@ from typing import Any, Protocol
 import duckdb
 import msgpack
 
+from storage import uploads
 from storage.archive import parquet, snapshots
 from storage.archive.archive import sync_file, write_whole
 from storage.archive.chain import SealedFile
-from storage.archive.layout import ACCESS, FIXES, PHOTOS, SEALED, SNAPSHOTS, day_in
+from storage.archive.layout import ACCESS, EVENTS, FIXES, PHOTOS, SEALED, SNAPSHOTS, day_in
 from storage.archive.parquet import text
+from storage.copies import drop_copies
 from storage.exports import drop_exports
 from storage.journal_files import sync_names
 from storage.journal_scrub import scrub
 from storage.space import free_bytes
-from tracker import sealing
+from tracker import dispatch_events, sealing
 from tracker.archive_context import Arguments, Context, Result
-from tracker.person import Person, learned, listed
-from tracker.record import ENTITY, EVENT, MASK, is_access, masked
+from tracker.person import Person, learned, listed, unpacked
+from tracker.record import ENTITY, EVENT, MASK
 
 NOTES = "removals"
 """In the data folder, the notes of removals that are not done yet: the only place that names who it is."""
 REASON = "request"
 STAGED = ".part"
 """How the name of a file ends that is to take another one's place."""
+DECISIONS = 200
+"""Of the archive that are Python objects at a time: some 20 kB each."""
 SPARE = 64 << 20
 """Bytes that stay free beside what is written."""
 
@@ -90,9 +94,8 @@ def _remove(context: Context, note: Path, upto: int) -> Result:
         context.tell({"step": "journal", "day": day})
 
     def goes(number: int, record: Sequence[Any]) -> bool | tuple[Any, ...]:
-        if not person.has_record(record):
-            return False
-        return masked(record) if is_access(record) else True
+        left = person.without(record)
+        return person.has_record(record) if left is None else left
 
     counts["records"] += scrub(context.journal.folder, upto, goes, person.marker, tell=of_day)
     with sealing.Spill(context.layout) as spill, closing(parquet.connect(spill)) as db:
@@ -100,7 +103,9 @@ def _remove(context: Context, note: Path, upto: int) -> Result:
         rewrite_parts(work)
         rewrite_days(work)
         rewrite_snapshots(work)
-    remove_photos(context, person.photos.values(), counts)
+    half = [one.note.name for one in uploads.found(context.data) if one.note.unit == person.unit and one.note.name]
+    remove_photos(context, [*person.photos.values(), *half], counts)
+    counts["uploads"] += uploads.drop_uploads(context.data, person.unit)
     counts["exports"] += drop_exports(context.data, person.unit)
     context.tell({"step": "files"})
     return {"counts": dict(counts)}
@@ -113,8 +118,15 @@ class Subject(Protocol):
     def kinds(self) -> tuple[str, ...]:
         """Classes of the archive in which there may be something of it."""
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Whose it is."""
+
     def where(self, kind: str, columns: Collection[str]) -> str:
         """Which rows of a file of this class, with these columns, go, as a condition."""
+
+    def without(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What is left of a decision; the same if there is nothing of it."""
 
     def judged(self, snapshot: snapshots.Snapshot) -> Iterable[tuple[bool, tuple[Any, ...]]]:
         """Each value of a snapshot, with whether it stays."""
@@ -129,6 +141,13 @@ class Everything:
 
     def where(self, kind: str, columns: Collection[str]) -> str:
         return where(kind, self.person)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return (self.person.unit,)
+
+    def without(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return dispatch_events.without(self.person.unit, fields)
 
     def judged(self, snapshot: snapshots.Snapshot) -> Iterable[tuple[bool, tuple[Any, ...]]]:
         return _judged(snapshot, self.person)
@@ -163,7 +182,10 @@ def where(kind: str, person: Person) -> str:
         f" OR kind = 'photo' AND id IN ({listed(person.photos)})"
         f" OR kind = 'roll_call' AND split_part(id, ':', 2) = {unit}"
         f" OR kind IN ('duty', 'off_duty') AND (contains(hex(fields), {text(_carries(person.unit))})"
-        f" OR split_part(id, ':', 1) = {unit})))"
+        f" OR split_part(id, ':', 1) = {unit})"
+        f" OR kind IN ({listed(dispatch_events.KINDS)}) AND contains(hex(fields), {text(_carries(person.unit))})"
+        f" OR kind IN ({listed(dispatch_events.FIRST)}) AND split_part(id, ':', 1) = {unit}"
+        f" OR kind = '{dispatch_events.EVIDENCE}' AND substr(id, {dispatch_events.SHA + 2}) = {unit}))"
         f" OR (what = {ENTITY} AND (kind IN ('unit', 'duty', 'assignment') AND split_part(id, ':', 1) = {unit}"
         # Fields are packed: a key and a value, one after the other.
         f" OR kind IN ('account', 'binding') AND contains(hex(fields), {text(_carries(person.unit))})"
@@ -174,6 +196,10 @@ def where(kind: str, person: Person) -> str:
 
 def _carries(unit: str) -> str:
     return bytes(msgpack.packb("unit") + msgpack.packb(unit)).hex().upper()
+
+
+def _packed(unit: str) -> str:
+    return bytes(msgpack.packb(unit)).hex().upper()
 
 
 # -- parts, which no chain has heard of
@@ -196,10 +222,17 @@ def _rewritten(work: Work, kind: str, path: Path) -> int | None:
     condition, new = work.subject.where(kind, columns), work.spill / path.name
     found = work.db.execute(f"SELECT count(*) FROM {parquet.table([path])} WHERE {condition}").fetchone()
     assert found is not None
-    if not found[0]:
+    less = _decisions(work, path) if kind == EVENTS else 0
+    if not found[0] + less:
         return None
     _need(work.context, path.stat().st_size)
     query = f"SELECT * FROM {parquet.table([path])} WHERE NOT coalesce({condition}, false)"
+    if less:
+        query = (
+            "SELECT * EXCLUDE (of, rest) REPLACE (coalesce(rest, fields) AS fields) "
+            f"FROM {parquet.table([path])} LEFT JOIN less ON number = of "
+            f"WHERE NOT coalesce({condition}, false) ORDER BY number"
+        )
     if kind == ACCESS:
         masks = ", ".join(
             f"CASE WHEN {condition} AND {name} <> '' THEN {text(mask)} ELSE {name} END AS {name}"
@@ -207,9 +240,31 @@ def _rewritten(work: Work, kind: str, path: Path) -> int | None:
         )
         query = f"SELECT * REPLACE ({masks}) FROM {parquet.table([path])}"
     rows = parquet.write(work.db, query, new)
-    work.counts["rows"] += int(found[0])
+    work.counts["rows"] += int(found[0]) + less
     sync_file(new)
     return rows
+
+
+def _decisions(work: Work, path: Path) -> int:
+    """How many decisions of a file of events name somebody who goes; what is left of each is in the table ``less``."""
+    names = " OR ".join(f"contains(hex(fields), {text(_packed(unit))})" for unit in work.subject.units)
+    where = f"what = {EVENT} AND kind = '{dispatch_events.DECISION}' AND ({names})"
+    query = f"SELECT number, fields FROM {parquet.table([path])} WHERE {where}"
+    work.db.execute("CREATE OR REPLACE TEMP TABLE less(of BIGINT, rest BLOB)")
+    count, looking = 0, work.db.cursor()
+    looking.execute(query)
+    while rows := looking.fetchmany(DECISIONS):
+        left = []
+        for number, packed in rows:
+            fields = unpacked(packed)
+            assert fields is not None
+            rest = work.subject.without(fields)
+            if rest != fields:
+                left.append((number, msgpack.packb(rest)))
+        if left:
+            work.db.executemany("INSERT INTO less VALUES (?, ?)", left)
+            count += len(left)
+    return count
 
 
 # -- closed days and supplements
@@ -346,6 +401,7 @@ def remove_photos(context: Context, photos: Iterable[str], counts: Counter[str],
         if gone:
             chain.append("removal", day, context.now, gone=gone, reason=reason)
             context.tell({"step": "recorded", "class": PHOTOS, "day": day})
+        drop_copies(context.data, names)
         for name in names:
             with suppress(FileNotFoundError):
                 (media / name).unlink()

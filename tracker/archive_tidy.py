@@ -20,6 +20,7 @@ from storage.archive.chain import SealedFile
 from storage.archive.layout import PHOTOS, shifted
 from storage.archive.usage import photo_counts, usages
 from storage.blobs import MOST
+from storage.copies import drop_copies
 from storage.journal_files import day_of, sync_names
 from storage.space import free_bytes
 from tracker.archive_context import Arguments, Context, Result
@@ -124,6 +125,8 @@ def _finish(context: Context) -> None:
         gone = {name for entry in chain.entries for name in entry.gone if name not in known}
         if gone:
             _unlink(_folder(context, kind), gone)
+            if kind == PHOTOS:
+                drop_copies(context.data, gone)
 
 
 def _delete(context: Context, one: Goes) -> int:
@@ -133,6 +136,8 @@ def _delete(context: Context, one: Goes) -> int:
     if names:
         _with_room(context, lambda: chain.append("deletion", one.day, context.now, gone=names, reason=one.reason.value))
         freed = _unlink(_folder(context, one.kind), names)
+    if one.kind == PHOTOS:
+        drop_copies(context.data, names)
     return freed + (_delete_open(context, one) if one.reason is Reason.RETENTION else 0)
 
 
@@ -141,6 +146,7 @@ def _delete_open(context: Context, one: Goes) -> int:
     if one.kind == PHOTOS:
         folder = _media(context) / one.day
         names = [f"{one.day}/{path.name}" for path in folder.iterdir()] if folder.is_dir() else []
+        drop_copies(context.data, names)
         return _unlink(_media(context), names)
     parts = [run.parts(one.kind).get(one.day) for run in context.layout.runs()]
     return sum(_unlink(part.parent, [part.name]) for part in parts if part is not None)

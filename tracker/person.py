@@ -17,9 +17,10 @@ import msgpack
 from storage.archive import parquet, snapshots
 from storage.archive.layout import EVENTS, SNAPSHOTS
 from storage.archive.parquet import text
+from tracker import dispatch_events
 from tracker.archive_context import Context
 from tracker.duty_events import DUTY, OFF_DUTY
-from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, BINDING, ENTITY, EVENT, REPORT, is_access
+from tracker.record import ACCESS, ACCOUNT, ASSIGNMENT, BINDING, ENTITY, EVENT, REPORT, is_access, masked
 from tracker.sealing import Spill
 
 READ_RECORDS = 20_000
@@ -34,7 +35,7 @@ Event = tuple[int, int, int, str, str, "dict[str, Any] | None"]
 @dataclass(slots=True)
 class Person:
     """A unit, and by which ids else it is known. ``devices`` at first are those that it carries now; ``photos`` are
-    their files' names by id."""
+    their files' names by id, voice notes among them."""
 
     unit: str
     devices: set[str] = field(default_factory=set)
@@ -63,7 +64,7 @@ class Person:
         elif what == EVENT and kind == "command":
             if fields.get("device") in self._carried:
                 self.commands.add(id)
-        elif what == EVENT and kind == "photo" and fields["unit"] == self.unit:
+        elif what == EVENT and kind in ("photo", dispatch_events.EVIDENCE) and fields["unit"] == self.unit:
             self.photos[id] = fields["name"]
 
     def has(self, what: int, kind: str, id: str, fields: Mapping[str, Any] | None) -> bool:
@@ -71,6 +72,8 @@ class Person:
         if what == EVENT:
             if kind in (DUTY, OFF_DUTY):
                 return fields is not None and self.unit in (fields["unit"], fields.get("person"))
+            if kind in dispatch_events.KINDS:
+                return dispatch_events.is_about(self.unit, kind, id, fields)
             if kind == "roll_call":
                 return id.partition(":")[2] == self.unit
             return id in (self.commands if kind == "command" else self.photos if kind == "photo" else ())
@@ -87,6 +90,18 @@ class Person:
         if is_access(record):
             return self.unit in (record[4]["unit"], *record[4]["about"].values())
         return record[0] in (ENTITY, EVENT) and self.has(record[0], record[2], record[3], record[4])
+
+    def without(self, record: Sequence[Any]) -> tuple[Any, ...] | None:
+        """What is to stand in the place of a record of the journal that names the person among others; ``None`` for
+        any other."""
+        if record[0] != EVENT:
+            return None
+        if is_access(record):
+            return masked(record) if self.has_record(record) else None
+        if record[2] != dispatch_events.DECISION:
+            return None
+        left = dispatch_events.without(self.unit, record[4])
+        return None if left == record[4] else (*record[:4], left)
 
     @property
     def marker(self) -> bytes:

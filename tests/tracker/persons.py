@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from storage import exports
+from storage import exports, uploads
 from storage.archive import snapshots
 from storage.archive.archive import Archive, write_whole
 from storage.archive.layout import SNAPSHOTS
@@ -18,6 +18,7 @@ from tests.tracker.archive_house import DAY, HOUR, ZONE, ArchiveHouse
 from tests.tracker.helpers import record
 from tracker.archive_context import Context, Result
 from tracker.archive_removal import note_path, remove_person
+from tracker.dispatch_events import DECISION
 from tracker.pipeline import STATE_FIELDS, UnitState
 from tracker.record import ACCESS, ACCOUNT, ENTITY, EVENT, is_access
 
@@ -61,6 +62,7 @@ class People(ArchiveHouse):
             self.now = EIGHT + day * DAY
             for unit in (GONE, STAYS):
                 self.day(unit, day)
+            self.dispatched(day)
             self.now += 2 * HOUR
             self.seal()
             if day % 3 == 0:
@@ -105,6 +107,61 @@ class People(ArchiveHouse):
             "taken": self.now, "received": self.now, "size": 20, "type": "image/jpeg", "name": name,
         })  # fmt: skip
 
+    def dispatched(self, day: int) -> None:
+        """A task that the one declines and the other does, why each was asked, what they report, and a call for
+        help."""
+        task, at = f"t-{day}", self.now
+
+        def deed(what: str, **fields: Any) -> None:
+            self.event(EVENT, "task", task, {"what": what, "at": at, **fields})
+
+        deed("task", kind="verify", spot=(1, 2), text="井盖缺失", address="东街")
+        rows = []
+        for unit in (GONE, STAYS):
+            spot, committed = [LATITUDES[unit] + 100 * day, 1_234_567_890], [[LATITUDES[unit], 7, 60.0]]
+            rows.append([unit, spot, 3.5, 12.0, "ebike", 1, committed, 2, None, ""])
+        terms = [
+            ["", 120.5, 60.0, 60.5, 0.0, 0.0, 1.0, 0.0, 0.0, 431.5],
+            ["rest", 9.0, 0.0, 9.0, 0.0, 0.0, 1.0, 0.0, 0.0, 8.0],
+        ]
+        for number, unit in enumerate((GONE, STAYS), 1):
+            self.event(EVENT, "decision", f"{task}:{number}", {
+                "rules": 1, "way": "roads", "roads": [812, None], "weights": {"caps": [1.5]}, "factors": {"walk": 1.35},
+                "at": at, "task": [task, 1, 2, "g1", "s1", 0, at + HOUR, GONE if number == 2 else ""], "mean": 300.0,
+                "units": rows, "terms": terms, "left_out": {"off_duty": 3}, "by": "round", "chosen": unit,
+            })  # fmt: skip
+            deed("offer", attempt=number, unit=unit, by="round", eta=120)
+            deed("decline" if unit == GONE else "report", attempt=number, unit=unit, text=f"{NAMES[unit]}：在开会")
+            self.event(EVENT, "hook", f"msg_{day}_{number}", {
+                "what": "new", "at": at, "about": f"task:{task}", "type": "task.assigned", "unit": unit,
+                "data": {"task": task, "text": NAMES[unit]},
+            })  # fmt: skip
+            self.event(EVENT, "hook", f"msg_{day}_{number}", {"what": "delivered", "at": at})
+            self.event(EVENT, "problem", f"{unit}:e{day}", {
+                "what": "report", "unit": unit, "at": at, "received": at, "event": f"e{day}", "klass": "0101",
+                "spot": (LATITUDES[unit] + 100 * day, 5), "accuracy": 40, "text": f"{NAMES[unit]}看到的",
+                "photos": (), "voice": "",
+            })  # fmt: skip
+            self.event(EVENT, "problem", f"{unit}:e{day}", {"what": "seen", "by": "seat", "at": at})
+            call, other = f"{unit}:{at}", STAYS if unit == GONE else GONE
+            spot = (LATITUDES[unit] + 100 * day, 6)
+            self.event(EVENT, "sos", call, {"what": "raise", "at": at, "unit": unit, "when": at, "spot": spot})
+            self.event(EVENT, "sos", call, {"what": "told", "at": at, "unit": other, "metres": 250})
+            self.sent(unit, day)
+
+    def sent(self, unit: str, day: int) -> None:
+        """A photo of a task, with its copy."""
+        data = b"\xff\xd8\xff" + f"what {NAMES[unit]} photographed on {day}".encode()
+        sha = hashlib.sha256(data).hexdigest()
+        name = f"{day_of(self.now)}/{sha}-{day}.jpg"
+        for folder in ("media", "copies"):
+            (self.data / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.data / folder / name).write_bytes(data)
+        self.event(EVENT, "evidence", f"{sha}:{unit}", {
+            "unit": unit, "device": DEVICES[unit], "size": len(data), "type": "image/jpeg", "at": self.now,
+            "name": name, "task": f"t-{day}", "attempt": 1, "problem": "",
+        })  # fmt: skip
+
     def account(self, unit: str) -> None:
         """The account is this one's from now on."""
         self.event(ENTITY, ACCOUNT, ACCOUNT_NAME, {
@@ -132,7 +189,8 @@ class People(ArchiveHouse):
         changes = []
         for batch in self.bench.journal.read(1, 1 << 30):
             for one in batch.records:
-                if one[0] in (ENTITY, EVENT) and not is_access(one):
+                # Decisions are in no book: what is asked of them is read from the journal and the archive.
+                if one[0] in (ENTITY, EVENT) and not is_access(one) and one[2] != DECISION:
                     word = snapshots.ENTITY if one[0] == ENTITY else snapshots.EVENT
                     changes.append((word, (one[2], one[3], one[4])))
         states = []
@@ -157,6 +215,16 @@ class People(ArchiveHouse):
         for unit in (GONE, STAYS):
             exports.announce(self.data, exports.Export(f"ticket-{unit[-1]}", unit, self.now))
             exports.file_of(self.data, f"ticket-{unit[-1]}").write_bytes(NAMES[unit].encode())
+
+    def half_sent(self) -> None:
+        """Of each of them an upload that has not ended; one has its file in place, and no record of it yet."""
+        for unit in (GONE, STAYS):
+            data = f"half a photo by {NAMES[unit]}".encode()
+            name = f"{day_of(self.now)}/{unit[-1]}.jpg"
+            uploads.write_note(self.data, uploads.Note(f"up{unit[-1]}", DEVICES[unit], unit, "a" * 64, 99, name))
+            uploads.write_piece(self.data, f"up{unit[-1]}", 0, data)
+            (self.data / "media" / day_of(self.now)).mkdir(parents=True, exist_ok=True)
+            (self.data / "media" / name).write_bytes(data)
 
     def remove(self, told: Any = None) -> Result:
         """Do the job; ``told`` hears of its steps."""
