@@ -19,6 +19,7 @@ import numpy as np
 from dispatch.model import NOBODY, Candidate, Spot, Task, TaskId
 from dispatch.ranking import NO_WAYS, ROADS, STRAIGHT, Crew, Reason, Round, Standing, Ways, Weights, rank
 from dispatch.travel import SPEEDS, Travel
+from tracker.dispatch_events import is_masked
 from tracker.model import UnitId
 
 RULES = 1
@@ -89,7 +90,10 @@ def recompute(record: Mapping[str, Any]) -> UnitId:
 
 
 def standings(record: Mapping[str, Any]) -> list[Standing]:
-    """The terms, made again from what was known. Raises ``ValueError`` for rules that this version does not know."""
+    """The terms, made again from what was known. Raises ``ValueError`` for rules that this version does not know, and
+    of a record from which somebody's data was removed."""
+    if is_masked(record):
+        raise ValueError("somebody's data was taken out of it")
     if record["rules"] != RULES:
         raise ValueError(f"a decision by rules {record['rules']}; known are rules {RULES}")
     weights = Weights(**{**record["weights"], "caps": tuple(record["weights"]["caps"])})

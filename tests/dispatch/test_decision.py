@@ -18,6 +18,7 @@ from dispatch.travel import Travel
 from tests.dispatch.street import NOW, at, task, unit
 from tests.dispatch.test_matching import city
 from tests.dispatch.test_ranking import crews, tasks
+from tracker.dispatch_events import is_masked, without
 from tracker.model import UnitId
 
 WEIGHTS = Weights()
@@ -141,3 +142,14 @@ def test_whoever_was_chosen_by_hand_is_listed() -> None:
         kept = put_away(record(task(), crew, NOW, chosen, {}, by="chen"))
         assert [row[0] for row in kept["units"]].count(chosen) == 1
         assert recompute(kept) == "u000"
+
+
+def test_a_record_without_somebody_is_not_made_again() -> None:
+    crew = Crew([unit("a", 100), unit("b", 300)], WEIGHTS, Travel())
+    (before,) = check([task("t1", 0)], crew, 1 << 60)
+    masked = without("b", before)
+    assert is_masked(masked)
+    with pytest.raises(ValueError, match="taken out"):
+        recompute(masked)
+    # What was written of the others can be read.
+    assert [one.unit for one in written(masked)] == [UnitId("a"), UnitId("*")]
