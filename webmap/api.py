@@ -43,6 +43,7 @@ from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
 from webmap.task_api import add_tasks
+from webmap.task_wishes import id_from, key_of
 from webmap.track_api import add_tracks
 from webmap.views import roster_view, unit_view
 
@@ -93,6 +94,13 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
         if not isinstance(wanted, list) or not all(isinstance(entry, dict) for entry in wanted):
             raise ApiError(422, "bad_units", "send a unit or a list of units", "请发送一个或一组人员、车辆")
         scope = who_of(request).scope(Action.PEOPLE_CHANGE)
+        key = key_of(request)
+        if key is not None and scope.everything:
+            # Whoever has no id yet gets one that follows from the key: sent again it is the same person.
+            wanted = [
+                entry if entry.get("id") else {**entry, "id": id_from(who_of(request).name, f"{key} {number}")}
+                for number, entry in enumerate(wanted)
+            ]
 
         def plan() -> tuple[list[str], list[Change]]:
             changes = roster.plan_units(units_wanted(roster, scope, wanted))

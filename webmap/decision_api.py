@@ -5,7 +5,6 @@ A record says where people were. Who reads one is on record, like who looks at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
@@ -44,15 +43,18 @@ def _view(sight: Sight, attempt: int, record: Record) -> dict[str, Any]:
     chosen = UnitId(record["chosen"])
     same = None if again is None or record["by"] != ROUND else again == chosen
     rows = [n for n, row in enumerate(record["units"]) if sight.shows(UnitId(row[0]))]
-    shown = {**_plain(record), "units": [record["units"][n] for n in rows], "terms": [record["terms"][n] for n in rows]}
+    shown = {
+        **_plain(sight, record),
+        "units": [record["units"][n] for n in rows],
+        "terms": [record["terms"][n] for n in rows],
+    }
     names = {unit: _named(sight, unit) for unit in (again, chosen)}
     return {"attempt": attempt, **shown, "chosen": names[chosen], "recomputed": names[again], "same": same}
 
 
-def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    task = list(record["task"])
-    task[-1] = ""  # who must not go, because he reported it
-    return {**record, "task": task}
+def _plain(sight: Sight, record: Record) -> dict[str, Any]:
+    *task, independent = record["task"]
+    return {**record, "task": [*task, _named(sight, UnitId(independent)) or ""]}
 
 
 def _named(sight: Sight, unit: UnitId | None) -> str | None:

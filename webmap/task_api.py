@@ -13,13 +13,14 @@ from tracker.model import UnitId
 from tracker.working_time import NoWorkingTime
 from webmap.reach import unit_within
 from webmap.rights import Action, Scope
-from webmap.routes import ApiError, Route, answer, body_of, header_of, missing, who_of
+from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
 from webmap.services import Services
 from webmap.task_view import Sight
 from webmap.task_wishes import (
     REASON,
     better_of,
     fields_of,
+    key_of,
     klass_of,
     new_of,
     number_of,
@@ -58,7 +59,7 @@ def add_tasks(route: Route, services: Services) -> None:
     async def make(request: Any) -> bytes:
         sight = sight_of(request, Action.DISPATCH)
         scope, account = sight.who.scope(Action.DISPATCH), sight.who.name
-        key = header_of(request, b"idempotency-key") or None
+        key = key_of(request)
         new = new_of(services, body_of(request), key, account)
         for unit in (new.pinned, new.independent):
             unit_of(scope, unit)

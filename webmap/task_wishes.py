@@ -13,7 +13,7 @@ from dispatch.model import NOBODY, Spot, Task, TaskId
 from protocols.report import CoordinateSystem
 from tracker.admission import to_wgs84
 from tracker.model import UnitId
-from webmap.routes import ApiError
+from webmap.routes import ApiError, header_of
 from webmap.services import Services
 
 SYSTEMS = {"wgs84": CoordinateSystem.WGS84, "gcj02": CoordinateSystem.GCJ02, "bd09": CoordinateSystem.BD09}
@@ -77,12 +77,21 @@ def _id_of(fields: Mapping[str, Any], key: str | None, account: str) -> TaskId:
             text = "id must have 1 to 64 letters, digits and . _ -, the first a letter or a digit"
             raise refused("bad_id", text, "id 须为 1 至 64 位字母、数字及 . _ -，首位为字母或数字")
         return TaskId(fields["id"])
-    if key is None:
-        return NO_TASK
-    if not _KEY.fullmatch(key):
+    return NO_TASK if key is None else TaskId(id_from(account, key))
+
+
+def key_of(request: Any) -> str | None:
+    """The header ``Idempotency-Key``: by it what is sent again is known again."""
+    key = header_of(request, b"idempotency-key")
+    if key and not _KEY.fullmatch(key):
         text = "Idempotency-Key must have 1 to 255 visible ASCII characters"
         raise refused("bad_key", text, "Idempotency-Key 须为 1 至 255 个可见 ASCII 字符")
-    return TaskId(f"k-{hashlib.sha256(f'{account} {key}'.encode()).hexdigest()[:20]}")
+    return key or None
+
+
+def id_from(account: str, key: str) -> str:
+    """The id that an account's key makes: the same for the same, also after a restart."""
+    return f"k-{hashlib.sha256(f'{account} {key}'.encode()).hexdigest()[:20]}"
 
 
 def spot_of(services: Services, fields: Mapping[str, Any]) -> Spot:
