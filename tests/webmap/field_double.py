@@ -3,7 +3,7 @@ WebSocket, and uploads into memory. No dispatch: a test says what the phone is t
 
 Run as ``python -m tests.webmap.field_double``: prints its port on the first line, stops when its standard input
 closes. ``POST /double/<verb>`` with a JSON object: ``tell`` (a message for every link; at each welcome if ``keep``),
-``forget`` (what is kept), ``cut`` and ``mend`` (no link, no upload), ``lose`` (so many acknowledgements), ``choke`` (so
+``reset`` (all of this), ``cut`` and ``mend`` (no link, no upload), ``lose`` (so many acknowledgements), ``choke`` (so
 many pieces are refused with 503), ``command``. Each answers everything noted so far.
 """
 
@@ -39,6 +39,7 @@ from webmap.work_site import make_work
 reactor: Any = running_reactor  # its interface is the union of many
 
 DEVICE, TOKEN, NAME = "h-7", "secret", "王芳"
+BLANK = b'<!DOCTYPE html><html><link rel="icon" href="/work/icon.svg"></html>'
 NUMBERED = (Batch, Health, Duty, Answer, Problem)
 
 
@@ -98,6 +99,12 @@ class Double:
     def __init__(self) -> None:
         self.city = make_city()
         self.links: list[Link] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """As if nothing had been said; whoever has a link loses it."""
+        for link in list(self.links):
+            link.transport.abortConnection()
         self.kept: list[tuple[str, dict[str, Any]]] = []
         self.said: list[dict[str, Any]] = []
         self.done: list[dict[str, Any]] = []
@@ -142,8 +149,8 @@ class Double:
                 if link.talk is not None:
                     link.talk._tell(kind, given)
                     link.flush()
-        elif verb == "forget":
-            self.kept.clear()
+        elif verb == "reset":
+            self.reset()
         elif verb == "command":
             for link in self.links:
                 if link.talk is not None:
@@ -155,7 +162,7 @@ class Double:
                 link.transport.abortConnection()
         elif verb == "mend":
             self.cut = False
-        else:
+        elif verb in ("lose", "choke"):
             setattr(self, verb, given["n"])
 
     def noted(self) -> dict[str, Any]:
@@ -250,7 +257,7 @@ def main() -> None:
     root.putChild(b"api", Uploads(double))
     root.putChild(b"double", Switches(double))
     blank = Klein()
-    blank.route("/")(lambda request: b"<!DOCTYPE html><html><body></body></html>")
+    blank.route("/")(lambda request: BLANK)
     root.putChild(b"blank", blank.resource())
     port = reactor.listenTCP(0, Site(root), interface="127.0.0.1")
     stdio.StandardIO(_UntilInputCloses())

@@ -29,6 +29,8 @@ import "./work_words.js";
 
 const $ = (id) => document.getElementById(id);
 const WITH_MAP = new Set(["tasks", "task"]);
+const HERE_MS = 1500;
+const LOCATE_MS = 12_000;
 const TABS = new Set(["tasks", "report", "queue", "me"]);
 
 class Work {
@@ -180,10 +182,14 @@ class Work {
       here = (await ask(t("hand_roll_title"), [{ value: true, words: t("hand_roll_here"), name: "good" }], t("hand_roll_text"))) === true;
       clearTimeout(late);
     }
-    const point = await found;
-    if (point) this.#fix(point);
+    // Who has said "here" is not kept waiting for a satellite.
+    const point = await Promise.race([found, new Promise((done) => setTimeout(done, kind === "roll_call" ? HERE_MS : LOCATE_MS, null))]);
+    if (point && this.duty.on) {
+      await this.outbox.addUrgent(point);
+      this.link.pump();
+    }
     this.asked = "";
-    this.link.done(id, kind === "roll_call" ? here : point !== null);
+    this.link.done(id, kind === "roll_call" ? here : point !== null && this.duty.on);
   }
 
   // What is seen.
@@ -219,6 +225,7 @@ class Work {
   #place() {
     const { position, tasks } = this;
     const offered = this.offer.task;
+    this.map.covered = offered ? $("offer") : null;
     const target = offered?.id ?? (this.screen === "task" || this.screen === "answer" ? this.screens[this.screen].id : "");
     const shown = offered ? [offered] : [...tasks.open, ...[...tasks.all.values()].filter((task) => task.over && task.id === target)];
     const pins = shown.map((task) => ({ id: task.id, lat: task.lat, lon: task.lon, light: tasks.light(task), asked: tasks.offers.includes(task) }));

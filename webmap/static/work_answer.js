@@ -103,11 +103,11 @@ export class AnswerScreen {
   #changed() {
     this.#draft.photos = this.photos.items;
     clearTimeout(this.#saving);
-    this.#saving = setTimeout(() => this.#save(), 250);
+    this.#saving = setTimeout(() => this.save(), 250);
     if (this.task) this.#lacks(this.task);
   }
 
-  async #save() {
+  async save() {
     const { task } = this;
     if (task) await this.app.store.put("drafts", { ...this.#draft, id: `task ${task.id}`, attempt: task.attempt, at: Date.now() });
   }
@@ -120,9 +120,9 @@ export class AnswerScreen {
     const missing = [];
     const photos = need - this.photos.items.length;
     if (!this.#more && !rule) missing.push(t("hand_lacks_result"));
-    if (photos > 0) missing.push(t("hand_lacks_photos", { n: photos }));
+    if (photos > 0) missing.push(photos === 1 ? t("hand_lacks_photo") : t("hand_lacks_photos", { n: photos }));
     if (rule?.text && !this.#draft.text.trim()) missing.push(t("hand_lacks_text"));
-    if (this.#more && !this.photos.items.length && !missing.length) missing.push(t("hand_lacks_photos", { n: 1 }));
+    if (this.#more && !this.photos.items.length && !missing.length) missing.push(t("hand_lacks_photo"));
     if (this.lacking) this.lacking.textContent = missing.length ? t("hand_lacks", { what: missing.join(t("comma")) }) : "";
     if (this.send) this.send.disabled = missing.length > 0;
     return missing;

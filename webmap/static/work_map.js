@@ -62,6 +62,9 @@ export class WorkMap {
     this.fit(false);
   }
 
+  /** What lies over its lower part instead of the sheet, or null. */
+  covered = null;
+
   /** What is to be seen: {me: {lat, lon, accuracy} or null, tasks: [{id, lat, lon, light, asked}], target: id or "",
    *  calls: [{id, lat, lon}] of colleagues who need help}. */
   show({ me, tasks, target, calls }) {
@@ -78,7 +81,7 @@ export class WorkMap {
     for (const [id, [what, name]] of wanted) this.#mark(id, what, name);
     const goal = tasks.find((task) => task.id === target);
     this.line.setLatLngs(me && goal ? [[me.lat, me.lon], [goal.lat, goal.lon]] : []);
-    const shown = [target, tasks.length, calls.length, Boolean(me)].join();
+    const shown = [target, tasks.length, calls.length, Boolean(me), Boolean(this.covered)].join();
     if (shown !== this.#shown) {
       this.#shown = shown;
       this.#touched = 0;
@@ -109,6 +112,13 @@ export class WorkMap {
     this.#marks.set(id, { marker, key: name });
   }
 
+  /** How much of it lies under what stands below; beside it on a wide screen nothing does. */
+  #below() {
+    const box = this.map.getContainer().getBoundingClientRect();
+    const over = (this.covered ?? document.getElementById("sheet")).getBoundingClientRect();
+    return over.left < box.left ? 28 : Math.max(0, Math.min(box.height / 2, box.bottom - over.top));
+  }
+
   #inside(me) {
     return !me || this.map.getBounds().pad(-0.05).contains([me.lat, me.lon]);
   }
@@ -121,7 +131,7 @@ export class WorkMap {
     const all = [...places, ...(me ? [me] : [])].map(({ lat, lon }) => [lat, lon]);
     if (all.length === 0 || !this.map.getSize().y) return;
     if (all.length === 1) this.map.setView(all[0], Math.max(this.map.getZoom(), ALONE), { animate });
-    else this.map.fitBounds(L.latLngBounds(all), { paddingTopLeft: [44, 108], paddingBottomRight: [44, 52], maxZoom: CLOSEST, animate });
+    else this.map.fitBounds(L.latLngBounds(all), { paddingTopLeft: [40, 112], paddingBottomRight: [this.covered ? 40 : 84, 32 + this.#below()], maxZoom: CLOSEST, animate });
   }
 
   /** Shows where one is. */

@@ -48,7 +48,8 @@ class Writer {
   }
 
   raw(bytes) {
-    this.bytes.set(bytes, this.room(bytes.length));
+    const at = this.room(bytes.length); // which may make another buffer
+    this.bytes.set(bytes, at);
   }
 }
 

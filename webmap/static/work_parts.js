@@ -72,11 +72,20 @@ export function ask(title, choices, about = "") {
   });
 }
 
-/** A line that says something for a moment; `lasting` until it is tapped or its key is told again. */
+const TOLD_MS = 5000;
+
+/** The line of this key, or null. */
+export function noticed(key) {
+  return [...document.querySelectorAll(".notice")].find((node) => node.dataset.key === key) ?? null;
+}
+
+/** A line that says something for a moment; `lasting` until it is tapped or its key is told again. No words: it goes. */
 export function notice(words, { kind = "", lasting = false, key = words, action = null } = {}) {
-  const place = document.getElementById("notices");
-  for (const other of [...place.children]) if (other.dataset.key === key) other.remove();
+  const before = noticed(key);
+  if (before && lasting && before.textContent === words) return;
+  before?.remove();
   if (!words) return;
+  const place = document.getElementById(lasting ? "alarms" : "notices");
   const node = pushButton(`notice ${kind}`, "", () => {
     node.remove();
     action?.();
@@ -85,7 +94,7 @@ export function notice(words, { kind = "", lasting = false, key = words, action 
   node.append(icon(kind ? "alert" : "check"), element("span", "", words));
   place.append(node);
   while (place.children.length > 3) place.firstElementChild.remove();
-  if (!lasting) setTimeout(() => node.remove(), 6000);
+  if (!lasting) setTimeout(() => node.remove(), TOLD_MS);
 }
 
 export function when(ms) {

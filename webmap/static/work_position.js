@@ -11,6 +11,7 @@ export class Position {
   #watch = null;
   #kept = 0;
   #asked = 0;
+  #waiting = new Set();
 
   /** {busy(): with a task, onFix(position as the protocol has it), onChange()} */
   constructor(parts) {
@@ -42,17 +43,19 @@ export class Position {
     this.#tell("off");
   }
 
-  /** One fix now, on duty or not: as the protocol has it, or null. */
-  now(patience = 15_000) {
+  /** One fix now, on duty or not, whoever brings it first: as the protocol has it, or null. */
+  now(patience = 12_000) {
     return new Promise((resolve) => {
-      if (!window.isSecureContext || !navigator.geolocation) resolve(null);
-      else {
-        const take = (found) => {
-          this.#remember(found);
-          resolve(this.point());
-        };
-        navigator.geolocation.getCurrentPosition(take, () => resolve(null), { ...OPTIONS, timeout: patience });
+      if (!window.isSecureContext || !navigator.geolocation) {
+        resolve(null);
+        return;
       }
+      const failed = () => {
+        this.#waiting.delete(resolve);
+        resolve(null);
+      };
+      this.#waiting.add(resolve);
+      navigator.geolocation.getCurrentPosition((found) => this.#remember(found), failed, { ...OPTIONS, timeout: patience });
     });
   }
 
@@ -67,6 +70,8 @@ export class Position {
     const high = altitude === null || !Number.isFinite(altitude) ? null : Math.max(-1000, Math.min(20_000, Math.round(altitude)));
     const course = heading === null || !Number.isFinite(heading) ? null : heading;
     this.last = { at: Math.round(timestamp), lat: latitude, lon: longitude, accuracy, speed: speed ?? 0, course, altitude: high };
+    for (const resolve of this.#waiting) resolve(this.point());
+    this.#waiting.clear();
     this.#tell("found");
   }
 

@@ -129,7 +129,7 @@ export class ProblemScreen {
 
   #row(draft) {
     const row = pushButton("row", "", async () => {
-      await this.#save();
+      await this.save();
       this.#draft = draft;
       this.#load();
       await this.#list();
@@ -151,18 +151,18 @@ export class ProblemScreen {
     draft.voice = this.voice.item;
     if (!draft.photos.length) draft.spot = null;
     clearTimeout(this.#saving);
-    this.#saving = setTimeout(() => this.#save(), 250);
+    this.#saving = setTimeout(() => this.save(), 250);
     this.app.paint();
   }
 
-  async #save() {
+  async save() {
     clearTimeout(this.#saving);
     if (this.#draft && this.#something) await this.app.store.put("drafts", { ...this.#draft, at: Date.now() });
   }
 
   async #later() {
     if (!this.#something) return;
-    await this.#save();
+    await this.save();
     this.#begin();
     notice(t("hand_draft_kept"));
     await this.#list();

@@ -3,7 +3,7 @@
 
 import { element, icon, pushButton } from "./dom.js";
 import { language, t } from "./i18n.js";
-import { ask, keyed, notice } from "./work_parts.js";
+import { ask, keyed, notice, noticed } from "./work_parts.js";
 import { clock, far, guides, wayWords } from "./work_way.js";
 
 const HOLD_MS = 2000;
@@ -172,7 +172,8 @@ export class Sos {
     box.append(icon(acknowledged ? "check" : "alert"), title, element("p", "facts", about), element("p", "", t(placed ? "hand_sos_placed" : "hand_sos_unplaced", { at: clock(at) })));
     if (!app.duty.on) box.append(element("p", "", t("hand_sos_off")));
     const acts = element("div", "help-acts");
-    acts.append(pushButton("big first", t("hand_sos_back"), () => {
+    if (!acknowledged && !sent) acts.append(this.#police());
+    acts.append(pushButton(acknowledged || sent ? "big first" : "big", t("hand_sos_back"), () => {
       this.#hidden = true;
       if (this.active.acknowledged) this.#over();
       app.paint();
@@ -181,6 +182,12 @@ export class Sos {
     const node = element("div", "help-box");
     node.append(box, acts);
     return node;
+  }
+
+  #police() {
+    const link = element("a", "big first", t("hand_sos_police"));
+    link.href = "tel:110";
+    return link;
   }
 
   async #safe() {
@@ -194,16 +201,14 @@ export class Sos {
     const { last, fresh } = app.position;
     const way = call.lat === null ? "" : fresh ? wayWords(last, call) : call.metres ? far(call.metres) : "";
     const words = t("hand_sos_colleague", { name: call.unit }) + (way ? ` · ${way}` : "");
-    const old = [...document.getElementById("notices").children].find((node) => node.dataset.key === `sos ${call.id}`);
-    if (old && old.textContent === words) return;
-    if (call.put && !old) return;
+    if (call.put && !noticed(`sos ${call.id}`)) return; // it was tapped away
+    call.put = true;
     notice(words, { kind: "alarm", lasting: true, key: `sos ${call.id}`, action: () => this.#answer(call) });
   }
 
   /** What somebody can do who was told of a colleague. */
   async #answer(call) {
     this.app.alarm.quiet("help");
-    call.put = true;
     const choices = call.lat === null ? [] : guides({ ...call, address: call.unit }).map(({ name, href }) => ({ value: href, words: name }));
     const about = t("hand_sos_colleague_text", { at: clock(call.at) });
     const href = await ask(t("hand_sos_colleague", { name: call.unit }), [...choices, { value: "map", words: t("hand_sos_map"), name: "strong" }], about);

@@ -7,6 +7,7 @@ const RANK = { offered: 0, delivered: 1, accepted: 2, en_route: 3, on_scene: 4, 
 const AFTER = { accept: "accepted", start: "en_route", arrive: "on_scene", report: "reported" };
 const BEHIND = new Set(["arrive", "report"]); // the positions before them bear them out
 const DONE_LIMIT = 30; // what is over and can be looked up
+const SOON_MS = 300_000; // whatever the limit is
 const LATE_SHARE = 0.8; // of the time since it was first seen here: yellow, as the server's own light
 
 export class Tasks {
@@ -47,7 +48,8 @@ export class Tasks {
   light(task) {
     const now = this.time();
     if (now >= task.due || task.late) return "red";
-    return task.critical || now > task.first + LATE_SHARE * (task.due - task.first) ? "yellow" : "green";
+    const soon = now > task.first + LATE_SHARE * (task.due - task.first) || task.due - now < SOON_MS;
+    return task.critical || soon ? "yellow" : "green";
   }
 
   kind(task) {

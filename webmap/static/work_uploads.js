@@ -30,7 +30,8 @@ export class Uploads {
     clearTimeout(this.#timer);
     const known = new Map(this.all.map((file) => [file.sha, file]));
     await this.load();
-    for (const file of this.all) Object.assign(file, { offset: known.get(file.sha)?.offset ?? file.offset, failed: known.get(file.sha)?.failed ?? "" });
+    // What has come since the page was opened was never begun; of the rest the server knows how far it is.
+    for (const file of this.all) file.offset = known.has(file.sha) ? known.get(file.sha).offset : 0;
     this.onChange();
     if (!this.#running) await this.#run();
   }
