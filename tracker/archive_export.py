@@ -29,6 +29,7 @@ from tracker.access_log import Look, looks
 from tracker.archive_columns import records_of
 from tracker.archive_context import Arguments, Context, Result
 from tracker.areas import AreaIndex
+from tracker.dispatch_events import DECISION, EVIDENCE, HOOK, PROBLEM, SOS, TASK, own_row
 from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.export_files import (
     DEED_HEAD,
@@ -206,12 +207,14 @@ class _Export:
 
         def lines(what: int, kinds: tuple[str, ...]) -> Iterator[str]:
             for number, at, found, kind, id, fields in events(self._context, self._upto):
-                if found == what and kind in kinds and self._person.has(what, kind, id, fields):
+                theirs = found == what and kind in kinds and self._person.has(what, kind, id, fields)
+                # Who heard a call for help is somebody else, and so is who called.
+                if theirs and not (kind == SOS and fields is not None and fields["unit"] != self._unit):
                     told = {
                         "record": number,
                         "time": moment(at),
                         "type": kind,
-                        "id": id,
+                        "id": "" if kind == SOS and id.partition(":")[0] != self._unit else id,
                         "fields": told_of(kind, fields),
                     }
                     yield text_of(told) + "\n"
@@ -220,6 +223,21 @@ class _Export:
         self._text("commands.jsonl", lines(EVENT, ("command",)))
         self._text("roll_calls.jsonl", lines(EVENT, ("roll_call",)))
         self._text("duty.jsonl", lines(EVENT, (DUTY, OFF_DUTY)))
+        self._text("tasks.jsonl", lines(EVENT, (TASK,)))
+        self._text("decisions.jsonl", self._decisions())
+        self._text("problems.jsonl", lines(EVENT, (PROBLEM,)))
+        self._text("sos.jsonl", lines(EVENT, (SOS,)))
+        self._text("webhooks.jsonl", lines(EVENT, (HOOK,)))
+
+    def _decisions(self) -> Iterator[str]:
+        """What was known of the person each time that somebody was chosen; the others' rows are not the person's."""
+        for number, at, what, kind, id, fields in events(self._context, self._upto):
+            if what == EVENT and kind == DECISION and fields is not None:
+                own = own_row(self._unit, fields)
+                if own is not None:
+                    told = {"record": number, "time": moment(at), "decision": id, "known": own[0], "terms": own[1],
+                            "chosen": fields["chosen"] == self._unit}  # fmt: skip
+                    yield text_of(told) + "\n"
 
     def _looks(self) -> None:
         """Who looked at the person; and what was done with the person's account, while it was that."""
@@ -244,14 +262,18 @@ class _Export:
             self._text("account.csv", table(DEED_HEAD, by))
 
     def _photo_files(self) -> None:
-        rows = []
+        rows, listed = [], set[str]()
         for _, _, what, kind, id, fields in events(self._context, self._upto):
-            if what == EVENT and kind == "photo" and fields is not None and self._person.has(what, kind, id, fields):
+            if what != EVENT or kind not in ("photo", EVIDENCE) or fields is None:
+                continue
+            if self._person.has(what, kind, id, fields) and fields["name"] not in listed:
                 name = fields["name"]
+                listed.add(name)  # one that was sent for two tasks has two events
                 path = self._context.data / "media" / name
                 kept = path.exists()
-                rows.append((name, moment(fields["received"]), moment(fields["taken"]), fields["device"],
-                             fields["command"] or "", fields["size"], "yes" if kept else "no"))  # fmt: skip
+                received = fields["at"] if kind == EVIDENCE else fields["received"]
+                rows.append((name, moment(received), moment(fields.get("taken")), fields["device"],
+                             fields.get("command") or "", fields["size"], "yes" if kept else "no"))  # fmt: skip
                 if kept:
                     self._copy(path, f"photos/{name}")
         if rows:

@@ -44,9 +44,13 @@ messages/         没有定位的报告  reports without a position
 commands.jsonl    下发的指令及结果  what was asked of the devices, and what came of it
 roll_calls.jsonl  点名及应答        roll calls, and what was answered
 duty.jsonl        上下岗登记        on and off duty, as it was told, and what was removed as off duty
+tasks.jsonl       本人与任务有关的每一步  what the person did to tasks, and was asked
+decisions.jsonl   每次派遣时所知的本人情况  what was known of the person each time that somebody was chosen for a task
+problems.jsonl sos.jsonl  本人的问题上报和求助  what the person reported, and calls for help
+webhooks.jsonl    向案件系统发送的相关消息  what the case system was told of the person
 looked_at.csv     谁在何时、为何查看过这些数据  who looked at all this, when and why
 account.csv       本人账号的登录与操作  when the person's account signed in, and what it looked at
-photos.csv photos/  设备拍摄的照片  photos of the devices
+photos.csv photos/  照片和语音，原样  photos and voice notes, as they came
 proof/            所在各日的封存记录：每行是封存链中的一项，含该日全市文件的 SHA-256
                   the chain's entries of these days: each holds the SHA-256 of the whole city's files of a day
 

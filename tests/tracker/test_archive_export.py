@@ -87,7 +87,14 @@ def test_it_holds_everything_and_nothing_of_others(people: People, tmp_path: Pat
     ]  # fmt: skip
     assert not [name for name in names if b"of-the-account" in (tmp_path / name).read_bytes()]
     photos = list(csv.DictReader(io.StringIO((tmp_path / "photos.csv").read_text("utf-8-sig"))))
-    assert len(photos) == result["photos"] == 10
+    assert len(photos) == result["photos"] == 10 + 10
+    tasks = [json.loads(line)["fields"] for line in (tmp_path / "tasks.jsonl").read_text().splitlines()]
+    assert [one["what"] for one in tasks] == ["offer", "decline"] * 10
+    decisions = [json.loads(line) for line in (tmp_path / "decisions.jsonl").read_text().splitlines()]
+    assert [one["chosen"] for one in decisions] == [True, False] * 10
+    assert decisions[0]["known"][1] == [LATITUDES[GONE], 1_234_567_890]
+    for name, count in (("problems", 20), ("sos", 20), ("webhooks", 10)):
+        assert len((tmp_path / f"{name}.jsonl").read_text().splitlines()) == count
     for row in photos:
         assert (tmp_path / "photos" / row["file"]).read_bytes() == (people.data / "media" / row["file"]).read_bytes()
     places = [(LATITUDES[STAYS] + offset, 0) for offset in (0, 1, 50, 60, 77, 100, 9999)]

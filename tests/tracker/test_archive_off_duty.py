@@ -23,6 +23,7 @@ from tests.tracker.persons import DEVICES, EIGHT, GONE, LATITUDES, STAYS, People
 from tracker import archive_off_duty
 from tracker.archive_context import Context
 from tracker.archive_off_duty import OffDuty, Stretch
+from tracker.dispatch_events import is_masked
 from tracker.model import UnitId
 from tracker.pipeline import STATE_FIELDS, UnitState
 from tracker.record import EVENT, REPORT
@@ -47,10 +48,19 @@ class Patrol(People):
         self.put(record(None, None, None, server_time=self.now + 2600, **own))
         answered = Asked(UnitId(unit), Way.CONFIRM, "c", Reply.POSITION, self.now + 2000, called_at(unit, day))
         self.event(EVENT, "roll_call", f"rc{day}:{unit}", answered.fields())
+        self.event(EVENT, "decision", f"t{day}:{unit[:1]}", {
+            "at": self.now + 2000, "task": ["t", 1, 2, ""], "chosen": unit, "terms": [["", 1.0]],
+            "units": [[unit, [known_at(unit, day), 1], 0.5]],
+        })  # fmt: skip
 
 
 def called_at(unit: str, day: int) -> RollCallPlace:
     return RollCallPlace(EIGHT + day * DAY + 2000, LATITUDES[unit] + 2 * SOS + day, 1, None, True)
+
+
+def known_at(unit: str, day: int) -> int:
+    """Where somebody was believed to be when a task came, on the way from one point to the next."""
+    return LATITUDES[unit] + 3 * SOS + day
 
 
 def stretches() -> list[Stretch]:
@@ -138,6 +148,7 @@ def test_the_time_goes_from_everywhere_and_nothing_else(people: Patrol) -> None:
     assert len(places) == 13
     calls = {f"rc{day}:{GONE}": (called_at(GONE, day).latitude, 0) for day in (1, 9)}
     places += calls.values()
+    places += [(known_at(GONE, day), 0) for day in (1, 9)]
     for export in (Export("t1", GONE, CLOSED), Export("t2", GONE, CLOSED + DAY), Export("t3", STAYS, CLOSED + DAY)):
         announce(people.data, export)
         file_of(people.data, export.ticket).write_bytes(b"zip")
@@ -145,18 +156,24 @@ def test_the_time_goes_from_everywhere_and_nothing_else(people: Patrol) -> None:
     assert traces(people.data, [], places)
     picture = next(name for name in photos(people) if photo_id(GONE, 1) in name)
     result = remove(people)
-    assert result["counts"]["records"] == len(gone) + 3  # and the photo's event, and two answers to roll calls
+    # And the photo's event, two answers to roll calls, and two decisions, of which something stays.
+    assert result["counts"]["records"] == len(gone) + 5
     assert traces(people.data, [], places) == []
     assert archived(people) == [row for row in before if not goes(row)]
     after = people.bench.everything()
     assert [number for number, _ in after] == [number for number, _ in records]
     left = [one for _, one in after if one[0] != TOMBSTONE]
-    assert left == [
-        one for _, one in records if one not in gone and not (one[0] == EVENT and one[3] in (photo_id(GONE, 1), *calls))
+    assert [one for one in left if one[2] != "decision"] == [
+        one
+        for _, one in records
+        if one not in gone and one[2] != "decision" and not (one[0] == EVENT and one[3] in (photo_id(GONE, 1), *calls))
     ]
+    decisions = [one[4] for one in left if one[2] == "decision"]
+    assert len(decisions) == len([one for _, one in records if one[2] == "decision"])
+    assert [one["at"] - 2000 for one in decisions if is_masked(one)] == [CLOSED, LAST]
     assert {one.ticket for one in exports(people.data)} == {"t1", "t3", "t4"}
     assert picture not in photos(people)
-    assert len(photos(people)) == 19
+    assert len(photos(people)) == 19 + 20
     people.bench.close()
 
 
