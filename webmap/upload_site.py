@@ -62,8 +62,8 @@ def add_uploads(api: Klein, services: Services) -> None:
             counters.refuse(PROTOCOL, f"upload_{refusal.code}" if refusal.code != "off_duty" else refusal.code)
             status = _STATUS.get(refusal.code, 422)
             if status == 409:
-                # Where it goes on; nothing of it is here of what was given up.
-                at = refusal.offset if isinstance(refusal, Misplaced) else 0
+                here = services.evidence.state(carrier, wanted.sha) or (0, 0)
+                at = refusal.offset if isinstance(refusal, Misplaced) else here[0]
                 return answer(request, {"error": error_view(refusal), "offset": at}, 409)
             raise ApiError(status, refusal.code, str(refusal), refusal.zh, wait=60 if status == 507 else 0) from None
         counters.messages[PROTOCOL] += 1

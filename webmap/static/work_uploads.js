@@ -3,7 +3,8 @@
 
 const PIECE = 256 * 1024; // bytes; the server takes twice as much, a poor network does not
 const FINAL = new Set([404, 410, 413, 415, 422]); // sent again it would be the same
-const NEVER = new Set(["off_duty", "length"]); // so would these
+const NEVER = new Set(["length"]); // so would this
+const OFF_DUTY_TRIES = 8; // the answer that it belongs to may be on its way still
 const LONGEST_MS = 60_000;
 
 export class Uploads {
@@ -63,12 +64,14 @@ export class Uploads {
   async #send(file) {
     try {
       if (file.offset === undefined) file.offset = await this.#asked(file);
-      while (file.offset < file.size) {
+      // What is wholly there may still have to be finished: only 201 says that it is kept.
+      for (;;) {
         const answer = await this.#piece(file);
         if (answer.status === 201) break;
         if (answer.status !== 200 && answer.status !== 409) return await this.#refused(file, answer);
         const { offset, error } = await answer.json();
-        if (NEVER.has(error?.code)) return await this.#failed(file, error.code);
+        file.refused = error?.code === "off_duty" ? (file.refused ?? 0) + 1 : 0;
+        if (NEVER.has(error?.code) || file.refused >= OFF_DUTY_TRIES) return await this.#failed(file, error.code);
         if (offset === file.offset) throw new Error("it does not move");
         file.offset = offset;
         this.#failures = 0;
