@@ -24,13 +24,14 @@ _INPUTS = {
     "delivered": AttemptInput.DELIVER, "accept": AttemptInput.ACCEPT, "decline": AttemptInput.DECLINE,
     "start": AttemptInput.DEPART, "arrive": AttemptInput.ARRIVE,
 }  # fmt: skip
+_NOTICES = frozenset({"shown", "read"})
 _KNOWS = frozenset({"revoked", "informed"})
 
 
 class Answers:
     """``proof`` answers what positions show of an answer that a unit has given to a task at a time (ms), as marks;
     ``stored`` whether a photo of a unit is on disk; ``problem`` takes in what somebody has seen and nobody asked for,
-    and answers a code."""
+    and answers a code; ``notice`` that a notice was shown or read, and answers whether there is one."""
 
     def __init__(
         self,
@@ -40,9 +41,10 @@ class Answers:
         proof: Callable[[UnitId, Task, int], tuple[str, ...]],
         stored: Callable[[UnitId, str], bool],
         problem: Callable[[UnitId, Problem], Any],
+        notice: Callable[[str, UnitId, str], Any],
     ) -> None:
         self._intake, self._links, self._desk = intake, links, desk
-        self._proof, self._stored, self._problem = proof, stored, problem
+        self._proof, self._stored, self._problem, self._notice = proof, stored, problem, notice
         self._log = Logger(namespace="gridbeat.dispatch")
         intake.said = self.said
 
@@ -78,6 +80,9 @@ class Answers:
         if isinstance(said, Problem):
             return Answer(await self._problem(unit, said), TaskId("")), ""
         task, desk = TaskId(said.task), self._desk
+        if said.what in _NOTICES:
+            known = await self._notice(said.task, unit, said.what)
+            return Answer("ok" if known else "unknown", task, said.attempt), ""
         try:
             if said.what == "report":
                 answer = await desk.reported(task, said.event, lambda of, now: self._result(unit, of, said, now))

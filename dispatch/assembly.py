@@ -21,6 +21,7 @@ from dispatch.field import Field
 from dispatch.geofence import Geofence
 from dispatch.media import LIMITS, Sort
 from dispatch.minder import Minder
+from dispatch.notifier import Notifier
 from dispatch.past import Past
 from dispatch.reporting import Reporting
 from dispatch.road_desk import RoadDesk
@@ -30,6 +31,7 @@ from dispatch.rules import Rules
 from dispatch.rules_file import CITIES, read_rules
 from dispatch.sos_watch import SosWatch
 from dispatch.steps import Steps
+from dispatch.surveys import Surveys
 from dispatch.travel import TRIP
 from dispatch.webhook_sender import WebhookSender, read_secret
 from dispatch.webhooks import HOOK
@@ -98,9 +100,11 @@ class Dispatch:
             settings.data, intake, ground.blobs, reactor, ground.threads, lambda: secrets.token_hex(16), books.exhibits
         )
         self.copies = Copies(settings.data, reactor, ground.threads, ground.space.may_store_photos)
+        self.notifier = Notifier(intake, links, desk, steps, books.notices, lambda: secrets.token_hex(6))
+        self.surveys = Surveys(intake, tracker.rota, desk)
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
         self.evidence.desk = self.reporting
-        Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem)
+        Answers(intake, links, desk, self.geofence.marks, self._stored, self.reporting.problem, self.notifier.said)
         self.webhooks: WebhookSender | None = None
         if settings.webhook.url is not None:
             self.webhooks = WebhookSender(books.outbox, intake, settings.webhook.url, given.secret, reactor)
@@ -126,8 +130,8 @@ class Dispatch:
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more."""
         books = self.books
-        for part in (books.tasks, books.tally, books.sos, books.problems, books.outbox, self.evidence, self.field,
-                     self.geofence, self.rounds):  # fmt: skip
+        for part in (books.tasks, books.tally, books.sos, books.problems, books.notices, books.outbox, self.evidence,
+                     self.field, self.geofence, self.rounds):  # fmt: skip
             part.forget(unit)
         self.desk.renew()
 

@@ -8,6 +8,7 @@ from dispatch.book import TaskBook
 from dispatch.deeds import TASK_EVENT
 from dispatch.exhibits import EVIDENCE, Exhibits
 from dispatch.indicators import TALLY, Tally
+from dispatch.notices import NOTICE, NoticeBook
 from dispatch.problems import PROBLEM, ProblemBook
 from dispatch.sos import SOS, SosBook
 from dispatch.travel import TRIP, Detours
@@ -25,6 +26,7 @@ class Books:
         self.detours = Detours()
         self.sos = SosBook()
         self.problems = ProblemBook()
+        self.notices = NoticeBook()
         self.exhibits = Exhibits()
         self.outbox = Outbox(self.tasks.get)
 
@@ -32,7 +34,7 @@ class Books:
         """Whose an event is, in the order in which a snapshot holds them."""
         return {
             TASK_EVENT: Summed(self.tasks, self.tally), TALLY: self.tally, TRIP: self.detours, SOS: self.sos,
-            PROBLEM: self.problems, EVIDENCE: self.exhibits, HOOK: self.outbox,
+            PROBLEM: self.problems, NOTICE: self.notices, EVIDENCE: self.exhibits, HOOK: self.outbox,
         }  # fmt: skip
 
 

@@ -316,6 +316,7 @@ _SAYS: dict[str, Callable[[Conversation, Mapping[str, Any]], None]] = {
     "revoke": lambda core, about: core.revoke(**about),
     "standing": lambda core, about: core.standing(**about),
     "sos": Conversation.sos,
+    "notice": Conversation.notice,
 }
 """What can be said of tasks."""
 

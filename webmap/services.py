@@ -13,10 +13,12 @@ from dispatch.copies import Copies
 from dispatch.desk import Desk
 from dispatch.evidence import Evidence
 from dispatch.indicators import Tally
+from dispatch.notifier import Notifier
 from dispatch.past import Past
 from dispatch.reporting import Reporting
 from dispatch.rounds import Rounds
 from dispatch.sos_watch import SosWatch
+from dispatch.surveys import Surveys
 from dispatch.webhook_sender import WebhookSender
 from storage.archive.archive import Archive
 from storage.archive.head_sender import HeadSender
@@ -121,6 +123,8 @@ class Services:
     desk: Desk = field(kw_only=True)
     rounds: Rounds = field(kw_only=True)
     past: Past = field(kw_only=True)
+    notifier: Notifier = field(kw_only=True)
+    surveys: Surveys = field(kw_only=True)
     sos: SosWatch = field(kw_only=True)
     reporting: Reporting = field(kw_only=True)
     evidence: Evidence = field(kw_only=True)

@@ -16,8 +16,8 @@ acknowledgements are cumulative, cover the message that was not taken. So nothin
 begins again, which shows in a number that is not above the highest one (the input ``resend``). When nothing
 waits for an acknowledgement there is nothing to cover, and the verb is ``busy_idle``.
 
-A device that said so in its ``hello`` is told of tasks (``tell`` in the table: the verbs from ``words`` to ``sos``); to
-any other these verbs say nothing.
+A device that said so in its ``hello`` is told of tasks (``tell`` in the table: the verbs from ``words`` to ``notice``);
+to any other these verbs say nothing.
 
 In ``CLOSING`` the peer is no longer heard and the verbs do nothing (a look-up or a commit may end after the
 peer has broken the rules, which is not the shell's fault), except that acknowledgements still go out.
@@ -201,6 +201,10 @@ class Conversation:
     def sos(self, fields: Mapping[str, Any]) -> None:
         """An SOS of a colleague, or what became of the device's own: the fields of ``sos`` without ``t``."""
         self._tell("sos", fields)
+
+    def notice(self, fields: Mapping[str, Any]) -> None:
+        """Something that everybody should know: the fields of ``notice`` without ``t``."""
+        self._tell("notice", fields)
 
     def busy(self, seconds: int) -> None:
         """What is not acknowledged was not taken: the device sends it again after ``seconds``."""

@@ -166,4 +166,16 @@ class SosTold:
     metres: int
 
 
-Told = TaskTold | Revoked | Held | Standing | Words | SosTold
+@dataclass(frozen=True, slots=True)
+class NoticeTold:
+    """Something that everybody should know. Answer ``shown``, and ``read`` when the person says so, with ``id`` for the
+    task and attempt 1. ``until``: after that it is of no use."""
+
+    id: str
+    text: str
+    by: str
+    at: int
+    until: int
+
+
+Told = TaskTold | Revoked | Held | Standing | Words | SosTold | NoticeTold

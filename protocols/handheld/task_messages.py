@@ -16,6 +16,7 @@ from protocols.handheld.task_events import (
     Answer,
     Held,
     KindWords,
+    NoticeTold,
     Phrase,
     Problem,
     ResultWords,
@@ -28,11 +29,13 @@ from protocols.handheld.task_events import (
 )
 from protocols.report import CoordinateSystem
 
-WHATS = frozenset({"delivered", "accept", "decline", "start", "arrive", "report", "revoked", "informed"})
+WHATS = frozenset(
+    {"delivered", "accept", "decline", "start", "arrive", "report", "revoked", "informed", "shown", "read"}
+)
 """What an answer may say."""
 ON_SCENE = frozenset({"arrive", "report"})
 """What the positions before it bear out."""
-TOLD = ("words", "held", "task", "revoke", "standing", "sos")
+TOLD = ("words", "held", "task", "revoke", "standing", "sos", "notice")
 """What a device that shows tasks is told, by ``t``."""
 
 ID_LIMIT = 64
@@ -209,6 +212,11 @@ def _sos(message: Message) -> SosTold:
     return SosTold(what, id, string(message, "unit"), latitude, longitude, at, metres)
 
 
+def _notice(message: Message) -> NoticeTold:
+    id, text = string(message, "id", required=True), string(message, "text")
+    return NoticeTold(id, text, string(message, "by"), _count(message, "at"), _count(message, "until"))
+
+
 def _words(message: Message) -> Words:
     kinds = {name: _kind(fields) for name, fields in _maps(message, "kinds")}
     declines = {name: _phrase(fields) for name, fields in _maps(message, "declines")}
@@ -244,4 +252,5 @@ _READERS: dict[str, Callable[[Message], Told]] = {
     "revoke": _revoke,
     "standing": _standing,
     "sos": _sos,
+    "notice": _notice,
 }

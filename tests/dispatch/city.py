@@ -20,6 +20,7 @@ from dispatch.field import Field
 from dispatch.geofence import Geofence
 from dispatch.minder import Minder
 from dispatch.model import Spot, Task, TaskId
+from dispatch.notifier import Notifier
 from dispatch.problems import PROBLEM
 from dispatch.reporting import Reporting
 from dispatch.rounds import Rounds
@@ -27,7 +28,7 @@ from dispatch.rules_file import CITIES, read_rules
 from dispatch.sos_watch import SosWatch
 from dispatch.steps import Steps
 from dispatch.travel import TRIP
-from protocols.handheld import Client, Held, Revoked, SosTold, Standing, TaskTold, Words
+from protocols.handheld import Client, Held, NoticeTold, Revoked, SosTold, Standing, TaskTold, Words
 from storage.archive.layout import Days
 from storage.hours import Period
 from tests.tracker.helpers import LAT, LON, House, square
@@ -104,8 +105,12 @@ class City:
                       self.geofence.mode, 300.0)  # fmt: skip
         self.rounds = Rounds(intake, desk, steps, field, books.detours, clock, clock)
         self.sos = SosWatch(intake, self.links, self.mirror, desk, steps, books.sos, self.minder.called)
+        self.notifier = Notifier(
+            intake, self.links, desk, steps, books.notices, iter(map(str, range(100_000))).__next__
+        )
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)
-        Answers(intake, self.links, desk, self.geofence.marks, lambda unit, sha: False, self.reporting.problem)
+        Answers(intake, self.links, desk, self.geofence.marks, lambda unit, sha: False, self.reporting.problem,
+                self.notifier.said)  # fmt: skip
         assert PROBLEM in books.by_type()
         self.links.came.append(lambda device: self.rounds.poke())
         self.links.start()
@@ -204,6 +209,7 @@ class Handheld:
         self.told: list[str] = []
         self.standings: list[Standing] = []
         self.help: list[SosTold] = []
+        self.notices: list[NoticeTold] = []
         self.words: Words | None = None
         self.session: HandheldSession | None = None
         self.spot: Spot | None = None
@@ -247,6 +253,9 @@ class Handheld:
                         self.words = event
                     case Standing():
                         self.standings.append(event)
+                    case NoticeTold():
+                        self.notices.append(event)
+                        self.client.add_answer(event.id, 1, "shown", f"shown {event.id}", self.city.house.now)
                     case SosTold():
                         self.help.append(event)
 

@@ -368,3 +368,28 @@ def test_a_survey_is_a_task_for_each_grid_and_its_owner_and_keeps_nobody_from_an
     assert city.done(surveys.create("s1", ["g1"], "again", "seat", None)) == [task], "twice is once"
     with pytest.raises(Refusal, match="no grid"):
         city.done(surveys.create("s2", ["nowhere"], "", "seat", None))
+
+
+def test_a_notice_comes_on_every_link_until_it_was_read(city: City) -> None:
+    one, two = city.person("one", spot(300)), city.person("two", spot(1200))
+    two.cut()
+    until = city.house.now + 3_600_000
+    units = [one.unit, two.unit]
+    notice = city.done(city.notifier.create("今日有大风", units, {}, until, "seat"))
+    city.later(1)
+    assert [(one.text, one.until) for one in one.notices] == [("今日有大风", until)]
+    assert bool(notice.units[one.unit].delivered), "it is shown"
+    assert not notice.units[two.unit].delivered
+    city.kill()
+    for handheld in (one, two):
+        handheld.connect()
+    city.later(1)
+    assert (len(one.notices), len(two.notices)) == (2, 1), "shown is not read"
+    one.client.add_answer(notice.id, 1, "read", "r1", city.house.now)
+    city.later(1)
+    one.cut()
+    one.connect()
+    assert len(one.notices) == 2
+    found = city.books.notices.get(notice.id)
+    assert found is not None
+    assert [bool(receipt.read) for receipt in found.units.values()] == [True, False]

@@ -18,6 +18,7 @@ from protocols.handheld import (
     Held,
     Hello,
     KindWords,
+    NoticeTold,
     Phrase,
     Problem,
     ResultWords,
@@ -251,6 +252,7 @@ def tell_everything(conversation: Conversation) -> None:
     conversation.revoke("T-0", 1, "recall")
     conversation.standing("e-9", "ok", "T-1", 2, "reported", "好")
     conversation.sos({"what": "colleague", "id": "s1", "unit": "李强", "lat": 1, "lon": 2, "at": NOW, "metres": 340})
+    conversation.notice({"id": "n:1", "text": "今日有大风", "by": "王芳", "at": NOW, "until": NOW + 1})
 
 
 EVERYTHING = [
@@ -263,6 +265,7 @@ EVERYTHING = [
     Revoked("T-0", 1, "recall"),
     Standing("e-9", "ok", "T-1", 2, "reported", "好"),
     SosTold("colleague", "s1", "李强", 1, 2, NOW, 340),
+    NoticeTold("n:1", "今日有大风", "王芳", NOW, NOW + 1),
 ]  # fmt: skip
 
 
@@ -320,7 +323,7 @@ def test_a_city_may_have_many_classes_but_a_device_may_not_send_large_maps() -> 
     [
         {"t": "task", **TASK, "task": ""}, {"t": "task", **TASK, "attempt": 0}, {"t": "task", **TASK, "lat": None},
         {"t": "revoke", "attempt": 1}, {"t": "held"}, {"t": "standing", "code": "ok"}, {"t": "standing", "event": "e"},
-        {"t": "sos", "what": "over"},
+        {"t": "sos", "what": "over"}, {"t": "notice", "text": "大风"},
     ],
 )  # fmt: skip
 def test_a_server_that_does_not_say_what_it_is_about(message: dict[str, Any]) -> None:
@@ -342,7 +345,9 @@ def test_what_else_cannot_be_read_is_as_if_it_was_not_there() -> None:
     ]
 
 
-NAMES = sorted({*TASK, *WORDS, *(field.name for kind in (SosTold, Standing, Revoked) for field in fields(kind))})
+NAMES = sorted(
+    {*TASK, *WORDS, *(field.name for kind in (NoticeTold, SosTold, Standing, Revoked) for field in fields(kind))}
+)
 
 
 @unhurried
