@@ -111,6 +111,7 @@ class Console:
             enrolments=Enrolments(lambda: f"{secrets.randbelow(1_000_000):06}", lambda: secrets.token_urlsafe(16)),
             roll_calls=tracker.roll_calls, desks=self._desks, clerk=tracker.clerk, duty=tracker.duty,
             desk=dispatch.desk, rounds=dispatch.rounds, past=dispatch.past, sos=dispatch.sos,
+            notifier=dispatch.notifier, surveys=dispatch.surveys,
             reporting=dispatch.reporting, evidence=dispatch.evidence, copies=dispatch.copies,
             webhooks=dispatch.webhooks,
             tally=dispatch.books.tally,
@@ -127,6 +128,7 @@ class Console:
             lambda: accounts.version, followed, gate.must_wait,
         )  # fmt: skip
         self._sessions.ended(self._sockets.ended)
+        dispatch.desk.listen(lambda: self._sockets.desk(dispatch.desk.version))
 
         limits, journal, applier = settings.limits, ground.journal, tracker.applier
         # A backlog waits for the disk, and for the map unless that waits for something itself.
