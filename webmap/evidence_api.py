@@ -58,7 +58,7 @@ async def copy(services: Services, request: Any, sha: str, sort: Sort) -> bytes:
         raise missing(f"file of this {name} any more", f"{zh}文件") from None
     except NoCopy:
         text = f"this {name} cannot be shown; the original is kept, and an auditor can fetch it"
-        raise ApiError(415, "no_copy", text, f"该{zh}无法显示；原件已保存，审计员可下载") from None
+        raise ApiError(422, "no_copy", text, f"该{zh}无法显示；原件已保存，审计员可下载") from None
     except NotNow:
         raise ApiError(503, "not_now", "too much is asked for now: try again", "当前请求过多，请稍后再试") from None
     what = "photo" if sort is Sort.PHOTO else "voice_note"

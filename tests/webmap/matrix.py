@@ -14,9 +14,9 @@ from webmap.rights import Action
 UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO = "unit", "device", "phone", "vehicle", "command", "photo"
 """What a parameter can name that belongs to a unit, and so is reached or not."""
 ENROLMENT = "enrolment"
-GRID, SEAT, CALL = "grid", "seat", "call"
-"""What belongs to a street, and to all the units that were asked."""
-BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, ENROLMENT, GRID, SEAT, CALL)
+GRID, SEAT, CALL, TASK = "grid", "seat", "call", "task"
+"""What belongs to a street, to all the units that were asked, and to a street and to who is to do it."""
+BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, ENROLMENT, GRID, SEAT, CALL, TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Case:
     stands for it where what is named belongs to no unit. ``good``: the answers' statuses to who has the right and
     reaches it; all bodies are such that nothing comes of them, so that the walk can go on; with ``real`` something
     would, and it is asked only for what is out of reach. ``lists``: what an answer holds of each unit within reach;
-    ``tells``: the action whose reach bounds that, if it is another one."""
+    ``tells``: the action whose reach bounds that, if it is another one; ``also``: one that it takes besides."""
 
     action: Action
     thing: str = ""
@@ -37,6 +37,7 @@ class Case:
     lists: str = ""
     real: bool = False
     tells: Action | None = None
+    also: Action | None = None
 
 
 def case(*given: Any, **fields: Any) -> tuple[Case, ...]:
@@ -47,6 +48,8 @@ WHY = "?reason=proof"
 NOW = "?lat=31.05&lon=121.05&radius=5000&reason=proof"
 OF = {"id": "{unit}", "street": "{street}", "team": "{team}"}
 GONE = "nobody"
+SHA = "a" * 64
+PLACE = {"kind": "verify", "lat": 31.05, "lon": 121.04, "crs": "wgs84"}
 DAYS = "?from=2026-11-01&to=2026-11-02"
 PLAN = {"assignments": [{"unit": "{unit}", "day": "2026-11-01", "shift": "none"}]}
 
@@ -107,7 +110,33 @@ CASES: dict[str, tuple[Case, ...]] = {
     "DELETE /api/v1/commands/{command}": case(Action.COMMAND, COMMAND, good=(200, 409)),
     "GET /api/v1/commands/{command}/photo/{number}": case(Action.PHOTOS, COMMAND, good=(404,)),
     "GET /api/v1/devices/{device}/photos": case(Action.PHOTOS, DEVICE, lists=PHOTO),
-    "GET /api/v1/photos/{photo}": case(Action.PHOTOS, PHOTO),
+    "GET /api/v1/photos/{photo}": (
+        Case(Action.TASKS, PHOTO, also=Action.PHOTOS),
+        Case(Action.TASKS, named=SHA, good=(404,)),
+    ),
+    "GET /api/v1/voice/{sha}": case(Action.TASKS, named=SHA, good=(404,)),
+    "GET /api/v1/originals/{sha}": case(Action.ORIGINALS, named=SHA, good=(404,)),
+    "GET /api/v1/desk": case(Action.TASKS, lists=TASK),
+    "GET /api/v1/tasks": case(Action.TASKS, lists=TASK),
+    "POST /api/v1/tasks": (
+        Case(Action.DISPATCH, body={}, good=(422,)),
+        Case(Action.DISPATCH, UNIT, body={**PLACE, "unit": "{unit}", "due": 1}, good=(422,)),
+        Case(Action.DISPATCH, UNIT, body={**PLACE, "reporter": "{unit}", "due": 1}, good=(422,)),
+    ),
+    "GET /api/v1/tasks/{task}": case(Action.TASKS, TASK),
+    "PATCH /api/v1/tasks/{task}": case(Action.DISPATCH, TASK, body={}, good=(422,)),
+    "GET /api/v1/tasks/{task}/candidates": case(Action.DISPATCH, TASK),
+    "GET /api/v1/candidates": case(Action.DISPATCH, query="?lat=31.05&lon=121.04&crs=wgs84", good=(200, 422)),
+    "POST /api/v1/tasks/{task}/{verb}": case(Action.DISPATCH, TASK, body={}, good=(422,)),
+    "GET /api/v1/tasks/{task}/decisions": case(Action.DECISIONS, TASK),
+    "GET /api/v1/problems": case(Action.TASKS),
+    "POST /api/v1/problems/{problem}/task": case(Action.DISPATCH, named=GONE, body={}, good=(404,)),
+    "POST /api/v1/problems/{problem}/seen": case(Action.DISPATCH, named=GONE, body={}, good=(404,)),
+    "POST /api/v1/sos/{sos}/acknowledge": case(Action.DISPATCH, named=GONE, body={}, good=(404,)),
+    "GET /api/v1/indicators": (
+        Case(Action.TASKS, query="?by=unit"),
+        Case(Action.TASKS, query="?by=street"),
+    ),
     "GET /api/v1/phones": case(Action.DEVICES, lists=PHONE),
     "GET /api/v1/grids": case(Action.GRIDS, lists="grid"),
     "POST /api/v1/grids": case(Action.GRIDS_CHANGE, body={}, good=(422,)),

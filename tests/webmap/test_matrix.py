@@ -31,6 +31,7 @@ from tests.webmap.matrix import (
     PHONE,
     PHOTO,
     SEAT,
+    TASK,
     UNIT,
     VEHICLE,
     Case,
@@ -44,7 +45,7 @@ from webmap.rights import MATRIX, UNDIVIDED, Action, Reach, Role
 
 EAST, WEST, ONE, TWO = "东街道", "西街道", "一中队", "二中队"
 WORLD = [-90, -180, 90, 180]
-MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID, ENROLMENT), "nobody") | dict.fromkeys(
+MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID, ENROLMENT, TASK), "nobody") | dict.fromkeys(
     (DEVICE, PHONE, VEHICLE), "d99999"
 )
 MISSING |= {COMMAND: "AAAAAAAAAAAA", PHOTO: "a" * 24}
@@ -152,6 +153,13 @@ class City:
         assert call.status == 201, call
         for unit in self.units.values():
             unit.ids |= {GRID: unit.grid, SEAT: seats[unit.street], CALL: call.json["id"]}
+        for unit in self.units.values():
+            place = {"lat": 31.05, "lon": 121.04 if unit.street == EAST else 121.06, "crs": "wgs84"}
+            task = server.api("POST", "/api/v1/tasks", {"kind": "verify", **place})
+            assert task.status == 201, task
+            unit.ids[TASK] = task.json["id"]
+            asked = server.api("POST", f"/api/v1/tasks/{task.json['id']}/assign", {"unit": unit.id})
+            assert asked.status == 200, asked
         for name, about in ACCOUNTS.items():
             self.people[name] = enter(server, name, **about)
         self.people["admin"] = admin_of(server)
@@ -199,11 +207,24 @@ class City:
     def reached(self, person: Person, case: Case) -> set[str]:
         """The units by which somebody reaches what a case names."""
         within = self.within(person, case.action)
+        if case.also is not None:
+            within = within & self.within(person, case.also)
+        if case.thing == TASK:
+            return self.tasks(person, case.action)
         if case.thing == CALL:
             return set(self.units) if within else set()
         if case.thing in (GRID, SEAT) and reach_of(person, case.action) is not Reach.NONE:
             return {unit.id for unit in self.units.values() if not person.streets or unit.street in person.streets}
         return within
+
+    def tasks(self, person: Person, action: Action) -> set[str]:
+        """The units whose tasks somebody reaches: his own, or those of his streets, whoever is to do them."""
+        reach = reach_of(person, action)
+        if reach is Reach.OWN:
+            return {person.unit} & set(self.units)
+        if reach is Reach.NONE or (reach is Reach.AREA and not (person.streets or person.teams)):
+            return set()
+        return {unit.id for unit in self.units.values() if not person.streets or unit.street in person.streets}
 
     def grids(self, person: Person) -> set[str]:
         """The grids that somebody is shown."""
@@ -277,7 +298,8 @@ def test_every_route(city: City, name: str) -> None:
 def walk(city: City, person: Person, key: str, case: Case) -> None:
     def ask(unit: Unit | None, named: str) -> Answer:
         method, path = key.split(" ")
-        values = {"number": "1", case.thing or "thing": named, "device": named, "street": "", "team": ""}
+        values = {"number": "1", "verb": "phone", "device": named, "street": "", "team": ""}
+        values[case.thing or "thing"] = named
         if unit is not None:
             values |= {"street": unit.street, "team": unit.team}
         path = re.sub(r"{(\w+)}", lambda found: values.get(found[1], named), path)
@@ -330,6 +352,8 @@ def silent(city: City, person: Person, key: str, case: Case, answer: Answer, nam
         if unit.id not in reached:
             for mark in unit.marks:
                 assert mark not in body, (person, key, mark, answer)
+    for unit in set(city.units) - city.tasks(person, Action.TASKS):
+        assert f'"{city.units[unit].ids[TASK]}"'.encode() not in body, (person, key, unit)
     grids = city.grids(person) | {city.units[unit].grid for unit in reached}
     for grid in {"g-east", "g-west"} - grids:
         assert grid.encode() not in body, (person, key, grid)
@@ -399,7 +423,8 @@ def test_the_feed(city: City, name: str) -> None:
         for one in (feed, whole):
             one.say({"op": "watch", "box": WORLD, "follow": None})
             one.until(lambda message: message["op"] == "full")
-        hello, roster, full = feed.heard[:3]
+        # That the desk has something new is a number, for whoever it is.
+        hello, roster, full = [message for message in feed.heard if message["op"] != "desk"][:3]
         assert (hello["op"], roster["op"], full["op"]) == ("hello", "roster", "full")
         assert set(hello) == {"op", "instance", "now", "city", "demo", "limits"}
         assert set(roster["units"]) == reached

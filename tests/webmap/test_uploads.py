@@ -163,7 +163,7 @@ def test_no_page_is_kept_and_none_is_shown(server: Server, phone: Phone, people:
     half = b"\xff\xd8\xff\xe0" + page
     assert phone.send(half).status == 201
     shown = people["dispatcher"].ask("GET", f"/api/v1/photos/{sha_of(half)}")
-    assert (shown.status, shown.code) == (415, "no_copy")
+    assert (shown.status, shown.code) == (422, "no_copy")
     assert b"<svg" not in shown.body
 
 
