@@ -93,11 +93,13 @@ class Survey:
             metres: list[Array] = []
             for mode, (rows, stand) in stands.items():
                 those = columns[rows[columns] >= 0]
-                # Nobody of this mode can go: it does not matter how far they are.
-                if not (can if anybody else can_at_first)[those].any():
+                if not len(those):
                     continue
                 net, key = self._roads.nets[mode], (mode, spot, limit)
                 kept = key in self._reaches
+                # Nobody of this mode can go: no search for how far they would have to.
+                if not kept and not (can if anybody else can_at_first)[those].any():
+                    continue
                 if not kept and not searching:
                     whole = False
                     continue

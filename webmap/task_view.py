@@ -151,7 +151,8 @@ class Sight:
             reason = None if one.reason is None else str(one.reason)
             found.append({
                 "unit": one.unit, "name": units[one.unit].name, "reason": reason,
-                "metres": one.metres, "eta": one.eta, "cost": one.cost, "way": one.way, "spot": spot,
+                "metres": one.metres if one.roads is None else one.roads, "way": one.way,
+                "eta": one.eta, "cost": one.cost, "spot": spot,
                 "terms": {"backlog": one.backlog, "travel": one.travel, "late": one.late, "foreign": one.foreign,
                           "accuracy": one.accuracy, "stale": one.stale, "fair": one.fair},
             })  # fmt: skip

@@ -59,6 +59,8 @@ def test_who_is_on_this_bank_is_asked(server: Server) -> None:
     if decision["way"] == "roads":
         assert decision["chosen"] == "bank"
         assert decision["roads"] == [pytest.approx(900, abs=5), pytest.approx(2200, abs=5)]
+        seat = {one["unit"]: one for one in server.api("GET", f"/api/v1/tasks/{id}/candidates").json["candidates"]}
+        assert (seat["across"]["way"], seat["across"]["metres"]) == ("roads", pytest.approx(2200, abs=5))
     else:
         # This machine has had better to do for 50 ms.
         assert (decision["chosen"], late > 0) == ("across", True)
