@@ -59,8 +59,11 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         shape = {"type": "Polygon", "coordinates": [ring]}
         grid = {"type": "Feature", "geometry": shape, "properties": {"id": "g", "street": "s"}}
         assert server.api("POST", "/api/v1/grids", {"type": "FeatureCollection", "features": [grid]}).status == 201
+        place = {"kind": "verify", "lat": 31.05, "lon": 121.07, "crs": "wgs84"}
+        task = server.api("POST", "/api/v1/tasks", place)
+        assert task.status == 201, task
         known = {"unit": unit["id"], "device": device["id"], "phone": phone["id"], "command": command.json["id"],
-                 "grid": "g", "number": "1", "name": "somebody"}  # fmt: skip
+                 "task": task.json["id"], "grid": "g", "number": "1", "name": "somebody"}  # fmt: skip
         enter(server, "somebody", role="dispatcher")
         with enter(server, "fuzz", role="admin") as admin:
             yield City(server, admin, known, session)
