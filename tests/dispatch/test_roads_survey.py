@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +21,7 @@ from dispatch.roads import Roads
 from dispatch.roads_survey import Reaches, Survey
 from dispatch.travel import SPEEDS, Travel
 from tests.dispatch.street import NOW, at, task, unit
+from tests.dispatch.test_decision import OLD
 from tests.dispatch.test_roads import BAY
 from tests.dispatch.town import helsinki, riverside
 
@@ -201,6 +202,18 @@ def test_a_record_without_roads_is_what_it_was() -> None:
     assert record(of[0], crew, NOW, NOBODY, {}, ways=Ways({of[0].id: (np.zeros(0, np.int64), np.zeros(0))})) == plain
     assert "roads" not in plain
     assert [len(terms) for terms in plain["terms"]] == [9] * len(plain["units"])
+
+
+def test_one_of_the_first_rules_is_still_what_it_was() -> None:
+    """Whoever changes this changes what auditors find, and counts ``decision.RULES`` on."""
+    old = {**OLD, "way": "roads", "roads": [700, None, 3001], "units": [list(row) for row in OLD["units"]]}
+    old["units"][2][5] = 1
+    assert [astuple(one) for one in standings(old)] == [
+        ("b", None, 100, 0, 108, 0, 0, 0, 0, -70, None),
+        ("a", None, 500, 264, 212, 0, 120, 10, 60, 50, 700),
+        ("c", "too_far", 100, 0, 909, 0, 120, 0, 0, 20, 3001),
+    ]
+    assert recompute(old) == "a"
 
 
 def test_in_helsinki_whoever_is_on_the_same_shore_goes() -> None:
