@@ -100,8 +100,9 @@ async def export_view(services: Services, unit: UnitId) -> dict[str, Any]:
 def nothing_yet(services: Services, unit: UnitId) -> dict[str, Any]:
     """What a removal would take, of a unit for which none was asked."""
     holds = services.removals.holdings(unit)
+    sent = sum(one.unit == unit for one in services.evidence.exhibits.all())
     return {
-        "state": "none", "holds": {"devices": holds.devices, "photos": holds.photos, "exports": holds.exports},
+        "state": "none", "holds": {"devices": holds.devices, "photos": holds.photos + sent, "exports": holds.exports},
     }  # fmt: skip
 
 

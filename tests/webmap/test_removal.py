@@ -12,12 +12,15 @@ from urllib.parse import urlencode
 import pytest
 from redis import Redis
 
+from protocols.handheld import TaskTold
+from protocols.report import ALARM_SOS
 from storage.archive.verify import verify
 from storage.embedded import socket_path
 from tests.server import ROOT, Server, until
 from tests.traces import traces
 from tests.webmap.devices import Handheld, now_ms
 from tests.webmap.people import enter
+from tests.webmap.test_uploads import Phone, picture, sha_of
 
 GONE, NAME, TERMINAL = "staff-90417", "司马长空", "TERM-GONE-55"
 STAYS, OTHER = "staff-77881", "诸葛留存"
@@ -30,7 +33,7 @@ def job(server: Server, name: str, **arguments: Any) -> dict[str, Any]:
     """A job of the archive at once, whatever the hour, as the server's archivist starts it."""
     request = {"job": name, "data": str(server.data), "zone": "Asia/Shanghai", "now": now_ms() + 3_600_000,
                "arguments": arguments}  # fmt: skip
-    words = [sys.executable, "-P", "-m", "tracker.archiving"]
+    words = [sys.executable, "-P", "-m", "dispatch.archiving"]
     done = subprocess.run(
         words, input=json.dumps(request), capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)},
         timeout=60,
@@ -62,6 +65,32 @@ def report(server: Server, device: dict[str, Any], start: int) -> None:
             handheld.report((now_ms() - 3000 + n, LAT + start + n, LON))
 
 
+def work(server: Server, device: dict[str, Any]) -> str:
+    """The person is sent somewhere, answers with a photo, reports a problem and calls for help; another photo is on its
+    way. The task's id."""
+    phone, data = Phone(server, device), picture(0, 60) + NAME.encode()
+    with Handheld(server, device["external_id"], device["token"], tasks=True) as handheld:
+        handheld.log_in()
+        handheld.report((now_ms(), LAT, LON))
+        until("live state has it", lambda: server.get(f"/api/v1/units/{GONE}")["position"])
+        place = {"lat": (LAT + 5000) / 1e7, "lon": LON / 1e7, "crs": "wgs84"}
+        made = server.api("POST", "/api/v1/tasks", {"kind": "verify", "klass": "0101", "text": "井盖", **place})
+        assert made.status == 201, made
+        told = handheld.wait(TaskTold)
+        answer = {"text": f"{NAME}: not there", "word": "not_exist", "photos": [sha_of(data)]}
+        for what, more in (("delivered", {}), ("accept", {}), ("arrive", {}), ("report", answer)):
+            handheld.client.add_answer(told.task, told.attempt, what, f"e-{what}", now_ms(), **more)
+        handheld.client.add_problem("e-1", now_ms(), LAT + 2, LON, klass="0101", text=f"{NAME} saw it")
+        handheld.report((now_ms(), LAT + 2, LON, None, None, None, None, 0, ALARM_SOS))
+        use = f"task={told.task}&attempt={told.attempt}"
+        assert phone.send(data, use=use).status == 201
+        assert phone.piece(picture(1, 400), 0, 9000, use).status == 200
+    shown = server.api("GET", f"/api/v1/photos/{sha_of(data)}")
+    assert shown.status == 200
+    until("somebody calls", lambda: server.get("/api/v1/desk")["sos"])
+    return str(told.task)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Any:
     with Server(tmp_path, {"city": {"zone": "Asia/Shanghai"}}) as running:
@@ -85,6 +114,7 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
         devices[unit] = server.register("handheld", terminal, unit=unit)
         report(server, devices[unit], 0 if unit == GONE else 100)
     enter(server, "keeper", role="collector", unit=GONE).__exit__()
+    task = work(server, devices[GONE])
     look(server, "before it is sealed")
     command = {"kind": "locate"}
     assert server.api("POST", f"/api/v1/devices/{devices[GONE]['id']}/commands", command).status == 202
@@ -97,10 +127,11 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     look(server, "after that")
     assert NAME.encode() in in_redis(server)
     before = traces(server.data, WORDS, PLACES)
-    assert {one.partition("/")[0] for one in before} == {"journal", "archive", "redis"}
+    assert {one.partition("/")[0] for one in before} == {"journal", "archive", "redis", "media", "uploads"}
+    assert list(server.data.glob("copies/*/*"))
 
     path = f"/api/v1/units/{GONE}/removal"
-    assert removal(server) == {"state": "none", "holds": {"devices": 1, "photos": 0, "exports": 0}}
+    assert removal(server) == {"state": "none", "holds": {"devices": 1, "photos": 1, "exports": 0}}
     for body, code in (
         ({"confirm": STAYS, "reason": "x"}, "not_confirmed"),
         ({"confirm": GONE, "reason": " "}, "no_reason"),
@@ -123,6 +154,12 @@ def test_nothing_is_left_after_a_removal_that_was_killed(server: Server) -> None
     assert done["backups_before"] == done["done"]
 
     assert traces(server.data, WORDS, PLACES) == []
+    assert not [*server.data.glob("copies/*/*"), *server.data.glob("media/*/*"), *server.data.glob("uploads/*")]
+    desk = server.get("/api/v1/desk")
+    assert (desk["sos"], desk["problems"]) == ([], [])
+    story = server.get(f"/api/v1/tasks/{task}")
+    assert (story["state"], story["result"], story["attempts"]) == ("queued", None, [])
+    assert GONE not in str(server.get(f"/api/v1/tasks/{task}/decisions"))
     assert not [word for word in WORDS if word.encode() in in_redis(server)]
     assert server.get(f"/api/v1/units/{STAYS}")["position"]
     assert len(server.get(f"/api/v1/units/{STAYS}/track?reason=test")["points"]) == 3
