@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from dispatch.book import TaskBook
 from dispatch.model import AttemptState, Candidate, Spot, TaskId
 from dispatch.rules import SURVEY
+from storage.archive.layout import shifted
 from tracker.intake import Intake
 from tracker.mirror import Mirror
-from tracker.model import Unit, UnitId
+from tracker.model import FOREVER, Duty, Unit, UnitId
 from tracker.refusal import Change
+from tracker.roster import duty_at
 from tracker.rota import Rota
 
 DONE_MOST = 200
@@ -33,6 +35,22 @@ class _Load:
 
 
 _NOTHING = _Load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is planned for a unit from ``since`` to ``until``: nothing of it begins or ends meanwhile. Where somebody
+    was before ``start`` is not where he is; ``None``: he is off duty."""
+
+    unit: Unit
+    duties: tuple[Duty, ...]
+    since: int
+    until: int
+    start: int | None
+    resting: bool
+    grids: frozenset[str]
+    streets: frozenset[str]
+    mode: str
 
 
 class Field:
@@ -54,6 +72,8 @@ class Field:
         self._reaches, self._mode, self._scene = reaches, mode, scene
         self._loads: dict[UnitId, _Load] = {}
         self._done: dict[UnitId, list[int]] = {}
+        self._plans: dict[UnitId, _Plan] = {}
+        self._planned = rota.version
         for task in book.open():
             self.renew(task.id)
         for task in book.all():
@@ -81,6 +101,7 @@ class Field:
     def forget(self, unit: UnitId) -> None:
         self._loads.pop(unit, None)
         self._done.pop(unit, None)
+        self._plans.pop(unit, None)
 
     def _count(self, unit: UnitId, at: int) -> None:
         times = self._done.setdefault(unit, [])
@@ -111,25 +132,43 @@ class Field:
 
     def candidate(self, unit: Unit, now: int) -> Candidate:
         id = unit.id
-        state, duty = self._mirror.units.get(id), self._roster.on_duty(id, now)
-        load, kind = self._loads.get(id, _NOTHING), unit.kind
-        streets = frozenset((unit.street,)) if unit.street else frozenset[str]()
-        # Where somebody was before he came on duty is not where he is.
-        if duty is None or state is None or state.fix_time is None or state.fix_time < duty.start:
+        plan = self._plan(unit, now)
+        state, load = self._mirror.units.get(id), self._loads.get(id, _NOTHING)
+        if plan.start is None or state is None or state.fix_time is None or state.fix_time < plan.start:
             return Candidate(
-                id, None, NO_FIX, 0.0, self._mode(id), duty is not None, False, kind, frozenset(), streets,
+                id, None, NO_FIX, 0.0, plan.mode, plan.start is not None, False, unit.kind, frozenset(), plan.streets,
                 load.committed, load.suspect,
             )  # fmt: skip
         assert state.latitude is not None
         assert state.longitude is not None
         device, linked = self._reaches(id)
-        shift = self._rota.at(id, now)
-        resting = shift is not None and not any(start <= now < end for start, end in self._rota.planned(id, shift[0]))
-        grids = self._rota.own_grids(id, None if shift is None else shift[1])
-        done = sum(at >= duty.start for at in self._done.get(id, ()))
-        accuracy = UNKNOWN_ACCURACY if state.accuracy is None else state.accuracy / 10
+        ended = self._done.get(id)
+        done = 0 if ended is None else sum(at >= plan.start for at in ended)
         return Candidate(
-            id, Spot(state.latitude, state.longitude), max(0.0, (now - state.fix_time) / 1000), accuracy,
-            self._mode(id), True, resting, kind, frozenset(map(str, grids)), streets, load.committed, load.suspect,
-            device, linked, done,
+            id, Spot(state.latitude, state.longitude), max(0.0, (now - state.fix_time) / 1000),
+            UNKNOWN_ACCURACY if state.accuracy is None else state.accuracy / 10, plan.mode, True, plan.resting,
+            unit.kind, plan.grids, plan.streets, load.committed, load.suspect, device, linked, done,
+        )  # fmt: skip
+
+    def _plan(self, unit: Unit, now: int) -> _Plan:
+        if self._planned != self._rota.version:
+            # What another thread finds out meanwhile is as good.
+            self._planned, self._plans = self._rota.version, {}
+        known, duties = self._plans.get(unit.id), self._roster.duties_of(unit.id)
+        if known is not None and known.unit is unit and known.duties is duties and known.since <= now < known.until:
+            return known
+        found = self._plans[unit.id] = self._look(unit, duties, now)
+        return found
+
+    def _look(self, unit: Unit, duties: tuple[Duty, ...], now: int) -> _Plan:
+        id, rota, duty = unit.id, self._rota, duty_at(duties, now)
+        today = rota.days.day_of(now)
+        shift, spans = rota.at(id, now), (*rota.planned(id, shifted(today, -1)), *rota.planned(id, today))
+        resting = shift is not None and not any(start <= now < end for start, end in rota.planned(id, shift[0]))
+        edges = (edge for span in (*spans, *((one.start, one.end) for one in duties)) for edge in span)
+        until = min((edge for edge in edges if edge > now), default=FOREVER)
+        return _Plan(
+            unit, duties, now, min(until, rota.days.span(today)[1]), None if duty is None else duty.start, resting,
+            frozenset(map(str, rota.own_grids(id, None if shift is None else shift[1]))),
+            frozenset((unit.street,)) if unit.street else frozenset(), self._mode(id),
         )  # fmt: skip
