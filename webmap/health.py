@@ -7,6 +7,7 @@ from typing import Any
 from storage.archive.head_sender import FILE
 from tracker.clockwatch import server_ahead
 from tracker.model import DeviceId
+from webmap.dispatch_health import dispatch_problems
 from webmap.door_health import certificate_problems, door_views, source_warnings
 from webmap.reach import device_within
 from webmap.rights import Scope
@@ -45,6 +46,7 @@ def health(services: Services, scope: Scope) -> dict[str, Any]:
             f"磁盘缓慢：有 {journal.waiting} 条记录等待写入。",
         )
     certificate_problems(services, now, problem)
+    dispatch_problems(services, now, problem)
     problems += storage_problems(services)
     for trouble in services.heads.troubles(now):
         days = (now - trouble.since) // DAY_MS

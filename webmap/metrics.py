@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from tracker.model import Presence
+from webmap.dispatch_health import dispatch_numbers
 from webmap.health import suspected
 from webmap.rights import Scope
 from webmap.services import Services
@@ -71,6 +72,7 @@ class _Collector:
             "gridbeat_access_unrecorded", "Looks at people's data that the disk did not take", failed
         )
         yield GaugeMetricFamily("gridbeat_viewers", "Open live maps", services.feed.viewers)
+        yield from dispatch_numbers(services, self._scope)
 
     def _history(self) -> Iterator[Any]:
         """What history takes; without what the disk has not been looked at for yet."""

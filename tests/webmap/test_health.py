@@ -7,9 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from dispatch.webhook_sender import Trouble
 from storage.blobs import LIMIT
 from tests.server import Server, until
 from tests.webmap.devices import now_ms, phone_report
+from webmap.dispatch_health import webhook_problems
 from webmap.storage_health import removal_problems
 
 AHEAD_S = 90
@@ -91,6 +95,23 @@ def test_heads_that_could_not_go_out_for_two_days_are_a_problem(tmp_path: Path) 
     finally:
         server.stop()
         server.sweep_up()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (Trouble(1, 7, 0, 0, "case.example", "it answered 503"), ["16 min", "case.example", "7 wait", "503"]),
+        (Trouble(0, 1, 0, 2, "case.example", "it answered 422"), ["2 task(s)", "422"]),
+        (Trouble(0, 10_000, 12, 0, "case.example", ""), ["12 were not kept", "GET /api/v1/tasks"]),
+    ],
+)
+def test_what_the_case_system_does_not_hear_of_is_a_problem(trouble: Trouble, words: list[str]) -> None:
+    told: list[tuple[str, str, str]] = []
+    webhook_problems(trouble, 1 + 16 * 60_000, lambda *problem: told.append(problem))
+    ((what, text, zh),) = told
+    assert what == "webhook"
+    assert [word for word in words if word not in text] == []
+    assert "case.example" in zh
 
 
 def test_what_was_promised_to_go_and_waits_is_a_problem() -> None:

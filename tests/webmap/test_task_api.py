@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from protocols.handheld import TaskTold
 from tests.server import Answer, Server, until
@@ -239,6 +240,21 @@ def test_tasks_are_found(city: City) -> None:
     assert ([row["id"] for row in page["tasks"]], page["more"]) == ([second], True)
     for query in ("state=none", "limit=0", "limit=201", "before=x"):
         assert city.ask("case", "GET", f"/api/v1/tasks?{query}").status == 422
+
+
+def test_tasks_are_counted_for_prometheus(city: City) -> None:
+    def counted(name: str) -> dict[str, float]:
+        families = text_string_to_metric_families(city.people[name].ask("GET", "/metrics").body.decode())
+        found = {one.name: sum(sample.value for sample in one.samples) for one in families}
+        return {name: value for name, value in found.items() if "task" in name or "round" in name or "webhook" in name}
+
+    before = {name: counted(name)["gridbeat_tasks_open"] for name in ("dispatcher", "east", "west")}
+    city.make()
+    after = {name: counted(name)["gridbeat_tasks_open"] for name in before}
+    assert {name: after[name] - before[name] for name in before} == {"dispatcher": 1, "east": 1, "west": 0}
+    numbers = counted("dispatcher")
+    assert numbers["gridbeat_webhooks_delivered"] > 0
+    assert {"gridbeat_tasks_late", "gridbeat_tasks_level", "gridbeat_dispatch_rounds"} <= numbers.keys()
 
 
 # Who sees what.
