@@ -24,16 +24,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-LIMIT = 2 << 30
-"""Bytes of all files, unless the settings say otherwise: 40,000 photos of 50 kB."""
-MOST = 50_000
-"""Files: what is known of each is held in memory, some 40 MB."""
+LIMIT = 20 << 30
+"""Bytes of all files, unless the settings say otherwise: 70,000 photos of a phone's camera, a county's half year."""
+MOST = 500_000
+"""Files: a month of a thousand collectors. A start counts them, which takes some seconds, and the chain holds a name
+and a digest of each, some 150 MB."""
 WAITING = 64 << 20
 """Bytes that wait for the disk. Beyond it writers are refused: they have their photo still."""
 NEXT = 512 << 10
 """Bytes of the largest photo that comes in practice: with less room than that a store is said to be full."""
 RECOUNT_S = 60
-"""Seconds between two looks of a full store at its folder: 50,000 files take a thread half a second."""
+"""Seconds between two looks of a full store at its folder: 500,000 files take a thread five seconds."""
 _PART = ".part"
 
 

@@ -135,7 +135,7 @@ class ArchiveLimits:
     access_days: int = setting(1095, whole(8, 36_500))
     access_mb: int = setting(0, whole(0, 1_000_000_000))
     photos_days: int = setting(365, whole(8, 36_500))
-    photos_mb: int = setting(2048, whole(0, 1_000_000_000))
+    photos_mb: int = setting(20_480, whole(0, 1_000_000_000))
     snapshots_mb: int = setting(0, whole(0, 1_000_000_000))
 
 

@@ -16,7 +16,8 @@ from webmap.importer import Api, Failed, console_of, log_in, settings_of
 
 PAUSE_S = 0.5
 WENT = {
-    "records": "records of the journal", "rows": "rows of history", "photos": "photos", "exports": "exports",
+    "records": "records of the journal", "rows": "rows of history", "photos": "photos",
+    "uploads": "photos on their way", "exports": "exports",
 }  # fmt: skip
 
 

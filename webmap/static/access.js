@@ -16,8 +16,8 @@ const PAGE = 100;
 const TYPING_MS = 250;
 const MANY = 3; // entries of the same that are one row
 const AT_ONCE_MS = 60_000; // between two of them at most
-const KINDS = ["track", "nearby", "follow", "trail", "photo", "export", "export_file", "removal", "roll_call", "command", "attendance", "grant", "change", "login", "login_refused", "account_change"];
-const SORTS = { track: "history", nearby: "history", photo: "history", export: "copy", export_file: "copy", removal: "copy", login_refused: "refused" };
+const KINDS = ["track", "nearby", "follow", "trail", "photo", "voice_note", "original", "decision", "export", "export_file", "removal", "roll_call", "command", "attendance", "grant", "change", "login", "login_refused", "account_change"];
+const SORTS = { track: "history", nearby: "history", photo: "history", voice_note: "history", original: "copy", export: "copy", export_file: "copy", removal: "copy", login_refused: "refused" };
 
 const $ = (id) => document.getElementById(id);
 const prefs = new Preferences();
