@@ -31,6 +31,7 @@ from webmap.health import health
 from webmap.indicator_api import add_indicators
 from webmap.login_api import add_login
 from webmap.me_api import add_me
+from webmap.notice_api import add_notices
 from webmap.person_api import add_persons
 from webmap.phone_api import add_phones
 from webmap.reach import reached, units_wanted
@@ -42,6 +43,7 @@ from webmap.routes import LIST_LIMIT, ApiError, Gate, answer, body_of, make_rout
 from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
+from webmap.survey_api import add_surveys
 from webmap.task_api import add_tasks
 from webmap.task_wishes import id_from, key_of
 from webmap.track_api import add_tracks
@@ -78,6 +80,8 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_decisions(route, services)
     add_indicators(route, services)
     add_evidence(route, services)
+    add_notices(route, services)
+    add_surveys(route, services)
 
     @route("GET", "/api/v1/units", Action.LIVE)
     def units(request: Any) -> bytes:

@@ -14,9 +14,9 @@ from webmap.rights import Action
 UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO = "unit", "device", "phone", "vehicle", "command", "photo"
 """What a parameter can name that belongs to a unit, and so is reached or not."""
 ENROLMENT = "enrolment"
-GRID, SEAT, CALL, TASK = "grid", "seat", "call", "task"
-"""What belongs to a street, to all the units that were asked, and to a street and to who is to do it."""
-BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, ENROLMENT, GRID, SEAT, CALL, TASK)
+GRID, SEAT, CALL, NOTICE, TASK = "grid", "seat", "call", "notice", "task"
+"""What belongs to a street, to all the units that were asked or told, and to a street and to who is to do it."""
+BELONGS = (UNIT, DEVICE, PHONE, VEHICLE, COMMAND, PHOTO, ENROLMENT, GRID, SEAT, CALL, NOTICE, TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,17 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(Action.TASKS, query="?by=unit"),
         Case(Action.TASKS, query="?by=street"),
     ),
+    "GET /api/v1/notices": case(Action.TASKS),
+    "POST /api/v1/notices": (
+        Case(Action.DISPATCH, body={}, good=(422,)),
+        Case(Action.DISPATCH, UNIT, body={"units": ["{unit}"], "text": "?", "until": "no"}, good=(422,)),
+    ),
+    "GET /api/v1/notices/{notice}": case(Action.TASKS, NOTICE, lists=UNIT),
+    "POST /api/v1/surveys": (
+        Case(Action.DISPATCH, body={}, good=(422,)),
+        Case(Action.DISPATCH, GRID, body={"grids": ["{grid}"], "text": "?", "due": 1}, good=(422,)),
+    ),
+    "GET /api/v1/surveys/{survey}": case(Action.TASKS, named=GONE, good=(404,)),
     "GET /api/v1/phones": case(Action.DEVICES, lists=PHONE),
     "GET /api/v1/grids": case(Action.GRIDS, lists="grid"),
     "POST /api/v1/grids": case(Action.GRIDS_CHANGE, body={}, good=(422,)),

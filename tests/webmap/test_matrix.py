@@ -28,6 +28,7 @@ from tests.webmap.matrix import (
     ENROLMENT,
     GRID,
     MESSAGES,
+    NOTICE,
     PHONE,
     PHOTO,
     SEAT,
@@ -45,7 +46,7 @@ from webmap.rights import MATRIX, UNDIVIDED, Action, Reach, Role
 
 EAST, WEST, ONE, TWO = "东街道", "西街道", "一中队", "二中队"
 WORLD = [-90, -180, 90, 180]
-MISSING = dict.fromkeys((UNIT, SEAT, CALL, GRID, ENROLMENT, TASK), "nobody") | dict.fromkeys(
+MISSING = dict.fromkeys((UNIT, SEAT, CALL, NOTICE, GRID, ENROLMENT, TASK), "nobody") | dict.fromkeys(
     (DEVICE, PHONE, VEHICLE), "d99999"
 )
 MISSING |= {COMMAND: "AAAAAAAAAAAA", PHOTO: "a" * 24}
@@ -151,8 +152,10 @@ class City:
         }
         call = server.api("POST", "/api/v1/roll-calls", {"units": list(self.units)})
         assert call.status == 201, call
+        notice = server.api("POST", "/api/v1/notices", {"text": "n", "units": list(self.units), "off_duty": True})
+        assert notice.status == 201, notice
         for unit in self.units.values():
-            unit.ids |= {GRID: unit.grid, SEAT: seats[unit.street], CALL: call.json["id"]}
+            unit.ids |= {GRID: unit.grid, SEAT: seats[unit.street], CALL: call.json["id"], NOTICE: notice.json["id"]}
         for unit in self.units.values():
             place = {"lat": 31.05, "lon": 121.04 if unit.street == EAST else 121.06, "crs": "wgs84"}
             task = server.api("POST", "/api/v1/tasks", {"kind": "verify", **place})
@@ -211,7 +214,7 @@ class City:
             within = within & self.within(person, case.also)
         if case.thing == TASK:
             return self.tasks(person, case.action)
-        if case.thing == CALL:
+        if case.thing in (CALL, NOTICE):
             return set(self.units) if within else set()
         if case.thing in (GRID, SEAT) and reach_of(person, case.action) is not Reach.NONE:
             return {unit.id for unit in self.units.values() if not person.streets or unit.street in person.streets}
@@ -337,7 +340,7 @@ def walk(city: City, person: Person, key: str, case: Case) -> None:
             assert answer.status in case.good, (person, key, unit.id, answer)
             if len(reached) < len(city.units):
                 assert plain(answer, named) != missing, (person, key, unit.id, "reached, and answered like nothing")
-            complete(city, person, case, answer, within if case.thing == CALL else {unit.id})
+            complete(city, person, case, answer, within if case.thing in (CALL, NOTICE) else {unit.id})
         else:
             assert plain(answer, named) == missing, (person, key, unit.id)
 
