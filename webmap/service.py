@@ -28,7 +28,7 @@ from webmap.routes import Gate
 from webmap.services import Services
 from webmap.tiles import Tiles
 from webmap.websocket import FeedSockets
-from webmap.work_site import ground_of, make_work
+from webmap.work_site import CityGround, make_work
 
 COMPRESS_FROM = 1024
 
@@ -181,7 +181,7 @@ def make_field(
     root.putChild(b"handheld", sockets.as_resource())
     page, api = make_join(services)
     root.putChild(b"join", page)
-    root.putChild(b"work", make_work(ground_of(services)))
+    root.putChild(b"work", make_work(CityGround(services)))
     root.putChild(b"api", api)
     # As many as on the other doors of devices, for a handheld keeps its WebSocket; and those of phones, or who only
     # holds WebSockets would be let in by the sockets and by nobody before them.

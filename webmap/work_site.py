@@ -10,32 +10,34 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from klein import Klein
 from twisted.web.pages import notFound
 from xstatic.pkg import leaflet
 
+from webmap.basemaps import hosts
 from webmap.front import Front
-from webmap.page import CONTENT_SECURITY_POLICY, STATIC
+from webmap.page import STATIC, policy
 from webmap.reach import own_grid
 from webmap.rights import Action, Role, Who
 from webmap.routes import header_of, told
 from webmap.services import Services
+from webmap.tiles import Tiles
 from webmap.upload_site import device_of
 from webmap.views import AreasText
 
 _JS, _CSS, _PNG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/png"
 _PARTS = (
     "alarm", "answer", "card", "client", "duty", "ground", "health", "identity", "ids", "link", "list", "map", "me",
-    "msgpack", "offer", "outbox", "parts", "photos", "position", "problem", "queue", "sos", "store", "tasks",
-    "uploads", "voice", "way", "words",
+    "msgpack", "offer", "outbox", "parts", "photos", "pictures", "position", "problem", "queue", "sos", "store",
+    "tasks", "uploads", "voice", "way", "words",
 )  # fmt: skip
 _SHARED = (
-    "basemap_layer", "boot", "canvas_layer", "dom", "geo", "grids", "i18n", "labels", "names_layer", "prefs",
-    "projection", "sizes", "theme",
+    "basemap_layer", "basemaps", "boot", "canvas_layer", "dom", "geo", "grids", "i18n", "labels", "names_layer",
+    "prefs", "projection", "sizes", "theme",
 )  # fmt: skip
 FILES = {
     "work.js": _JS, **{f"work_{name}.js": _JS for name in _PARTS}, **{f"{name}.js": _JS for name in _SHARED},
@@ -45,11 +47,22 @@ FILES = {
 """All that the page loads besides the library of maps; no other file of the console is here."""
 MANIFEST, WORKER, PAGE = "manifest.webmanifest", "sw.js", "/work"
 
-POLICY = CONTENT_SECURITY_POLICY.replace("img-src 'self'", "img-src 'self' blob:") + "; media-src 'self' blob:"
-"""Pictures and sounds that were taken with this phone are shown to who took them."""
 
-Ground = Callable[[Any, str], bytes]
-"""Answers ``basemap`` (GeoJSON) or ``grids`` to the device that asks; raises :class:`~webmap.routes.ApiError`."""
+class Ground(Protocol):
+    """What the map is made of. Each raises :class:`~webmap.routes.ApiError` for who is no device of ours."""
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Of others, whose pictures the page may ask for."""
+
+    def basemap(self, request: Any) -> bytes:
+        """GeoJSON."""
+
+    def grids(self, request: Any) -> bytes:
+        """JSON: ``center``, ``own`` (a grid's id), ``grids`` (GeoJSON), ``maps`` (base maps of pictures)."""
+
+    def tile(self, request: Any, number: int, zoom: int, x: int, y: int) -> Awaitable[bytes]:
+        """A picture from a file of ours."""
 
 
 class _Kept:
@@ -78,18 +91,27 @@ def make_work(ground: Ground) -> Front:
     """What is put at ``/work`` of the field's site."""
     files = _files()
     html = _Kept((STATIC / "work.html").read_bytes(), "text/html; charset=utf-8")
-    app, grounds = Klein(), _Grounds(ground)
+    # Pictures and sounds that were taken with this phone are shown to who took them.
+    rules = policy(("blob:", *ground.hosts)) + "; media-src 'self' blob:"
+    app, grounds = Klein(), _Grounds()
 
     @app.route("/", strict_slashes=False)
     def page(request: Any) -> bytes:
-        request.setHeader("content-security-policy", POLICY)
+        request.setHeader("content-security-policy", rules)
         return html.send(request)
 
-    async def shown(request: Any, name: str) -> bytes:
-        return grounds(request, name)
+    async def basemap(request: Any) -> bytes:
+        return grounds.send(request, ground.basemap(request))
 
-    for name in ("basemap", "grids"):
-        app.route(f"/{name}", endpoint=name, defaults={"name": name})(told(shown))
+    async def grids(request: Any) -> bytes:
+        return grounds.send(request, ground.grids(request))
+
+    async def tile(request: Any, number: int, zoom: int, x: int, y: int) -> bytes:
+        return await ground.tile(request, number, zoom, x, y)
+
+    app.route("/basemap")(told(basemap))
+    app.route("/grids")(told(grids))
+    app.route("/tiles/<int:number>/<int:zoom>/<int:x>/<int:y>")(told(tile))
 
     @app.route("/<string:name>")
     def file(request: Any, name: str) -> Any:
@@ -122,12 +144,10 @@ class _Grounds:
     LIMIT = 64
     """Of them: the city's ground, and the grids of those who come in the morning; some 10 kB each."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self) -> None:
         self._kept: dict[bytes, _Kept] = {}
 
-    def __call__(self, request: Any, name: str) -> bytes:
-        content = self._ground(request, name)
+    def send(self, request: Any, content: bytes) -> bytes:
         kept = self._kept.pop(content, None) or _Kept(content, "application/json; charset=utf-8")
         self._kept[content] = kept
         while len(self._kept) > self.LIMIT:
@@ -135,18 +155,27 @@ class _Grounds:
         return kept.send(request)
 
 
-def ground_of(services: Services) -> Ground:
+class CityGround:
     """The city's ground for any of its handhelds, and to each the grids that its person may see."""
-    roster, city = services.intake.roster, services.city
-    areas = AreasText(roster)
 
-    def ground(request: Any, name: str) -> bytes:
-        carrier = device_of(services, request)
-        if name == "basemap":
-            return city.basemap
-        who = Who("", Role.COLLECTOR, carrier.unit.id)
-        own = own_grid(roster, who)
-        head = json.dumps({"center": city.center, "own": own}).encode()
-        return head[:-1] + b', "grids": ' + areas(who.scope(Action.GRIDS), own) + b"}"
+    def __init__(self, services: Services) -> None:
+        self._services, self._city = services, services.city
+        self._areas = AreasText(services.intake.roster)
+        self._tiles = Tiles(self._city.tiles, services.reactor, services.pool)
+        self._maps = json.dumps([choice.view() for choice in self._city.basemaps], ensure_ascii=False).encode()
+        self.hosts = hosts(self._city.basemaps)
 
-    return ground
+    def basemap(self, request: Any) -> bytes:
+        device_of(self._services, request)
+        return self._city.basemap
+
+    def grids(self, request: Any) -> bytes:
+        who = Who("", Role.COLLECTOR, device_of(self._services, request).unit.id)
+        own = own_grid(self._services.intake.roster, who)
+        head = json.dumps({"center": self._city.center, "own": own}).encode()
+        areas = self._areas(who.scope(Action.GRIDS), own)
+        return b"".join((head[:-1], b', "maps": ', self._maps, b', "grids": ', areas, b"}"))
+
+    def tile(self, request: Any, number: int, zoom: int, x: int, y: int) -> Awaitable[bytes]:
+        device_of(self._services, request)
+        return self._tiles.answer(request, number, zoom, x, y)

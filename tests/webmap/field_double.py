@@ -127,13 +127,20 @@ class Double:
         if isinstance(event, Problem):
             talk.standing(event.event, "ok", "", 0, "")
 
-    def ground(self, request: Any, name: str) -> bytes:
+    hosts = ()
+
+    def basemap(self, request: Any) -> bytes:
         self.check(request)
-        if name == "basemap":
-            return json.dumps(self.city.basemap, ensure_ascii=False).encode()
+        return json.dumps(self.city.basemap, ensure_ascii=False).encode()
+
+    def grids(self, request: Any) -> bytes:
+        self.check(request)
         own = self.city.grids["features"][5]["id"]
-        told = {"center": self.city.centre, "own": own, "grids": self.city.grids}
+        told = {"center": self.city.centre, "own": own, "grids": self.city.grids, "maps": []}
         return json.dumps(told, ensure_ascii=False).encode()
+
+    async def tile(self, request: Any, number: int, zoom: int, x: int, y: int) -> bytes:
+        return b""
 
     def check(self, request: Any) -> None:
         told = (request.getHeader(b"authorization") or b"").partition(b" ")[2]
@@ -252,7 +259,7 @@ def main() -> None:
     factory.double = double
     factory.startFactory()
     root = Resource()
-    root.putChild(b"work", make_work(double.ground))
+    root.putChild(b"work", make_work(double))
     root.putChild(b"handheld", WebSocketResource(factory))
     root.putChild(b"api", Uploads(double))
     root.putChild(b"double", Switches(double))

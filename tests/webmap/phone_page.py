@@ -101,7 +101,6 @@ class Phone:
                 browserContextId=self.page.context,
                 permissions=["geolocation"],
             )
-            self.page.send("Emulation.setGeolocationOverride", latitude=place[0], longitude=place[1], accuracy=8)
         self.page.goto(f"{field.base}/blank/")
         kept = {"gridbeat": {"language": language}, "gridbeat-work": {"device": DEVICE, "token": TOKEN, "name": NAME}}
         for key, value in kept.items():
@@ -112,7 +111,12 @@ class Phone:
             self.tap(".empty .good")
             self.wait("gridbeatWork.duty.on")
             if place:
+                self.stand(*place)
                 self.wait("gridbeatWork.position.fresh")
+
+    def stand(self, latitude: float, longitude: float) -> None:
+        """The phone is there from now on."""
+        self.page.send("Emulation.setGeolocationOverride", latitude=latitude, longitude=longitude, accuracy=8)
 
     def open(self) -> None:
         self.page.goto(f"{self.field.base}/work")

@@ -120,7 +120,7 @@ def test_the_seat_calls_the_roll_and_asks_where_the_phone_is(browser: Browser, f
     phone.tap("#ask .good")
     until("he is here", lambda: {"id": "c-1", "ok": True} in field()["done"])
     field("command", id="c-2", kind="locate")
-    phone.page.send("Emulation.setGeolocationOverride", latitude=30.661, longitude=117.491, accuracy=5)
+    phone.stand(30.661, 117.491)
     until("it is there", lambda: {"id": "c-2", "ok": True} in field()["done"])
     field("command", id="c-3", kind="dance")
     until("it cannot", lambda: {"id": "c-3", "ok": False} in field()["done"])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser import Browser
 from tests.server import Server, until
+from tests.tiles import make_mbtiles, png
 from tests.webmap.phone_page import ONLINE
 from webmap.page import STATIC
 from webmap.work_site import FILES
@@ -18,7 +19,10 @@ from webmap.work_site import FILES
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("work")) as running:
+    folder = tmp_path_factory.mktemp("work")
+    make_mbtiles(folder / "city.mbtiles", {(0, 0, 0): png(256, lambda x, y: (x, y, 0))}, attribution="© Town")
+    elsewhere = {"kind": "xyz", "url": "https://tiles.example/{z}/{x}/{y}.png"}
+    with Server(folder, {"basemap": [{"kind": "mbtiles", "file": "city.mbtiles"}, elsewhere]}) as running:
         yield running
 
 
@@ -26,6 +30,7 @@ def test_every_file_that_the_page_loads_is_there_and_no_other(server: Server) ->
     page = server.ask("GET", "/work", port="field")
     assert page.status == 200
     assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "img-src 'self' blob: https://tiles.example;" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
     wanted = {link.decode() for link in re.findall(rb'(?:href|src)="(/work/[^"]+)"', page.body)}
     modules = [name for name in FILES if name.endswith(".js")]
@@ -48,7 +53,7 @@ def test_every_file_that_the_page_loads_is_there_and_no_other(server: Server) ->
 
 def test_the_ground_is_for_those_who_have_a_token(server: Server) -> None:
     device = server.register("handheld", "grounded")
-    for name in ("basemap", "grids"):
+    for name in ("basemap", "grids", "tiles/0/0/0/0"):
         assert server.ask("GET", f"/work/{name}", port="field").status == 401
         wrong = {"authorization": "Basic " + base64.b64encode(b"grounded:wrong").decode()}
         assert server.ask("GET", f"/work/{name}", headers=wrong, port="field").status == 401
@@ -61,6 +66,10 @@ def test_the_ground_is_for_those_who_have_a_token(server: Server) -> None:
     grids = server.ask("GET", "/work/grids", headers=right, port="field").json
     assert len(grids["center"]) == 2
     assert grids["grids"]["type"] == "FeatureCollection"
+    assert [one["attribution"] for one in grids["maps"]] == ["© Town", ""]
+    assert grids["maps"][0]["layers"][0]["url"].startswith("/tiles/0/{z}/")
+    tile = server.ask("GET", "/work/tiles/0/0/0/0", headers=right, port="field")
+    assert (tile.status, tile.headers["content-type"]) == (200, "image/png")
 
 
 @pytest.mark.browser

@@ -12,7 +12,7 @@ const SMOOTH = 0.25; // steps of zoom over our own drawing; pictures are sharp, 
 const BOUNDS_PAD = 0.001; // degrees: a file's stated edge may be rounded
 
 // Grids over pictures: lines that are seen on any ground, with an edge to them.
-const INK = {
+export const INK = {
   map: { grid: "rgba(30,64,175,.78)", gridLabel: "rgba(26,52,140,.95)", cell: "rgba(30,64,175,.42)", casing: "rgba(255,255,255,.6)" },
   mapDark: { grid: "rgba(158,184,255,.72)", gridLabel: "rgba(186,204,255,.95)", cell: "rgba(158,184,255,.38)", casing: "rgba(6,12,20,.5)" },
   photo: {
@@ -40,8 +40,8 @@ const Emptied = {
     }
   },
 };
-const Pictures = L.TileLayer.extend(Emptied);
-const ServicePictures = L.TileLayer.WMS.extend(Emptied);
+export const Pictures = L.TileLayer.extend(Emptied);
+export const ServicePictures = L.TileLayer.WMS.extend(Emptied);
 
 const $ = (id) => document.getElementById(id);
 

@@ -7,7 +7,7 @@ import { Alarm } from "./work_alarm.js";
 import { AnswerScreen } from "./work_answer.js";
 import { CardScreen, reasonWords } from "./work_card.js";
 import { Duty } from "./work_duty.js";
-import { loadGround } from "./work_ground.js";
+import { keptGround, newGround } from "./work_ground.js";
 import { Health } from "./work_health.js";
 import { identity } from "./work_identity.js";
 import { Link } from "./work_link.js";
@@ -23,7 +23,7 @@ import { QueueScreen } from "./work_queue.js";
 import { Sos } from "./work_sos.js";
 import { openStore } from "./work_store.js";
 import { Tasks } from "./work_tasks.js";
-import { Uploads } from "./work_uploads.js";
+import { basic, Uploads } from "./work_uploads.js";
 import { timeLeft } from "./work_way.js";
 import "./work_words.js";
 
@@ -56,20 +56,28 @@ class Work {
     this.position = new Position({ busy: () => this.tasks.open.length > 0, onFix: (point) => this.#fix(point), onChange: paint });
     this.sos = new Sos(this, $("help"));
     this.duty = new Duty(this);
-    this.map = new WorkMap({ node: $("map"), theme: this.theme, onPick: (id) => this.go("task", id) });
+    this.map = new WorkMap({ node: $("map"), theme: this.theme, headers: { Authorization: basic(this.identity) }, onPick: (id) => this.go("task", id) });
     this.offer = new Offer(this, $("offer"));
     this.screens = {
       tasks: new ListScreen(this, $("screen-tasks")), task: new CardScreen(this, $("screen-task")), answer: new AnswerScreen(this, $("screen-answer")),
       report: new ProblemScreen(this, $("screen-report")), queue: new QueueScreen(this, $("screen-queue")), me: new MeScreen(this, $("screen-me")),
     };
     await Promise.all([this.outbox.load(), this.tasks.load(), this.uploads.load(), this.sos.load()]);
+    this.ground = await keptGround(this.store);
+    if (this.ground) this.map.ground(this.ground);
     await this.duty.load();
     this.health = new Health({ position: this.position, outbox: this.outbox, link: this.link, wanted: () => this.duty.on });
     this.#listen();
     await this.#route();
     this.link.start();
     this.uploads.now();
-    loadGround(this.store, this.identity, (ground) => this.map.ground(ground));
+  }
+
+  async #ground() {
+    const ground = await newGround(this.store, this.identity, this.ground);
+    if (!ground) return;
+    this.ground = ground;
+    this.map.ground(ground);
   }
 
   #listen() {
@@ -134,6 +142,7 @@ class Work {
       if (message.t === "task" && message.photos?.length) this.uploads.now();
     } else if (message.t === "sos") await this.sos.receive(message);
     else if (message.t === "command") await this.#command(message);
+    else if (message.t === "welcome") this.#ground();
     this.paint();
   }
 

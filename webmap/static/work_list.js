@@ -79,7 +79,7 @@ export class ListScreen {
       const row = element("li", "row");
       const words = said(app.tasks.kind(entry).results[entry.word]) || said(app.tasks.words.declines[entry.word]);
       const [key, look] = standing(entry);
-      row.append(element("b", "", entry.address || t("hand_target")), element("small", "", [said(app.tasks.kind(entry), entry.kind), words].filter(Boolean).join(" · ")), element("span", "chip-when"));
+      row.append(element("b", "", entry.address || t("hand_target")), element("small", "", [entry.kind ? said(app.tasks.kind(entry), entry.kind) : t("hand_said_problem"), words].filter(Boolean).join(" · ")), element("span", "chip-when"));
       const right = row.lastElementChild;
       right.replaceWith(look ? chip(t(key), look) : when(entry.at));
       list.append(row);

@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { Grids, GridsLayer } from "./grids.js";
 import { NamesLayer } from "./names_layer.js";
 import { crs } from "./projection.js";
+import { Ground } from "./work_pictures.js";
 
 const { L } = window;
 const CLOSEST = 17.5;
@@ -17,8 +18,8 @@ export class WorkMap {
   #touched = 0;
   #shown = "";
 
-  /** {node, theme, onPick(task id)} */
-  constructor({ node, theme, onPick }) {
+  /** {node, theme, headers: those by which the server knows this phone, onPick(task id)} */
+  constructor({ node, theme, headers, onPick }) {
     this.theme = theme;
     this.onPick = onPick;
     const map = (this.map = L.map(node, {
@@ -26,7 +27,8 @@ export class WorkMap {
     }));
     map.setView([30.66, 117.49], 14);
     const prefs = { get: (name) => name === "grids" };
-    const model = { theme, prefs, view: { unit: null }, grids: new Grids(), basemaps: { shown: null, ink: () => theme.colors } };
+    const ground = new Ground({ map, theme, headers, onChange: () => this.redraw() });
+    const model = { theme, prefs, view: { unit: null }, grids: new Grids(), basemaps: ground };
     this.model = model;
     this.basemap = model.basemap = new BasemapLayer(model).addTo(map);
     this.gridsLayer = model.gridsLayer = new GridsLayer(model).addTo(map);
@@ -44,8 +46,10 @@ export class WorkMap {
     return L.divIcon({ className: "", html: element("div", name), iconSize: size, iconAnchor: [size[0] / 2, size[1] / 2] });
   }
 
-  /** The city's ground and grids, as GeoJSON; `own` is the id of one's own grid. */
-  ground({ center, basemap, grids, own }) {
+  /** The city's ground and grids, as GeoJSON; `own` is the id of one's own grid, `maps` are base maps of pictures. */
+  ground({ center, basemap, grids, own, maps = [] }) {
+    const convert = this.model.basemaps.use(maps[0] ?? null);
+    if (convert) for (const layer of [this.basemap, this.model.grids]) layer.move(convert);
     if (center && !this.#shown) this.map.setView(center, 14, { animate: false });
     if (basemap) this.basemap.load(basemap);
     if (grids) this.model.grids.load(grids);

@@ -86,7 +86,7 @@ export function notice(words, { kind = "", lasting = false, key = words, action 
   before?.remove();
   if (!words) return;
   const place = document.getElementById(lasting ? "alarms" : "notices");
-  const node = pushButton(`notice ${kind}`, "", () => {
+  const node = pushButton(`notice ${kind} ${action || lasting ? "" : "mute"}`, "", () => {
     node.remove();
     action?.();
   });

@@ -11,6 +11,8 @@ export class Position {
   #watch = null;
   #kept = 0;
   #asked = 0;
+  #since = 0;
+  #missed = 0;
   #waiting = new Set();
 
   /** {busy(): with a task, onFix(position as the protocol has it), onChange()} */
@@ -34,6 +36,8 @@ export class Position {
       return;
     }
     this.#tell("searching");
+    this.#since = this.#missed = Date.now();
+    this.#kept = 0;
     this.#watch = navigator.geolocation.watchPosition((found) => this.#found(found), (error) => this.#failed(error), OPTIONS);
   }
 
@@ -78,6 +82,7 @@ export class Position {
   #found(found) {
     this.#remember(found);
     const now = Date.now();
+    if (this.last.at < this.#since) return; // before one came on duty: nobody's business
     if (now - this.#kept < (this.busy() ? EVERY_MS : 3 * EVERY_MS) - 500) return;
     this.#kept = now;
     this.onFix(this.point());
@@ -86,14 +91,14 @@ export class Position {
   #failed(error) {
     this.#tell(error.code === 1 ? "denied" : "away");
     const now = Date.now();
-    if (now - this.#kept < QUIET_MS) return;
-    this.#kept = now;
+    if (now - Math.max(this.#kept, this.#missed) < QUIET_MS) return;
+    this.#missed = now;
     this.onFix([now, null, null]); // it looked and found nothing: that is news too
   }
 
   #quiet() {
     const now = Date.now();
-    if (!this.running || now - Math.max(this.#kept, this.#asked) < QUIET_MS || document.visibilityState !== "visible") return;
+    if (!this.running || now - Math.max(this.#kept, this.#missed, this.#asked) < QUIET_MS || document.visibilityState !== "visible") return;
     this.#asked = now;
     navigator.geolocation.getCurrentPosition((found) => this.#found(found), (error) => this.#failed(error), OPTIONS);
   }

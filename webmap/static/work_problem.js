@@ -190,6 +190,7 @@ export class ProblemScreen {
       for (const file of files) kept.put({ ...file, at: Date.now(), task: "", attempt: 0, problem: event });
       drafts.delete(draft.id);
     });
+    app.tasks.reported(event, draft.text.trim() || said(app.tasks.words.classes[draft.klass]) || t("hand_report_title"));
     app.uploads.now();
     app.link.pump();
     this.#begin();

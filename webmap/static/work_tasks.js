@@ -100,6 +100,11 @@ export class Tasks {
     if (late) await this.#drop(task);
   }
 
+  /** Something was reported that nobody had asked for. */
+  reported(event, words) {
+    this.#note({ id: event, attempt: 0, event, kind: "", address: words, word: "", at: Date.now(), code: "", photos: 0 });
+  }
+
   /** A photo that was asked for afterwards. */
   async more(task, photos) {
     await this.store.change(["files", "drafts", "tasks"], (files, drafts, tasks) => {
