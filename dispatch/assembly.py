@@ -35,6 +35,7 @@ from dispatch.surveys import Surveys
 from dispatch.travel import TRIP
 from dispatch.webhook_sender import WebhookSender, read_secret
 from dispatch.webhooks import HOOK
+from storage.archive.budgets import Level
 from storage.config import Settings
 from storage.foundation import Foundation
 from tracker.assembly import Tracker
@@ -99,7 +100,7 @@ class Dispatch:
         self.evidence = Evidence(
             settings.data, intake, ground.blobs, reactor, ground.threads, lambda: secrets.token_hex(16), books.exhibits
         )
-        self.copies = Copies(settings.data, reactor, ground.threads, ground.space.may_store_photos)
+        self.copies = Copies(settings.data, reactor, ground.threads, lambda: ground.space.level < Level.CRITICAL)
         self.notifier = Notifier(intake, links, desk, steps, books.notices, lambda: secrets.token_hex(6))
         self.surveys = Surveys(intake, tracker.rota, desk)
         self.reporting = Reporting(intake, desk, steps, books.problems, books.exhibits)

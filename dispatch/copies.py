@@ -41,7 +41,8 @@ class NotNow(Exception):
 
 
 class Copies:
-    """Of the files in ``media`` of the folder ``data``. ``may_write``: whether the disk has room for them."""
+    """Of the files in ``media`` of the folder ``data``. ``may_write``: whether the disk has room for them, which
+    are few: what is to be seen is seen on a disk that is filling up too."""
 
     def __init__(
         self, data: Path, reactor: Any, pool: ThreadPool, may_write: Callable[[], bool], *, limit: int = LIMIT

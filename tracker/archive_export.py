@@ -29,7 +29,7 @@ from tracker.access_log import Look, looks
 from tracker.archive_columns import records_of
 from tracker.archive_context import Arguments, Context, Result
 from tracker.areas import AreaIndex
-from tracker.dispatch_events import DECISION, EVIDENCE, HOOK, PROBLEM, SOS, TASK, own_row
+from tracker.dispatch_events import DECISION, EVIDENCE, HOOK, NOTICE, PROBLEM, SOS, TASK, own_row
 from tracker.duty_events import DUTY, OFF_DUTY
 from tracker.export_files import (
     DEED_HEAD,
@@ -227,6 +227,7 @@ class _Export:
         self._text("decisions.jsonl", self._decisions())
         self._text("problems.jsonl", lines(EVENT, (PROBLEM,)))
         self._text("sos.jsonl", lines(EVENT, (SOS,)))
+        self._text("notices.jsonl", lines(EVENT, (NOTICE,)))
         self._text("webhooks.jsonl", lines(EVENT, (HOOK,)))
 
     def _decisions(self) -> Iterator[str]:

@@ -12,8 +12,9 @@ from typing import Any
 from tracker.record import MASK
 
 TASK, PROBLEM, SOS, EVIDENCE, HOOK, TALLY = "task", "problem", "sos", "evidence", "hook", "tally"
+NOTICE = "notice"
 DECISION = "decision"
-KINDS = frozenset({TASK, PROBLEM, SOS, EVIDENCE, HOOK, TALLY})
+KINDS = frozenset({TASK, PROBLEM, SOS, EVIDENCE, HOOK, TALLY, NOTICE})
 """Events that are about one person."""
 FIRST = frozenset({PROBLEM, SOS})
 """Those whose id begins with the person's; what belongs to one of them has the same id."""

@@ -47,6 +47,7 @@ duty.jsonl        上下岗登记        on and off duty, as it was told, and wh
 tasks.jsonl       本人与任务有关的每一步  what the person did to tasks, and was asked
 decisions.jsonl   每次派遣时所知的本人情况  what was known of the person each time that somebody was chosen for a task
 problems.jsonl sos.jsonl  本人的问题上报和求助  what the person reported, and calls for help
+notices.jsonl     收到和阅读的通知  notices that the person was sent and has read
 webhooks.jsonl    向案件系统发送的相关消息  what the case system was told of the person
 looked_at.csv     谁在何时、为何查看过这些数据  who looked at all this, when and why
 account.csv       本人账号的登录与操作  when the person's account signed in, and what it looked at

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from dispatch.books import Books
 from dispatch.exhibits import USES, Exhibits, Use
 from dispatch.media import HEIC, JPEG, M4A, MOST, OGG, PNG, WEBM, WEBP, Medium, Sort, medium_of, sort_of
+from dispatch.travel import TRIP
 from dispatch.uploads import KEPT_MS, Misplaced, Upload, Uploads
+from tracker.dispatch_events import KINDS
 from tracker.model import DeviceId, UnitId
 from tracker.refusal import Change, Refusal
 
@@ -178,3 +181,9 @@ def test_what_is_known_is_bounded() -> None:
         found = exhibits.take(event("c" * 64, use=Use("t1", number + 2)))
     assert len(found.uses) == USES
     assert found.uses[-1].attempt == USES + 6
+
+
+def test_whoever_takes_somebodys_data_away_knows_of_every_book() -> None:
+    books = Books(lambda at: "2026-11-23").by_type()
+    # A trip says by which mode and how long; nobody is named.
+    assert {*books} - {TRIP} == KINDS

@@ -17,6 +17,7 @@ from storage.archive.budgets import Limit
 from storage.archive.chain import Chain, SealedFile
 from storage.archive.layout import ACCESS, CLASSES, EVENTS, FIXES, PHOTOS, SNAPSHOTS, details_of, shifted
 from storage.archive.usage import measure
+from storage.copies import copy_of
 from storage.journal_files import JournalFiles
 from tracker import archive_tidy
 from tracker.archive_context import Context
@@ -195,7 +196,12 @@ def test_photos_of_a_day_are_sealed_when_nothing_comes_to_it_any_more(city: City
 def test_photos_are_sealed_every_night_and_go_like_everything_else(city: City) -> None:
     for days in (400, 5, 1):
         city.photo(back(days), "a.jpg")
+        copy = copy_of(city.data, f"{back(days)}/a.jpg")
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(b"copy")
     told = city.tidy({PHOTOS: Limit(365)})
+    assert not copy_of(city.data, f"{back(400)}/a.jpg").exists()
+    assert copy_of(city.data, f"{back(5)}/a.jpg").exists()
     assert (told["photo_days"], told["deleted"]) == (2, {"photos": {"retention": 1}})
     assert city.files(PHOTOS) == [f"{back(5)}/a.jpg", f"{back(1)}/a.jpg"]
     assert [entry.kind for entry in city.archive.chains[PHOTOS].entries] == ["day", "day", "deletion"]
