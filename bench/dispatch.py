@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -108,12 +109,21 @@ async def fill(reactor: Any, folder: Path, accepted: bool) -> None:
         do(book.plan_create(one, at))
         if holder:
             do(book.plan_offer(one.id, holder, 300, at))
-            for what in (AttemptInput.DELIVER, AttemptInput.ACCEPT):
+            # Everybody is at work on one, and has put the others off.
+            there = (AttemptInput.DEPART, AttemptInput.ARRIVE) if n < len(units) else ()
+            for what in (AttemptInput.DELIVER, AttemptInput.ACCEPT, *there):
                 do(book.plan_told(one.id, 1, holder, what, at + 1000))
+        else:
+            do(book.plan_no_candidate(one.id, at))
+    # What time has done to them since.
+    while (due := book.get_timer()) is not None and due <= now:
+        for timer in book.due(due):
+            do(book.plan_timer(timer, due))
     for start in range(0, len(events), 5000):
         await intake.keep(events[start : start + 5000])
     await intake.journal.close()
     writer.stop()
+    print(dict(Counter(str(one.state) for one in book.open())), file=sys.stderr)
 
 
 # What is measured.

@@ -248,17 +248,14 @@ async def measure(reactor: Any, units: int, tasks: int, km2: float, towns: int, 
         f"{units:>6} × {tasks:<5} | {'crowded' if km2 == CROWD_KM2 < units else '1 a km²':<8} "
         f"| {median(line.around):>6.1f} | {median(line.cpu):>6.1f} | {max(line.cpu):>6.1f} "
         f"| {LIMITS.get((units, tasks), ''):>6} | {median(line.whole):>6.1f} | {alone.at(0.99):>6.1f} "
-        f"| {stormy:>4} | {storm.at(0.99):>6.1f} | {storm.at(1):>6.1f} | {os.getloadavg()[0]:>4.1f}"
+        f"| {stormy:>4} | {storm.at(0.99):>6.1f} | {storm.at(1):>6.1f} | load {os.getloadavg()[0]:.1f}"
     )
 
 
 async def run(reactor: Any, towns: int, rounds: int) -> None:
-    print(
-        "units × tasks  | city     | where  | CPU ms | worst  | wanted | all ms | p99 ms | more | p99 ms | worst  | load"
-    )
-    print(
-        "---------------|----------|--------|--------|--------|--------|--------|--------|------|--------|--------|-----"
-    )
+    print("               |          | where  |        |        |        | all    | round  |      | storm  |        |")
+    print("units × tasks  | city     | ms     | CPU ms | worst  | wanted | CPU ms | p99 ms | more | p99 ms | worst  |")
+    print("---------------|----------|--------|--------|--------|--------|--------|--------|------|--------|--------|")
     for units, tasks in ((100, 100), (1000, 1000), (10_000, 1000)):
         print(await measure(reactor, units, tasks, float(units), towns, rounds), flush=True)
         if units > 100:

@@ -65,6 +65,9 @@ class Rounds:
         self._detours, self._clock, self._pool, self.roads = detours, clock, pool, roads
         self._weights = desk.rules.weights()
         self._queued = {task.id for task in desk.book.open() if task.state is TaskState.QUEUED}
+        self._copies: dict[TaskId, Task] = {}
+        """Of those that wait, as they were when a round began: somebody may say no while it is looked at who has said
+        no. Made anew when something has happened to them."""
         self._timer: Any = None
         self._running = self._again = self._stopped = False
         self._pause = OFTEN_S
@@ -109,6 +112,7 @@ class Rounds:
 
     def forget(self, unit: UnitId) -> None:
         """Know nothing of a unit any more: decisions in which it is are read from the journal, where it is not."""
+        self._copies.clear()
         for id in [id for id, one in self.decisions.items() if any(row[0] == unit for row in one["units"])]:
             del self.decisions[id]
 
@@ -136,6 +140,7 @@ class Rounds:
         for kind, id, fields in step.events:
             if kind == "task":
                 self._field.took((kind, id, fields))
+                self._copies.pop(TaskId(id), None)
                 task = self._desk.book.get(TaskId(id))
                 if task is not None and task.state is TaskState.QUEUED:
                     self._queued.add(task.id)
@@ -163,7 +168,7 @@ class Rounds:
         return Crew(everybody, self._weights, self._detours.travel())
 
     async def _round(self) -> None:
-        tasks = [task for id in list(self._queued) if (task := self._desk.book.get(id)) is not None]
+        tasks = [task for id in self._queued if (task := self._copy(id)) is not None]
         now = self._intake.wall()
         await self._ask_pinned([task for task in tasks if task.pinned != NOBODY], now)
         free = [task for task in tasks if task.pinned == NOBODY]
@@ -186,11 +191,18 @@ class Rounds:
         if len(found.matches) >= CHOICES:
             self._again = True
 
+    def _copy(self, id: TaskId) -> Task | None:
+        copy = self._copies.get(id)
+        if copy is None:
+            task = self._desk.book.get(id)
+            if task is None:
+                return None
+            copy = self._copies[id] = replace(task, declined=dict(task.declined))
+        return copy
+
     def _find(self, tasks: list[Task], now: int) -> _Found:
         """In a thread."""
         begun = thread_time()
-        # Somebody may say no while it is looked at who has said no.
-        tasks = [replace(task, declined=dict(task.declined)) for task in tasks]
         crew = self._crew(self._field.candidates(now))
         ways = self.roads.ways(tasks, crew) if self.roads is not None else NO_WAYS
         matches = match(tasks, crew, now, ways=ways)
