@@ -50,6 +50,8 @@ class Seen:
     """An offer did not reach the device, and nothing has come from it since."""
     committed: tuple[int, ...]
     arrived: float | None
+    done: int = 0
+    """Tasks of this day."""
 
 
 Rule = Callable[[float, Sequence[Waiting], Sequence[Seen]], Sequence[tuple[int, int]]]
@@ -79,7 +81,7 @@ class Visit:
 
 
 class _Collector:
-    __slots__ = ("accepted", "at_work", "fix", "held", "hungry", "resting", "suspect", "walk")
+    __slots__ = ("accepted", "at_work", "done", "fix", "held", "hungry", "resting", "suspect", "walk")
 
     def __init__(self, walk: LatticeWalk) -> None:
         self.walk = walk
@@ -87,6 +89,7 @@ class _Collector:
         """Accepted and asked for, in the order of the offers."""
         self.accepted: list[int] = []
         self.at_work = False
+        self.done = 0
         self.hungry = self.resting = False
         self.suspect = -math.inf
         self.fix = (-1, 0.0, 0.0)
@@ -179,6 +182,7 @@ class StreetDay:
             told <= who.suspect,
             tuple(self._waiting[task].crossing for task in who.held),
             first.arrived if first and first.arrived <= self._now else None,
+            who.done,
         )
 
     def _offer(self, task: int, n: int) -> None:
@@ -246,6 +250,7 @@ class StreetDay:
         who = self._people[n]
         who.held.remove(who.accepted.pop(0))
         who.at_work = False
+        who.done += 1
         self._left -= 1
         self._next(n, who)
 
