@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
 from dispatch.answers import Answers
 from dispatch.books import Books
 from dispatch.copies import Copies
@@ -113,6 +116,8 @@ class Dispatch:
             steps.beside.append(books.outbox.plan)
             desk.listen(self.webhooks.look)
         links.came.append(self._came)
+        # Whoever an offer did not reach can be asked again as soon as anything comes from him.
+        intake.stored.append(lambda carrier, records: desk.heard(carrier.unit.id))
         tracker.forgotten.append(self.forget)
         self._parts: list[Part] = [self.desk, self.rounds, self.minder, self.evidence, self.copies]
         self._parts += [part for part in (self.webhooks, self.roads) if part is not None]
@@ -122,6 +127,10 @@ class Dispatch:
         self.evidence.begin()
         for part in self._parts:
             part.start()
+        log = Logger(namespace="gridbeat.dispatch")
+        Deferred.fromCoroutine(self.reporting.begin()).addErrback(
+            lambda failure: log.failure("photos of before the start", failure=failure)
+        )
 
     def stop(self) -> None:
         """Begin nothing more."""

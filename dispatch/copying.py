@@ -23,6 +23,8 @@ MEMORY = 1 << 30
 SECONDS = 20
 """Of processor time."""
 COPY_BYTES = 16 << 20
+HANDLES = 64
+"""Open files: the two, and modules as they are read."""
 EDGE = 1600
 """Pixels of the longer side."""
 PIXELS = 50_000_000
@@ -102,6 +104,7 @@ def main(way: str, original: str, copy: str) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (COPY_BYTES, COPY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (HANDLES, HANDLES))
     part = Path(f"{copy}.part")
     try:
         WAYS[way](Path(original), part)

@@ -31,6 +31,15 @@ class Reporting:
         self.book, self._exhibits = book, exhibits
         steps.attach(PROBLEM, book.replay)
 
+    async def begin(self) -> None:
+        """Tell tasks of photos that are on record and that they have not heard of: a kill may have come between.
+        Raises StoreFailed."""
+        for task in self._desk.book.open():
+            for one in [*task.kept, *([] if task.result is None else [task.result])]:
+                for sha in one.photos:
+                    if sha not in one.arrived and self._exhibits.get(sha, one.unit) is not None:
+                        await self._desk.note_photo(task.id, one.attempt, one.unit, sha)
+
     async def problem(self, unit: UnitId, said: Problem) -> str:
         """Take in what somebody reports; a code for the device when it is on disk. Raises StoreFailed."""
         now = self._intake.wall()

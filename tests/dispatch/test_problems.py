@@ -216,3 +216,22 @@ def test_a_phone_that_was_passed_on_sends_what_is_of_the_one_before(city: City) 
         roster.apply(change)
     assert city.reporting.whose(Use(task.id, attempt.number), device, city.house.now + 1) == A
     assert city.reporting.whose(Use(problem="e7"), device, city.house.now + 1) == "c"
+
+
+def test_a_photo_that_was_on_record_when_the_server_was_killed_reaches_its_answer(city: City) -> None:
+    task, _ = city.done(city.desk.create(NewTask("verify", spot(30)), "seat"))
+    city.later(30)
+    sha = "d" * 64
+    for what, more in (("delivered", {}), ("accept", {}), ("report", {"word": "exist", "photos": [sha]})):
+        city.handhelds[0].say(task.id, 1, what, **more)
+        city.later(5)
+    fields = {"unit": A, "device": "d1", "size": 3, "type": "image/jpeg", "at": 7, "name": f"2026-11-23/{sha}-n.jpg"}
+    city.books.exhibits.take((EVIDENCE, f"{sha}:{A}", fields | Use(task.id, 1)._asdict()))
+    known = city.desk.book.get(task.id)
+    assert known is not None
+    assert known.result is not None
+    assert known.result.missing == 1
+    for _ in range(2):
+        city.done(city.reporting.begin())
+    assert known.result.arrived == (sha,)
+    assert known.result.missing == 0
