@@ -57,6 +57,8 @@ class Answers:
         if said.refused:
             self._intake.counters.refuse(carrier.device.protocol, "bad_answer", said.refused)
 
+        self._desk.heard(unit)
+
         async def take() -> None:
             try:
                 answer, text = await self._take(unit, said)

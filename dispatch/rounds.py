@@ -115,6 +115,9 @@ class Rounds:
         self._copies.clear()
         for id in [id for id, one in self.decisions.items() if any(row[0] == unit for row in one["units"])]:
             del self.decisions[id]
+        # What it had waits for somebody again.
+        self._queued = {task.id for task in self._desk.book.open() if task.state is TaskState.QUEUED}
+        self.poke()
 
     # -- when
 
@@ -232,7 +235,7 @@ class Rounds:
             return step
 
         # Two tasks must not both go to somebody who had room for one: what a unit gets is one thing after another.
-        return self._steps.carry_out([one.task, f"unit:{one.unit}"], plan)
+        return self._steps.carry_out([one.task, f"unit:{one.unit}"], plan, heavy=True)
 
     def _nobody(self, task: TaskId, why: Record) -> Deferred[Step]:
         def plan(now: int) -> Step:
@@ -241,7 +244,7 @@ class Rounds:
                 step.events.append((DECISION, f"{task}:0", why))
             return step
 
-        return self._steps.carry_out([task], plan)
+        return self._steps.carry_out([task], plan, heavy=True)
 
     async def _ask_pinned(self, tasks: Sequence[Task], now: int) -> None:
         """Whom a dispatcher has chosen is asked again as soon as he can be, and nobody else is."""

@@ -113,6 +113,7 @@ class City:
                 self.notifier.said)  # fmt: skip
         assert PROBLEM in books.by_type()
         self.links.came.append(lambda device: self.rounds.poke())
+        intake.stored.append(lambda carrier, records: desk.heard(carrier.unit.id))
         self.links.start()
         for part in (desk, self.rounds, self.minder):
             part.start()

@@ -393,3 +393,32 @@ def test_a_notice_comes_on_every_link_until_it_was_read(city: City) -> None:
     found = city.books.notices.get(notice.id)
     assert found is not None
     assert [bool(receipt.read) for receipt in found.units.values()] == [True, False]
+
+
+def test_whoever_was_not_reached_is_asked_again_when_something_comes_from_him(city: City) -> None:
+    one = city.person("one", spot(300))
+    one.say = lambda *given, **fields: None  # type: ignore[method-assign]
+    city.task()
+    city.later(32)
+    del one.say
+    assert city.states() == ["queued", "one:undelivered"]
+    assert city.books.tasks.suspect(one.unit)
+    one.at(spot(290))
+    city.later(8)
+    assert not city.books.tasks.suspect(one.unit)
+    assert city.states() == ["assigned", "one:undelivered", "one:delivered"]
+
+
+def test_what_somebody_had_who_is_removed_waits_for_others(city: City) -> None:
+    one, two = city.person("one", spot(300)), city.person("two", spot(1200))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    one.cut()
+    for part in (city.books.tasks, city.geofence, city.rounds):
+        part.forget(one.unit)
+    for change in city.house.roster.remove(one.unit):
+        city.house.roster.apply(change)
+    city.later(8)
+    assert city.states() == ["assigned", "two:delivered"]
+    assert "t1" in two.screen
