@@ -90,7 +90,7 @@ def morning(tasks: Tasks, now: int) -> None:
         flood.timer(2, what)
     story(6, 18).offer(17.9, 13).told(17.7, "deliver", "accept").told(17, "depart").told(12, "arrive").report(
         9, "exist", "已联系施工单位清扫", ("b" * 64, "c" * 64), required=2, arrived=("b" * 64, "c" * 64),
-        marks=("elsewhere",),
+        marks=("not_on_scene",),
     )  # fmt: skip
     late = story(7, 27).offer(26.9, 15).told(26.7, "deliver", "accept").told(26, "depart").told(20, "arrive")
     late.report(14, "unable", "公园正在维修，进不去", ("d" * 64,), required=2, arrived=("d" * 64,))

@@ -98,6 +98,7 @@ class Tasks:
         return distance(round(walker.latitude * 1e7), round(walker.longitude * 1e7), spot.latitude, spot.longitude)
 
     def switch(self, now: int, **given: Any) -> None:
+        self.version += 1
         if "fails" in given:
             self.fails = given["fails"]
         for n in range(given.get("many", 0)):
@@ -112,7 +113,6 @@ class Tasks:
             self._problem(unit, text, now)
         if "tell" in given:
             self.tell(now, *given["tell"])
-        self.version += 1
 
     def _row_of_many(self, n: int, now: int) -> dict[str, Any]:
         latitude, longitude = self.town.city.centre
@@ -145,7 +145,7 @@ class Tasks:
         self.problems[id] = {
             "id": id, "unit": unit, "name": walker.about["name"], "at": now, "accuracy": 80,
             "spot": [walker.latitude, walker.longitude], "klass": "0201", "text": text, "photos": ["a" * 64],
-            "voice": None, "task": None,
+            "voice": None, "task": None, "state": "new",
         }  # fmt: skip
 
     # -- as the API shows it
@@ -244,18 +244,23 @@ class Tasks:
                 self.version += 1
                 return 200, self.sos[parts[1]]
             if parts[0] == "problems":
-                return self._take_up(parts[1], now)
+                return self._settle(parts[1], now) if parts[2] == "seen" else self._take_up(parts[1], now)
             return self._tasks(method, parts[1:], body, now)
         except Refusal as refusal:
-            status = 409 if refusal.code in ("changed", "not_now") else 422
+            status = {"changed": 409, "not_now": 409, "no_task": 404}.get(refusal.code, 422)
             return status, {"error": {"code": refusal.code, "text": str(refusal), "zh": refusal.zh}}
+
+    def _settle(self, id: str, now: int) -> Answer:
+        self.problems[id]["state"] = "seen"
+        self.version += 1
+        return 200, self.problems[id]
 
     def _take_up(self, id: str, now: int) -> Answer:
         problem = self.problems[id]
         lat, lon = problem["spot"]
         made = {"kind": "verify", "klass": problem["klass"], "lat": lat, "lon": lon, "text": problem["text"]}
         task = self.make(f"P{len(self.problems):04}", {**made, "address": "现场上报"}, now, problem["name"])
-        problem["task"] = task.id
+        problem |= {"task": task.id, "state": "task"}
         return 201, self.row(task, now)
 
     def _tasks(self, method: str, parts: list[str], body: Any, now: int) -> Answer:

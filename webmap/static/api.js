@@ -129,6 +129,7 @@ export const api = {
   candidates: (task) => call("GET", `/api/v1/tasks/${id(task)}/candidates`),
   candidatesAt: (asked) => call("GET", `/api/v1/candidates?${wanted(asked)}`),
   taskOfProblem: (problem) => call("POST", `/api/v1/problems/${id(problem)}/task`, {}),
+  settleProblem: (problem) => call("POST", `/api/v1/problems/${id(problem)}/seen`, {}),
   acknowledgeSos: (sos) => call("POST", `/api/v1/sos/${id(sos)}/acknowledge`, {}),
   photo: (sha) => `/api/v1/photos/${id(sha)}`,
   voice: (sha) => `/api/v1/voice/${id(sha)}`,

@@ -132,7 +132,9 @@ export class Desk {
     this.#tell({ data: true, fresh: [], ids: [row.id] });
   }
 
-  #put(row) {
+  #put(told) {
+    // A whole task has lists where a row has their lengths.
+    const row = Array.isArray(told.kept) ? { ...told, kept: told.kept.length, links: told.links.length } : told;
     const before = this.rows.get(row.id);
     if (before && before.version > row.version) return; // two answers have overtaken one another
     [row.x, row.y] = plane.place(...row.spot);

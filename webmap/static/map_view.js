@@ -94,7 +94,9 @@ export class MapView {
 
   /** Shows a box [west, north, east, south] in numbers of the plane. */
   area(box) {
-    this.#show(box, true);
+    this.view.follow(false);
+    this.#touched = true;
+    this.#show(box, false);
   }
 
   /** Brings the selected unit to the middle of what the card and the sheet leave free. */

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { element, icon, pushButton, text } from "./dom.js";
 import { t } from "./i18n.js";
 import { plain } from "./labels.js";
-import { metresWord } from "./task_text.js";
+import { metresWord, nameWord } from "./task_text.js";
 import { ago } from "./time.js";
 
 const FORGOTTEN_MS = 20_000; // an acknowledged one is seen for so long
@@ -49,7 +49,7 @@ export class SosPanel {
     if (key !== this.#shown) {
       this.#shown = key;
       this.#build(one, calling.length);
-      if (!one.acknowledged) this.speak(`${t("sos_title")} ${plain(one.name, 24)}`);
+      if (!one.acknowledged) this.speak(`${t("sos_title")} ${nameWord(one, 24)}`);
     }
     text(this.age, ago(Math.max(0, this.clock.now() - one.at)));
   }
@@ -59,14 +59,14 @@ export class SosPanel {
     this.box.dataset.acknowledged = String(acknowledged);
     const head = element("div", "sos-head");
     const who = pushButton("sos-who", "", () => this.onUnit(one.unit));
-    who.append(element("bdi", "", plain(one.name, 24)));
+    who.append(element("bdi", "", nameWord(one, 24)));
     this.age = element("time", "");
     head.append(element("b", "sos-word", t("sos_title")), who, this.age);
     const near = element("div", "sos-near");
     near.append(element("span", "", t(one.near.length ? "sos_near" : "sos_nobody_near")));
     for (const other of one.near) {
       const chip = pushButton("sos-chip", "", () => this.onUnit(other.unit));
-      chip.append(element("bdi", "", plain(other.name, 16)), element("b", "", metresWord(other.metres)));
+      chip.append(element("bdi", "", nameWord(other, 16)), element("b", "", metresWord(other.metres)));
       near.append(chip);
     }
     const row = element("div", "sos-row");

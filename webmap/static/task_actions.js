@@ -6,11 +6,11 @@ import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { ChoiceList } from "./task_choice.js";
 import { possible } from "./task_deeds.js";
-import { excludedWord } from "./task_text.js";
+import { excludedWord, nameWord } from "./task_text.js";
 
 const PICTURES = { assign: "send", reassign: "send", close: "check", resume: "play" };
 const REASONS = new Set(["recall", "return", "suspend", "cancel"]);
-const MOST = 500;
+const MOST = 200;
 
 export class TaskActions {
   #key = "";
@@ -131,7 +131,7 @@ export class TaskActions {
   }
 
   #phone(row) {
-    const note = element("p", "pane-note", t("phone_note", { name: plain(row.holder.name, 24) }));
+    const note = element("p", "pane-note", t("phone_note", { name: nameWord(row.holder, 24) }));
     const { attempt } = row.holder;
     const yes = pushButton("button strong", t("phone_accept"), () => {
       this.close();

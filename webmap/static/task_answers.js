@@ -4,9 +4,7 @@ import { api } from "./api.js";
 import { element, icon, pushButton } from "./dom.js";
 import { knows, t } from "./i18n.js";
 import { plain } from "./labels.js";
-import { countdown, metresWord, resultWord, stateWord } from "./task_text.js";
-
-const GOOD_PROOF = new Set(["on_scene"]);
+import { countdown, metresWord, nameWord, resultWord, stateWord } from "./task_text.js";
 
 /** Whether an answer that is kept can be taken for the task's. */
 export function adoptable(task) {
@@ -17,18 +15,14 @@ export function adoptable(task) {
 export function answerBlock(task, result, time) {
   const block = element("article", "answer");
   const head = element("p", "answer-head");
-  head.append(element("b", "", resultWord(task.kind, result.word)), element("span", "", `${plain(result.name, 20)} · ${time(result.at)}`));
+  head.append(element("b", "", resultWord(task.kind, result.word)), element("span", "", `${nameWord(result, 20)} · ${time(result.at)}`));
   block.append(head);
   if (result.text) block.append(element("p", "answer-text", plain(result.text, 500)));
   const marks = [...(result.marks ?? [])];
   const missing = result.missing > 0;
   if (marks.length || missing) {
     const row = element("p", "answer-marks");
-    for (const mark of marks) {
-      const chip = element("span", "answer-mark", knows(`proof_${mark}`) ? t(`proof_${mark}`) : mark);
-      chip.dataset.good = String(GOOD_PROOF.has(mark));
-      row.append(chip);
-    }
+    for (const mark of marks) row.append(element("span", "answer-mark", knows(`proof_${mark}`) ? t(`proof_${mark}`) : mark));
     if (missing) {
       const chip = element("span", "answer-mark", t(result.missing === 1 ? "photo_missing" : "photos_missing", { n: result.missing }));
       chip.prepend(icon("camera"));

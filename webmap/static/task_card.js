@@ -9,7 +9,7 @@ import { TaskActions } from "./task_actions.js";
 import { adoptable, answerBlock, linksBlock } from "./task_answers.js";
 import { timeLine } from "./task_line.js";
 import { signOf, taskMark } from "./task_marks.js";
-import { classWord, countdown, etaWord, kindWord, stateWord, unitName } from "./task_text.js";
+import { classWord, countdown, etaWord, kindWord, nameWord, stateWord, unitName } from "./task_text.js";
 import { clockFormat } from "./time.js";
 
 export class TaskCard {
@@ -96,7 +96,7 @@ export class TaskCard {
     p.state = element("b", "card-state");
     p.left = element("span", "task-clock");
     now.append(p.state, p.left);
-    p.holder = pushButton("task-holder", "", () => this.desk.row?.holder && this.onUnit(this.desk.row.holder.unit));
+    p.holder = pushButton("task-holder", "", () => this.desk.row?.holder?.unit && this.onUnit(this.desk.row.holder.unit));
     p.holder.append(element("bdi", ""), element("span", ""));
     p.text = element("p", "task-text");
     p.facts = element("dl", "task-facts");
@@ -125,7 +125,7 @@ export class TaskCard {
     text(p.left, leftLine(row, now));
     p.holder.hidden = !row.holder;
     if (row.holder) {
-      text(p.holder.firstChild, plain(row.holder.name, 30));
+      text(p.holder.firstChild, nameWord(row.holder, 30));
       text(p.holder.lastChild, this.#arrival(row, now));
     }
     text(p.text, plain(row.text, 500));
@@ -190,5 +190,5 @@ function leftLine(row, now) {
   if (!OPEN.has(row.state)) return "";
   if (row.state === "suspended") return t("clock_stands");
   const left = leftOf(row, now);
-  return left >= 0 ? `${t("left")} ${countdown(left)}` : `${t("late_by")} ${countdown(left)}`;
+  return t(left >= 0 ? "left_n" : "late_n", { time: countdown(left) });
 }

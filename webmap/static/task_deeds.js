@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { t } from "./i18n.js";
 import { plain } from "./labels.js";
-import { stateWord, unitName } from "./task_text.js";
+import { nameWord, stateWord, unitName } from "./task_text.js";
 
 const WAIT_MS = 6000; // what cannot be undone is not sent before
 const WAITS = new Set(["close", "cancel"]);
@@ -72,7 +72,7 @@ export class TaskDeeds {
     try {
       const now = await api.task(row.id);
       this.desk.put(now);
-      const holder = now.holder ? `${unitName(now.holder.unit)} · ` : "";
+      const holder = now.holder ? `${nameWord(now.holder, 20)} · ` : "";
       this.onNotice(error.code === "changed" ? t("somebody_faster", { state: holder + stateWord(now) }) : error.message, "warn");
     } catch {
       this.onNotice(error.message, "warn");

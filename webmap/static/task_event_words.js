@@ -88,6 +88,8 @@ learn({
   problems_none: ["没有待处理的上报", "No report is waiting"],
   problem_task: ["转为核实任务", "Make a task"],
   problem_seen: ["查看任务", "Show the task"],
+  problem_seen_only: ["无需处理", "Nothing to do"],
+  problem_settled: ["已阅，无需处理", "Read; nothing to do"],
   problem_new: ["现场上报：{name}", "Report from {name}"],
   problem_no_text: ["（无文字）", "(no words)"],
   problem_voice: ["语音", "Voice"],

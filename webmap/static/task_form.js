@@ -15,7 +15,7 @@ const KEY = "gridbeat-task-draft";
 const SHOWN = 3; // of those who would go
 const TYPING_MS = 350;
 const EMPTY = { hotline: false, kind: "verify", klass: "", address: "", what: "", caller: "", phone: "", spot: null, given: null, system: null, key: "" };
-const MOST = { address: 200, what: 1000, caller: 40, phone: 30 };
+const MOST = { address: 200, what: 900, caller: 40, phone: 30 };
 
 export class TaskForm {
   draft = null;
@@ -55,7 +55,7 @@ export class TaskForm {
   begin(hotline) {
     if (this.open && this.draft.hotline === hotline) return this.#focus();
     // From a click to a call and back: what has been typed stays.
-    this.#begin({ ...(this.draft ?? EMPTY), hotline, key: this.draft?.key || crypto.randomUUID?.() || String(Math.random()) });
+    this.#begin({ ...(this.draft ?? EMPTY), hotline, key: this.draft?.key || newKey() });
   }
 
   #begin(draft) {
@@ -84,6 +84,7 @@ export class TaskForm {
   /** A click on the map: the task is there. */
   place(lat, lon) {
     Object.assign(this.draft, { spot: [lat, lon], given: null });
+    this.#anew();
     this.#placed();
     if (!this.draft.address) this.#fields.address.focus();
   }
@@ -188,6 +189,7 @@ export class TaskForm {
   #typed() {
     const before = { ...this.draft };
     for (const [name, field] of Object.entries(this.#fields)) this.draft[name] = field.value;
+    this.#anew();
     this.#keep();
     if (before.kind !== this.draft.kind || before.klass !== this.draft.klass) this.#placed();
     if (before.address === this.draft.address) return this.#ready();
@@ -229,6 +231,7 @@ export class TaskForm {
     const { draft } = this;
     draft.system = system;
     draft.spot = toWgs84(draft.given, system);
+    this.#anew();
     this.#systems();
     this.onShow({ spot: draft.spot });
     this.#placed();
@@ -270,6 +273,7 @@ export class TaskForm {
 
   #prefer(unit) {
     this.#unit = this.#unit === unit ? "" : unit;
+    this.#anew();
     this.#who();
     this.#ready();
   }
@@ -284,6 +288,11 @@ export class TaskForm {
     this.send.disabled = draft.spot === null || !(draft.address.trim() || draft.what.trim());
     const chosen = this.#unit && this.choice.find(this.#unit);
     text(this.send, chosen ? t("form_send_to", { name: plain(chosen.name, 12) }) : t("form_send"));
+  }
+
+  /** What says something else is another task: only what is sent again as it was is known again by its key. */
+  #anew() {
+    this.draft.key = newKey();
   }
 
   #keep() {
@@ -322,4 +331,8 @@ export class TaskForm {
       this.send.disabled = false;
     }
   }
+}
+
+function newKey() {
+  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 }

@@ -14,7 +14,7 @@ const LINES = 3; // to more of them would be a net
 
 export const TaskLinesLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-task-lines", 445);
+    CanvasLayer.prototype.initialize.call(this, "gb-task-lines", 455);
     this.model = model; // {desk, units, theme, prefs, clock, choice}
   },
 

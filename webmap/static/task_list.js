@@ -5,7 +5,7 @@ import { element, icon, pushButton, text } from "./dom.js";
 import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { signOf, taskMark } from "./task_marks.js";
-import { classWord, kindWord, leftWord, stateWord, unitName } from "./task_text.js";
+import { classWord, kindWord, leftWord, nameWord, stateWord, unitName } from "./task_text.js";
 import { VirtualRows } from "./virtual_rows.js";
 
 const ROW = 62;
@@ -108,7 +108,7 @@ export class TaskList {
     text(parts.address, plain(row.address || row.text || row.id, 60));
     text(parts.left, leftWord(row, now));
     text(parts.what, [kindWord(row.kind), classWord(row.klass)].filter(Boolean).join(" · "));
-    const holder = row.holder ? `${plain(row.holder.name, 18)} · ` : "";
+    const holder = row.holder ? `${nameWord(row.holder, 18)} · ` : "";
     const pending = this.desk.pending.get(row.id);
     text(parts.state, pending ? t("about_to", { what: t(`do_${pending}`) }) : needsSeat(row) ? t("nobody_found") : `${holder}${stateWord(row)}`);
     badges(parts.badges, row);

@@ -2,7 +2,7 @@
 
 import { fromGcj02, plane } from "./projection.js";
 
-const NUMBERS = /(-?\d{1,3}\.\d{3,})\s*[°]?\s*[,，;；\s/]\s*(-?\d{1,3}\.\d{3,})/;
+const NUMBERS = /(-?\d{1,3}\.\d{2,})\s*°?\s*[,，;；\s/]\s*(-?\d{1,3}\.\d{2,})/;
 const SHORTEST = 2; // letters of a name that means a place
 const SPAN = 0.0008; // degrees around a named point
 const BD_PI = (Math.PI * 3000) / 180;

@@ -6,7 +6,7 @@ import { t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { paneHead } from "./task_alarms.js";
 import { photos } from "./task_answers.js";
-import { classWord } from "./task_text.js";
+import { classWord, nameWord } from "./task_text.js";
 import { ago } from "./time.js";
 
 export class TaskProblems {
@@ -26,12 +26,12 @@ export class TaskProblems {
   }
 
   update(first) {
-    const waiting = this.desk.problems.filter((one) => !one.task);
+    const waiting = this.desk.problems.filter((one) => one.state === "new");
     this.count.hidden = waiting.length === 0;
     text(this.count, String(waiting.length));
     const fresh = waiting.filter((one) => !this.#known.has(one.id));
     this.#known = new Set(this.desk.problems.map((one) => one.id));
-    if (fresh.length && !first) this.onNotice(t("problem_new", { name: plain(fresh.at(-1).name, 24) }));
+    if (fresh.length && !first) this.onNotice(t("problem_new", { name: nameWord(fresh.at(-1), 24) }));
     if (this.open) this.paint();
   }
 
@@ -43,7 +43,7 @@ export class TaskProblems {
   }
 
   paint() {
-    const all = this.desk.problems.toSorted((a, b) => Number(Boolean(a.task)) - Number(Boolean(b.task)) || b.at - a.at);
+    const all = this.desk.problems.toSorted((a, b) => Number(a.state !== "new") - Number(b.state !== "new") || b.at - a.at);
     const key = JSON.stringify([all, document.documentElement.lang]);
     if (key === this.#key) return; // a voice that is being listened to goes on
     this.#key = key;
@@ -54,9 +54,9 @@ export class TaskProblems {
 
   #one(one) {
     const block = element("article", "problem");
-    block.dataset.taken = String(Boolean(one.task));
+    block.dataset.taken = String(one.state !== "new");
     const head = pushButton("problem-head", "", () => one.spot && this.onSpot(one.spot));
-    head.append(element("bdi", "", plain(one.name, 24)), element("time", "", ago(Math.max(0, this.clock.now() - one.at))));
+    head.append(element("bdi", "", nameWord(one, 24)), element("time", "", ago(Math.max(0, this.clock.now() - one.at))));
     if (one.klass) head.append(element("small", "", classWord(one.klass)));
     block.append(head, element("p", "problem-text", one.text ? plain(one.text, 500) : t("problem_no_text")));
     if (one.photos?.length) block.append(photos(one.photos));
@@ -67,22 +67,38 @@ export class TaskProblems {
       block.append(voice);
     }
     if (one.task) block.append(pushButton("button quiet", t("problem_seen"), () => this.onTask(one.task)));
-    else if (this.canDispatch() && one.spot) {
-      const make = pushButton("button", t("problem_task"), () => this.#make(one, make));
-      block.append(make);
+    else if (one.state === "seen") block.append(element("small", "", t("problem_settled")));
+    else if (this.canDispatch()) {
+      const row = element("div", "pane-row");
+      const settle = pushButton("button", t("problem_seen_only"), () => this.#do(settle, () => api.settleProblem(one.id)));
+      row.append(settle);
+      if (one.spot) {
+        const make = pushButton("button strong", t("problem_task"), () => this.#make(one, make));
+        row.append(make);
+      }
+      block.append(row);
     }
     return block;
   }
 
   async #make(one, button) {
+    const row = await this.#do(button, () => api.taskOfProblem(one.id));
+    if (!row) return;
+    this.desk.put(row);
+    this.onTask(row.id);
+  }
+
+  /** What came of it, or null if it could not be done. */
+  async #do(button, ask) {
     button.disabled = true;
     try {
-      const row = await api.taskOfProblem(one.id);
-      this.desk.put(row);
-      this.onTask(row.id);
+      const after = await ask();
+      this.desk.ask();
+      return after;
     } catch (error) {
       this.onNotice(error.message, "warn");
       button.disabled = false;
+      return null;
     }
   }
 }

@@ -108,7 +108,6 @@ export class TaskSeat {
     document.body.classList.add("has-desk");
     this.panel(this.prefs.get("panel") ?? (SEATS.has(who.role) ? "tasks" : "units"));
     this.desk.ask();
-    if (may("dispatch") && this.form.restore()) this.chrome.notice(t("form_kept"));
   }
 
   /** Whether the panel shows tasks; else units. */
@@ -294,12 +293,12 @@ export class TaskSeat {
     else this.show({ spot: row.spot });
   }
 
-  /** Once the candidates are known, one sees where they are. */
+  /** Once the candidates are known, one sees where they are; but who points at a place keeps the map as it is. */
   #fit() {
     const { choice } = this;
     if (choice.key === this.#fitted || choice.loading || this.drag.dragging) return;
     this.#fitted = choice.key;
-    const spot = choice.key && (this.form.open ? this.form.draft.spot : this.desk.rows.get(choice.key)?.spot);
+    const spot = choice.key && !this.form.open && this.desk.rows.get(choice.key)?.spot;
     const best = choice.list.slice(0, FITTED).map((one) => one.spot).filter(Boolean);
     if (spot && best.length) this.mapView().places([spot, ...best]);
   }
@@ -361,6 +360,8 @@ export class TaskSeat {
       this.problems.update(what.first);
       this.sos.update();
       this.card.update();
+      // Not before the desk has told what the city's classes are.
+      if (what.first && may("dispatch") && this.form.restore()) this.chrome.notice(t("form_kept"));
       if (desk.row && (what.ids === null || what.ids.includes(desk.selected))) this.card.refresh();
     }
     if (what.selection) {

@@ -6,6 +6,8 @@ import { knows, language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./task_words.js";
 
+const PHONE = "phone:"; // and who has noted it
+
 const two = (n) => String(n).padStart(2, "0");
 
 let city = {};
@@ -40,6 +42,7 @@ export function resultWord(kind, word) {
 /** Why something was declined, taken back or given up: a word of the city's or ours, or a person's own. */
 export function reasonWord(reason) {
   if (!reason) return "";
+  if (reason.startsWith(PHONE)) return t("because_phone_of", { name: plain(reason.slice(PHONE.length), 40) });
   return said(city.declines?.[reason]) ?? (knows(`because_${reason}`) ? t(`because_${reason}`) : plain(reason, 200));
 }
 
@@ -49,7 +52,12 @@ export function excludedWord(reason) {
 }
 
 export function unitName(unit) {
-  return plain(nameOf(unit) ?? unit, 40);
+  return unit ? plain(nameOf(unit) ?? unit, 40) : t("somebody");
+}
+
+/** The name of who holds or answered something; of who is out of reach that there is somebody. */
+export function nameWord(who, most = 40) {
+  return who.name ? plain(who.name, most) : t("somebody");
 }
 
 /** Where a task stands: its holder's state if somebody has it. */
