@@ -32,8 +32,8 @@ from webmap.views import AreasText
 _JS, _CSS, _PNG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/png"
 _PARTS = (
     "alarm", "answer", "card", "client", "duty", "ground", "health", "identity", "ids", "link", "list", "map", "me",
-    "msgpack", "offer", "outbox", "parts", "photos", "pictures", "position", "problem", "queue", "sos", "store",
-    "tasks", "uploads", "voice", "way", "words",
+    "msgpack", "notices", "offer", "outbox", "parts", "photos", "pictures", "position", "problem", "queue", "sos",
+    "store", "tasks", "uploads", "voice", "way", "words",
 )  # fmt: skip
 _SHARED = (
     "basemap_layer", "basemaps", "boot", "canvas_layer", "dom", "geo", "grids", "i18n", "labels", "names_layer",

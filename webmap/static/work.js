@@ -14,6 +14,7 @@ import { Link } from "./work_link.js";
 import { ListScreen } from "./work_list.js";
 import { WorkMap } from "./work_map.js";
 import { MeScreen } from "./work_me.js";
+import { Notices } from "./work_notices.js";
 import { Offer } from "./work_offer.js";
 import { Outbox } from "./work_outbox.js";
 import { ask, keyed, notice } from "./work_parts.js";
@@ -55,6 +56,7 @@ class Work {
     this.uploads = new Uploads({ store: this.store, identity: this.identity, onChange: paint });
     this.position = new Position({ busy: () => this.tasks.open.length > 0, onFix: (point) => this.#fix(point), onChange: paint });
     this.sos = new Sos(this, $("help"));
+    this.notices = new Notices(this, $("alarms"));
     this.duty = new Duty(this);
     this.map = new WorkMap({ node: $("map"), theme: this.theme, headers: { Authorization: basic(this.identity) }, onPick: (id) => this.go("task", id) });
     this.offer = new Offer(this, $("offer"));
@@ -62,7 +64,7 @@ class Work {
       tasks: new ListScreen(this, $("screen-tasks")), task: new CardScreen(this, $("screen-task")), answer: new AnswerScreen(this, $("screen-answer")),
       report: new ProblemScreen(this, $("screen-report")), queue: new QueueScreen(this, $("screen-queue")), me: new MeScreen(this, $("screen-me")),
     };
-    await Promise.all([this.outbox.load(), this.tasks.load(), this.uploads.load(), this.sos.load()]);
+    await Promise.all([this.outbox.load(), this.tasks.load(), this.uploads.load(), this.sos.load(), this.notices.load()]);
     this.ground = await keptGround(this.store);
     if (this.ground) this.map.ground(this.ground);
     await this.duty.load();
@@ -141,6 +143,7 @@ class Work {
       this.link.pump();
       if (message.t === "task" && message.photos?.length) this.uploads.now();
     } else if (message.t === "sos") await this.sos.receive(message);
+    else if (message.t === "notice") await this.notices.receive(message);
     else if (message.t === "command") await this.#command(message);
     else if (message.t === "welcome") this.#ground();
     this.paint();
@@ -228,6 +231,7 @@ class Work {
     this.screens[this.screen].paint();
     this.offer.paint();
     this.sos.paint();
+    this.notices.paint();
     this.#place();
   }
 

@@ -17,7 +17,7 @@ const TABLE = {
   paused: { ack: "paused", pong: "paused", command: "paused", told: "paused", busy: "paused", error: "closing", retry: "online", disconnected: "offline" },
   closing: { welcome: "closing", ack: "closing", pong: "closing", command: "closing", told: "closing", busy: "closing", error: "closing", disconnected: "offline" },
 };
-const TOLD = new Set(["words", "held", "task", "revoke", "standing", "sos"]);
+const TOLD = new Set(["words", "held", "task", "revoke", "standing", "sos", "notice"]);
 const ANSWERS = new Set(["welcome", "ack", "pong", "command", "busy", "error"]);
 
 export class Client {

@@ -11,8 +11,9 @@ export class ListScreen {
     this.title = element("div", "title");
     this.list = element("ul", "list");
     this.empty = element("div");
+    this.notices = element("div");
     this.past = element("div");
-    node.append(this.title, this.empty, this.list, this.past);
+    node.append(this.title, this.empty, this.list, this.notices, this.past);
   }
 
   paint() {
@@ -26,6 +27,7 @@ export class ListScreen {
       if (way) way.textContent = position.fresh ? wayWords(position.last, task) : t("hand_no_place");
     }
     keyed(this.empty, shown.length ? [] : [{ key: `${words} ${this.app.duty.on} ${position.state}`, make: () => this.#nothing() }]);
+    this.app.notices.list(this.notices);
     const past = [...tasks.answered.map((task) => ({ ...task, code: "waits" })), ...tasks.done].slice(0, 12);
     const seen = new Set();
     const once = past.filter(({ id, attempt }) => !seen.has(`${id} ${attempt}`) && seen.add(`${id} ${attempt}`));
