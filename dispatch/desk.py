@@ -59,6 +59,7 @@ class Desk:
         self._lights: dict[TaskId, Deadline] = {}
         self._duplicates = DuplicateIndex(rules.duplicates)
         self._timer: Any = None
+        self._timer_due: int | None = None
         self._firing = False
         self._stopped = False
         self._log = Logger(namespace="gridbeat.dispatch")
@@ -325,9 +326,12 @@ class Desk:
     def _wait(self) -> None:
         if self._stopped or self._firing:
             return
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
         due = self.book.get_timer()
+        if self._timer is not None and self._timer.active():
+            if due == self._timer_due:
+                return
+            self._timer.cancel()
+        self._timer_due = due
         wait = LOOK_S if due is None else min(LOOK_S, max(0.0, (due - self._intake.wall()) / 1000))
         self._timer = self._clock.callLater(wait, self._due)
 

@@ -17,8 +17,9 @@ from dispatch.draft import Step
 from tracker.intake import Intake, StoreFailed
 from tracker.refusal import Change, Refusal
 
-AT_ONCE = 200
-"""Plans of one commit: some 10 ms of judging."""
+AT_ONCE, HEAVY = 100, 20
+"""Plans of one commit, and how many of them may be heavy: some 5 ms of judging and packing, and as much of taking in,
+for which nobody else is looked after."""
 WAITING = 20_000
 """Plans that wait; more come in only if the disk stands still, and devices keep what they have to say."""
 
@@ -29,6 +30,7 @@ Replay = Callable[[Change], object]
 class _Job:
     keys: frozenset[str]
     plan: Callable[[int], Step]
+    heavy: bool
     done: Deferred[Step] = field(default_factory=Deferred)
     step: Step | None = None
 
@@ -50,10 +52,11 @@ class Steps:
         """Events of this kind go into this book."""
         self._books[kind] = replay
 
-    def carry_out(self, keys: Iterable[str], plan: Callable[[int], Step]) -> Deferred[Step]:
+    def carry_out(self, keys: Iterable[str], plan: Callable[[int], Step], *, heavy: bool = False) -> Deferred[Step]:
         """``plan`` is called with now (ms) when nothing that it is about (``keys``) is under way. Fires with its step
-        when that is in the journal and in the books; fails with Refusal or StoreFailed."""
-        job = _Job(frozenset(keys), plan)
+        when that is in the journal and in the books; fails with Refusal or StoreFailed. ``heavy``: it is large, as
+        a decision with all that it was made from is; of many such others need not wait for the end."""
+        job = _Job(frozenset(keys), plan, heavy)
         if len(self._jobs) >= WAITING:
             job.done.errback(StoreFailed("too much waits for the disk"))
             return job.done
@@ -96,17 +99,19 @@ class Steps:
     def _plan(self, batch: list[_Job], most: int) -> tuple[list[_Job], list[Change], list[Change]]:
         now, events = self._intake.wall(), []
         busy: set[str] = set()
+        heavy = 0
         waiting, self._jobs = self._jobs, []
         for place, job in enumerate(waiting):
             if len(batch) == most:
                 self._jobs += waiting[place:]
                 break
-            if job.keys & busy:
+            if job.keys & busy or (job.heavy and heavy == HEAVY):
                 # Whatever is about the same, or comes behind it, keeps its order.
                 self._jobs.append(job)
                 busy |= job.keys
                 continue
             busy |= job.keys
+            heavy += job.heavy
             try:
                 step = job.step = job.plan(now)
             except Exception as error:

@@ -24,12 +24,12 @@ class Line:
         self.planned: list[str] = []
         self.steps.attach("note", self.book.append)
 
-    def put(self, name: str, *keys: str, fields: Any = None) -> Deferred[Step]:
+    def put(self, name: str, *keys: str, fields: Any = None, heavy: bool = False) -> Deferred[Step]:
         def plan(now: int) -> Step:
             self.planned.append(f"{name} sees {len(self.book)}")
             return Step([("note", name, fields or {"at": now})])
 
-        done = self.steps.carry_out(keys or (name,), plan)
+        done = self.steps.carry_out(keys or (name,), plan, heavy=heavy)
         done.addErrback(lambda failure: failure)
         return done
 
@@ -63,6 +63,20 @@ def test_what_is_about_different_things_is_one_commit_and_what_is_about_the_same
         line.house.settle()
     assert line.commits == [["first"], ["a", "b", "d"], ["c"], ["e"]]
     assert line.planned == ["first sees 0", "a sees 1", "b sees 1", "d sees 1", "c sees 4", "e sees 5"]
+
+
+def test_of_heavy_ones_a_few_are_one_commit_and_what_is_light_does_not_wait_for_the_rest(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEAVY", 2)
+    line.put("first")
+    for name in ("a", "b", "c", "d", "e"):
+        line.put(name, heavy=True)
+    for name, key in (("light", "x"), ("behind", "d")):
+        line.put(name, key)
+    for _ in range(4):
+        line.house.settle()
+    assert line.commits == [["first"], ["a", "b", "light"], ["c", "d"], ["e", "behind"]]
 
 
 def test_whoever_comes_behind_one_that_waits_keeps_its_order(line: Line) -> None:
