@@ -133,7 +133,8 @@ def test_the_commands_of_run_are_explained() -> None:
 
 def test_every_number_for_prometheus_is_listed() -> None:
     text = section("docs/operations.md", "Health")
-    made = re.findall(r"(Counter|Gauge)MetricFamily\(\s*\"(\w+)\"", read("webmap/metrics.py"))
+    source = read("webmap/metrics.py") + read("webmap/dispatch_health.py")
+    made = re.findall(r"(Counter|Gauge)MetricFamily\(\s*\"(\w+)\"", source)
     wanted = {name + ("_total" if kind == "Counter" else "") for kind, name in made}
     assert {word.partition("{")[0] for word in words(text) if word.startswith("gridbeat_")} == wanted
 
@@ -143,7 +144,8 @@ def test_every_problem_of_health_is_listed() -> None:
         DOCUMENT["components"]["schemas"]["Health"]["properties"]["problems"]["items"]["properties"]["what"]["enum"]
     )
     assert set(re.findall(r"^\| `(\w+)` \|", section("docs/operations.md", "Health"), re.MULTILINE)) >= known
-    source = read("webmap/health.py") + read("webmap/storage_health.py") + read("webmap/door_health.py")
+    parts = ("health", "storage_health", "door_health", "dispatch_health")
+    source = "".join(read(f"webmap/{part}.py") for part in parts)
     assert set(re.findall(r"problem\(\s*\"(\w+)\"", source)) == known
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from random import Random
 from typing import Any
 
@@ -13,11 +14,13 @@ import pytest
 
 from dispatch.book import TaskBook
 from dispatch.draft import Step
-from dispatch.webhooks import GAP, HOOK, LONGEST_PAUSE, Hook, Outbox, hooks_of, signed
+from dispatch.webhooks import GAP, HOOK, LONGEST_PAUSE, TYPES, Hook, Outbox, hooks_of, signed
 from tests.dispatch.desk import MINUTE, NOON, A, B, Desk, T, task
+from tests.tree import ROOT
 from tracker.refusal import Change
 
 SECRET = b"a secret that both of us know"
+PAGE = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
 
 
 class Told(Desk):
@@ -258,6 +261,24 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     assert int(at) == NOON // 1000 + 5
     expected = hmac.new(SECRET, b"msg_1." + at + b"." + hook.body, hashlib.sha256).digest()
     assert headers[b"webhook-signature"] == b"v1," + base64.b64encode(expected)
+
+
+def test_the_page_names_every_message() -> None:
+    told = set(re.findall(r"`((?:task|problem|sos)\.\w+|gap)`", PAGE))
+    assert told == {*TYPES.values(), GAP}
+
+
+def test_the_check_of_the_page_works() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(example, known)
+    secret = f"whsec_{base64.b64encode(SECRET).decode()}\n"
+    hook = Hook("msg_1", "task:t1", "task.created", NOON, {"task": "t1", "text": "井盖"})
+    headers = {name.decode(): value.decode() for name, value in signed(hook, SECRET, NOON).items()}
+    assert known["verified"](headers, hook.body, secret)["data"]["text"] == "井盖"
+    for wrong in (hook.body.replace(b"t1", b"t2"), hook.body + b" "):
+        with pytest.raises(ValueError, match="not signed"):
+            known["verified"](headers, wrong, secret)
 
 
 def test_a_text_that_is_no_unicode_is_sent_all_the_same() -> None:

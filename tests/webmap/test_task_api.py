@@ -3,6 +3,8 @@ those who may, told to the case system; and from there to a person's device and 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from protocols.handheld import TaskTold
-from tests.server import Answer, Server, until
+from tests.server import ROOT, Answer, Server, until
 from tests.webmap.devices import Handheld, now_ms
 from tests.webmap.hook_taker import Taker
 from tests.webmap.people import Person, enter
@@ -116,6 +118,14 @@ def test_at_the_same_moment_it_is_made_once(city: City) -> None:
         answers = list(pool.map(send, range(8)))
     assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
     assert len({answer.json["id"] for answer in answers}) == 1
+
+
+def test_the_pages_own_example_is_taken(city: City) -> None:
+    page = (ROOT / "docs" / "dispatch.md").read_text("utf-8")
+    (key,) = re.findall(r"Idempotency-Key: ([^']+)'", page)
+    (body,) = re.findall(r"-d '({.*?})'", page)
+    made = city.make(key=key, **json.loads(body))
+    assert (made["text"], made["street"]) == ("井盖缺失", "east")
 
 
 # Where it is.
