@@ -32,6 +32,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
     "simulator": frozenset({"keeper", "uploader"}),
     "dispatch": frozenset(
         {
+            "assembly",
             "answers",
             "archiving",
             "copies",

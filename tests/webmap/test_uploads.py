@@ -21,7 +21,6 @@ ROLES: dict[str, dict[str, Any]] = {
     "dispatcher": {"role": "dispatcher"},
     "self": {"role": "collector", "unit": UNIT},
     "other": {"role": "collector", "unit": "staff-2"},
-    "street": {"role": "street", "streets": ["西街"]},
 }
 
 
@@ -172,7 +171,7 @@ def test_who_sees_a_copy_and_who_the_original(server: Server, phone: Phone, peop
     assert phone.send(data, use="problem=e-1").status == 201
     shown = {name: one.ask("GET", f"/api/v1/photos/{sha_of(data)}") for name, one in people.items()}
     assert {name: one.status for name, one in shown.items()} == {
-        "auditor": 200, "dispatcher": 200, "self": 200, "other": 404, "street": 404,
+        "auditor": 200, "dispatcher": 200, "self": 200, "other": 404,
     }  # fmt: skip
     copy = shown["dispatcher"]
     assert copy.headers["content-type"] == "image/jpeg"
