@@ -37,7 +37,7 @@ export function needsSeat(row) {
 /** When somebody will be there (ms), as expected when he was asked; null when nobody knows, or he is there. */
 export function arrivalOf(row) {
   const { holder } = row;
-  if (!holder || holder.eta === null || holder.at?.offered === undefined || ["on_scene", "reported", "done"].includes(holder.state)) return null;
+  if (!holder?.eta || holder.at?.offered === undefined || ["on_scene", "reported", "done"].includes(holder.state)) return null;
   return holder.at.offered + 1000 * holder.eta;
 }
 
