@@ -220,9 +220,11 @@ def _rewritten(work: Work, kind: str, path: Path) -> int | None:
     name, so many. Who looked at the person stays, when and at what; that it was the person, and why, goes."""
     columns = [row[0] for row in work.db.execute(f"DESCRIBE SELECT * FROM {parquet.table([path])}").fetchall()]
     condition, new = work.subject.where(kind, columns), work.spill / path.name
-    found = work.db.execute(f"SELECT count(*) FROM {parquet.table([path])} WHERE {condition}").fetchone()
+    partly = _named(work.subject.units) if kind == EVENTS else "false"
+    counted = f"SELECT count_if({condition}), count_if({partly}) FROM {parquet.table([path])}"
+    found = work.db.execute(counted).fetchone()
     assert found is not None
-    less = _decisions(work, path) if kind == EVENTS else 0
+    less = _decisions(work, path, partly) if found[1] else 0
     if not found[0] + less:
         return None
     _need(work.context, path.stat().st_size)
@@ -245,10 +247,14 @@ def _rewritten(work: Work, kind: str, path: Path) -> int | None:
     return rows
 
 
-def _decisions(work: Work, path: Path) -> int:
+def _named(units: Iterable[str]) -> str:
+    """Which rows of a file of events are decisions that may name one of these, as a condition."""
+    names = " OR ".join(f"contains(hex(fields), {text(_packed(unit))})" for unit in units)
+    return f"what = {EVENT} AND kind = '{dispatch_events.DECISION}' AND ({names})"
+
+
+def _decisions(work: Work, path: Path, where: str) -> int:
     """How many decisions of a file of events name somebody who goes; what is left of each is in the table ``less``."""
-    names = " OR ".join(f"contains(hex(fields), {text(_packed(unit))})" for unit in work.subject.units)
-    where = f"what = {EVENT} AND kind = '{dispatch_events.DECISION}' AND ({names})"
     query = f"SELECT number, fields FROM {parquet.table([path])} WHERE {where}"
     work.db.execute("CREATE OR REPLACE TEMP TABLE less(of BIGINT, rest BLOB)")
     count, looking = 0, work.db.cursor()
