@@ -29,6 +29,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from protocols.handheld import Conversation
+from protocols.handheld.conversation import State
 from protocols.handheld.events import Batch, Done, Duty, Health, Hello, Ping
 from protocols.handheld.messages import decode
 from protocols.handheld.task_events import Answer, Problem
@@ -147,22 +148,24 @@ class Double:
         if base64.b64decode(told) != f"{DEVICE}:{TOKEN}".encode():
             raise ApiError(401, "login", "who are you?", "未登录")
 
+    def welcomed(self) -> list[Any]:
+        """Who can be told something."""
+        return [link for link in self.links if link.talk is not None and link.talk.state is State.WELCOMED]
+
     def switch(self, verb: str, given: dict[str, Any]) -> None:
         if verb == "tell":
             kind, keep = given.pop("t"), given.pop("keep", False)
             if keep:
                 self.kept.append((kind, given))
-            for link in self.links:
-                if link.talk is not None:
-                    link.talk._tell(kind, given)
-                    link.flush()
+            for link in self.welcomed():
+                link.talk._tell(kind, given)
+                link.flush()
         elif verb == "reset":
             self.reset()
         elif verb == "command":
-            for link in self.links:
-                if link.talk is not None:
-                    link.talk.command(**given)
-                    link.flush()
+            for link in self.welcomed():
+                link.talk.command(**given)
+                link.flush()
         elif verb == "cut":
             self.cut = True
             for link in list(self.links):

@@ -146,7 +146,7 @@ def test_what_the_server_takes_back_goes_and_what_it_returns_comes_again(browser
         field("tell", t="revoke", task=id, attempt=1, reason="better")
     phone.wait("gridbeatWork.tasks.open.length === 0")
     until("both are confirmed", lambda: whats(field) == ["revoked", "revoked"])
-    phone.wait("document.querySelector('.callout')")
+    phone.wait("document.querySelector('#screen-answer .callout')")
     phone.page.run("document.getElementById('answer-text').focus()")
     phone.page.type("nobody there")
     phone.tap("#acts .good")
@@ -155,7 +155,7 @@ def test_what_the_server_takes_back_goes_and_what_it_returns_comes_again(browser
     field("tell", **task("T-3", what="return", state="accepted", until=0, reason="too dark"))
     until("he knows of it", lambda: whats(field)[3:] == ["informed"])
     phone.go("task/T-3")
-    phone.wait("document.querySelector('.callout')")
+    phone.wait("document.querySelector('#screen-task .callout')")
     assert "too dark" in phone.text("#screen-task")
     # After a new welcome: what it does not name is over.
     field("tell", t="held", tasks=[])

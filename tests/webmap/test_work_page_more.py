@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser import Browser
 from tests.server import until
-from tests.webmap.phone_page import WORDS, Field, Phone, now_ms, task
+from tests.webmap.phone_page import ONLINE, WORDS, Field, Phone, now_ms, task
 
 pytestmark = pytest.mark.browser
 TARGETS = """[...document.querySelectorAll("button, a, select, textarea, .take, .words span")]
@@ -56,6 +56,7 @@ def test_help_is_called_by_holding_the_button_also_off_duty_and_without_a_place(
     assert "off duty" in phone.text("#help")
     phone.wait("document.getElementById('help').innerText.includes('waiting for an answer')")
     phone.open()  # who opens the page anew is still told of it
+    phone.wait(ONLINE)
     phone.wait("document.getElementById('alarms').innerText.includes('waiting for a dispatcher')")
     field("tell", t="sos", what="acknowledged", id="u1:1", unit="", lat=None, lon=None, at=0, metres=0)
     phone.wait("document.getElementById('help').innerText.includes('A dispatcher has your call')")

@@ -1,6 +1,6 @@
 // The collector's page: everything is made here and handed to its parts; nothing is looked up.
 
-import { language, onLanguage, setLanguage, t } from "./i18n.js";
+import { knows, language, onLanguage, setLanguage, t } from "./i18n.js";
 import { Preferences } from "./prefs.js";
 import { Theme } from "./theme.js";
 import { Alarm } from "./work_alarm.js";
@@ -170,7 +170,7 @@ class Work {
       this.paint();
       return;
     }
-    if (what === "again" || what === "adopted") return;
+    if (!knows(`hand_news_${what}`)) return; // nothing that he has to do anything about
     this.alarm.once("note");
     const to = { action: () => this.go("task", task.id), key: `task ${task.id}` };
     if (what === "revoke") notice(`${t("hand_news_revoke", { address })} ${reasonWords(this, reason)}`, { kind: "warn", key: to.key });

@@ -57,8 +57,8 @@ export class Photos {
       if (this.items.some((item) => item.sha === sha)) return;
       const item = { sha, blob, type: blob.type, size: blob.size };
       this.items = [...this.items, item];
+      this.onChange(); // it is kept before it is shown
       await this.#show(item);
-      this.onChange();
     } catch (error) {
       console.warn("the photo cannot be read", error.message);
       notice(t("hand_photo_bad"), { kind: "warn" });

@@ -14,6 +14,7 @@ export class Uploads {
   #running = false;
   #timer = 0;
   #failures = 0;
+  #sent = new Set(); // also while the store does not know it yet
 
   /** {store, identity, onChange()} */
   constructor(parts) {
@@ -30,9 +31,9 @@ export class Uploads {
     this.#failures = 0;
     clearTimeout(this.#timer);
     const known = new Map(this.all.map((file) => [file.sha, file]));
-    await this.load();
+    const kept = (await this.store.all("files")).filter((file) => !this.#sent.has(file.sha)).sort((one, other) => one.at - other.at);
     // What has come since the page was opened was never begun; of the rest the server knows how far it is.
-    for (const file of this.all) file.offset = known.has(file.sha) ? known.get(file.sha).offset : 0;
+    this.all = kept.map((file) => known.get(file.sha) ?? { ...file, offset: 0 });
     this.onChange();
     if (!this.#running) await this.#run();
   }
@@ -77,6 +78,7 @@ export class Uploads {
         this.#failures = 0;
         this.onChange();
       }
+      this.#sent.add(file.sha);
       await this.store.remove("files", file.sha);
       this.all = this.all.filter((one) => one !== file);
       this.#failures = 0;
