@@ -9,6 +9,8 @@ export const FILTERS = ["open", "new", "late", "done"];
 export const OPEN = new Set(["queued", "assigned", "in_progress", "resulted", "suspended"]);
 const LIGHTS = ["green", "yellow", "red"];
 const RETRY_MS = 5000;
+const PACE_MS = 250; // between two questions
+const RANK = 1e14; // more than any time in ms
 const NOTES = 300; // of the last ones: a shift's, and more than anybody reads
 const NEEDS_A_SEAT = 3; // from this level of escalation on
 const SAME_M = 50; // tasks so near and so fresh may be the same, as long as the server has not looked
@@ -56,6 +58,8 @@ export class Desk {
   pending = new Map(); // task -> what is about to be sent
   sorted = 0; // how often all were sorted
   #asking = false;
+  #asked = -Infinity;
+  #timer = 0;
   #told = 0;
   #key = "";
   #changes = 0;
@@ -81,24 +85,30 @@ export class Desk {
 
   // -- from the server
 
-  /** The feed says that the desk has come to a version. */
+  /** The feed says that the desk has come to a version. A busy one does so ten times a second. */
   nudge(version) {
     this.#told = version;
-    if (version !== this.version) this.ask();
+    if (version === this.version || this.#asking) return;
+    this.#later(Math.max(0, this.#asked + PACE_MS - performance.now()));
   }
 
-  /** Asks for what has changed; any number of calls on the way are one more question. */
+  #later(wait) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.ask(), wait);
+  }
+
+  /** Asks for what has changed; what is said on the way is one more question. */
   async ask() {
     if (this.#asking) return;
+    clearTimeout(this.#timer);
     this.#asking = true;
-    clearTimeout(this.retry);
+    this.#asked = performance.now();
+    this.#told = 0;
     try {
-      do {
-        this.#told = 0;
-        this.take(await api.desk(this.version));
-      } while (this.#told > this.version);
+      this.take(await api.desk(this.version));
+      if (this.#told > this.version) this.#later(PACE_MS);
     } catch (error) {
-      this.retry = setTimeout(() => this.ask(), RETRY_MS);
+      this.#later(RETRY_MS);
       this.onTrouble(error);
     } finally {
       this.#asking = false;
@@ -197,9 +207,10 @@ export class Desk {
     const now = this.clock.now();
     const words = this.query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     const found = [...this.rows.values()].filter((row) => fits(row, this.filter, now) && this.#matches(row, words));
-    const rank = (row) => (needsSeat(row) ? 0 : row.state === "suspended" ? 3 : row.state === "resulted" ? 2 : 1);
-    this.#list = this.filter === "done" ? found.sort((a, b) => b.since - a.since)
-      : found.sort((a, b) => rank(a) - rank(b) || a.due - b.due || (a.id < b.id ? -1 : 1));
+    // One number each: thousands are compared with one another.
+    const ended = this.filter === "done";
+    for (const row of found) row.place = ended ? -row.since : RANK * rankOf(row) + row.due;
+    this.#list = found.sort((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1));
     return this.#list;
   }
 
@@ -220,6 +231,11 @@ export class Desk {
     }
     return found.sort((a, b) => a.metres - b.metres);
   }
+}
+
+/** Who needs a seat, what is open, what waits for a look, what has been put aside. */
+function rankOf(row) {
+  return needsSeat(row) ? 0 : row.state === "suspended" ? 3 : row.state === "resulted" ? 2 : 1;
 }
 
 function fits(row, filter, now) {

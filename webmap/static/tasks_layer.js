@@ -9,12 +9,14 @@ import { Picture, stampOf } from "./stamps.js";
 import { HEAD, HEAD_RADIUS, signOf, TaskSprites } from "./task_marks.js";
 
 const PINS_BELOW = 260; // more pins than that hide the town
+const ABOVE_UNITS = 450;
+const BELOW_UNITS = 425;
 const REACH = 3; // pixels around the sign for a trembling hand
 const DOT_REACH = 9;
 
 export const TasksLayer = CanvasLayer.extend({
   initialize(model) {
-    CanvasLayer.prototype.initialize.call(this, "gb-tasks", 450, true);
+    CanvasLayer.prototype.initialize.call(this, "gb-tasks", ABOVE_UNITS, true);
     this.model = model; // {desk, theme, prefs, clock}
     this.sprites = new TaskSprites();
     this.picture = new Picture();
@@ -36,6 +38,10 @@ export const TasksLayer = CanvasLayer.extend({
     this.sprites.prepare(theme.colors, view.ratio, this.scale);
     this.drawn = this.gather(view);
     this.detail = this.drawn.length < PINS_BELOW ? "pins" : "dots";
+    // Hundreds of squares would bury the people.
+    const order = String(this.detail === "pins" ? ABOVE_UNITS : BELOW_UNITS);
+    const { style } = this.getPane();
+    if (style.zIndex !== order) style.zIndex = order;
     const now = clock.now();
     if (this.detail === "dots") this.dots(ctx, view, now);
     for (const item of this.drawn) {
@@ -59,12 +65,12 @@ export const TasksLayer = CanvasLayer.extend({
 
   dots(ctx, view, now) {
     this.picture.begin(this.back.width, this.back.height);
-    const stamps = new Map();
+    const stamps = {};
     for (const { row, x, y } of this.drawn) {
-      const sprite = this.sprites.dot(signOf(row, lightOf(row, now)));
-      let stamp = stamps.get(sprite);
-      if (!stamp) stamps.set(sprite, (stamp = stampOf(sprite.image)));
-      this.picture.lay(stamp, x * view.ratio, y * view.ratio);
+      const light = lightOf(row, now);
+      const lights = (stamps[row.state] ??= {});
+      lights[light] ??= stampOf(this.sprites.dot(signOf(row, light)).image);
+      this.picture.lay(lights[light], x * view.ratio, y * view.ratio);
     }
     this.picture.put(ctx);
   },
