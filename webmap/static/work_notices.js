@@ -2,7 +2,7 @@
 // that it was shown and read goes out like any answer, also when there is a network again.
 
 import { element, icon, pushButton } from "./dom.js";
-import { language, learn, t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 import { newId } from "./work_ids.js";
 import { chip, keyed, when } from "./work_parts.js";
 import { clock } from "./work_way.js";
@@ -10,18 +10,6 @@ import { clock } from "./work_way.js";
 const KEPT = 30;
 const DAY_MS = 86_400_000;
 const AGAIN_MS = 60_000; // it sounds so often until it was read
-
-learn({
-  hand_bulletin: ["今日提示", "Notice"],
-  hand_bulletins: ["今日提示", "Notices"],
-  hand_bulletin_by: ["{by} · {at}", "{by} · {at}"],
-  hand_bulletin_read: ["我已阅读", "I have read it"],
-  hand_bulletin_more: ["另有 {n} 条", "{n} more"],
-  hand_bulletin_new: ["未读", "Unread"],
-  hand_bulletin_over: ["已过期", "Over"],
-  hand_said_shown: ["提示已收到", "Notice received"],
-  hand_said_read: ["提示已读", "Notice read"],
-});
 
 export class Notices {
   all = []; // {id, text, by, at, until, shown, read: ms, event: of the last answer}, newest first

@@ -236,6 +236,16 @@ learn({
   hand_forget_text: ["之后需要重新扫码才能使用。", "It has to be given to somebody anew afterwards."],
   hand_forget_waits: ["还有 {n} 项没有发送，解除后将丢失！", "{n} things are not sent yet, and will be lost!"],
 
+  hand_bulletin: ["今日提示", "Notice"],
+  hand_bulletins: ["今日提示", "Notices"],
+  hand_bulletin_by: ["{by} · {at}", "{by} · {at}"],
+  hand_bulletin_read: ["我已阅读", "I have read it"],
+  hand_bulletin_more: ["另有 {n} 条", "{n} more"],
+  hand_bulletin_new: ["未读", "Unread"],
+  hand_bulletin_over: ["已过期", "Over"],
+  hand_said_shown: ["提示已收到", "Notice received"],
+  hand_said_read: ["提示已读", "Notice read"],
+
   hand_nobody: ["这部手机还没有绑定人员。请扫描坐席显示的二维码，或输入 6 位绑定码。", "This phone is nobody's yet. Scan the code that the seat shows, or type its six digits."],
   hand_join: ["绑定这部手机", "Give it to somebody"],
   hand_no_store: ["此浏览器不允许保存数据（无痕模式？），无法使用。", "This browser keeps nothing (a private window?): the page cannot be used."],
