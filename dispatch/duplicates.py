@@ -51,6 +51,8 @@ class DuplicateIndex:
         """Of a cell, in 1e-7 degrees either way."""
         self._entries: dict[TaskId, _Entry] = {}
         self._cells: dict[_Cell, dict[TaskId, _Entry]] = {}
+        self._known: dict[TaskId, list[Link]] = {}
+        """Links that somebody has asked for: a page asks for those of all tasks, again and again."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -60,11 +62,13 @@ class DuplicateIndex:
         self.remove(task)
         entry = self._entries[task] = _Entry(klass, spot, created)
         self._cells.setdefault(self._cell(entry), {})[task] = entry
+        self._changed(entry)
 
     def remove(self, task: TaskId) -> None:
         """Take a task out, if it is there."""
         entry = self._entries.pop(task, None)
         if entry is not None:
+            self._changed(entry)
             cell = self._cell(entry)
             del self._cells[cell][task]
             if not self._cells[cell]:
@@ -76,8 +80,11 @@ class DuplicateIndex:
         entry = self._entries.get(task)
         if entry is None:
             return []
-        found = self.near(entry.klass, entry.spot, entry.created)
-        return [link for link in found if link.task != task][:LINKS]
+        known = self._known.get(task)
+        if known is None:
+            found = self.near(entry.klass, entry.spot, entry.created)
+            known = self._known[task] = [link for link in found if link.task != task][:LINKS]
+        return known
 
     def near(self, klass: str, spot: Spot, created: int) -> list[Link]:
         """Those that may be the same as one that is not there yet: the nearest first, of one place by their ids."""
@@ -88,6 +95,11 @@ class DuplicateIndex:
         )
         # One more, for the task itself may be among them.
         return nsmallest(LINKS + 1, found, key=lambda link: (link.metres, link.task))
+
+    def _changed(self, entry: _Entry) -> None:
+        """What is near an entry that comes or goes, itself among them, may have other links."""
+        for task, _ in self._around(entry.klass, entry.spot):
+            self._known.pop(task, None)
 
     def _around(self, klass: str, spot: Spot) -> Iterator[tuple[TaskId, _Entry]]:
         boxes = Circle(spot.latitude, spot.longitude, self._reach).boxes()

@@ -81,6 +81,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "attendance_days",
             "authority_site",
             "decision_api",
+            "desk_api",
             "task_api",
             "account_api",
             "assembly",

@@ -47,6 +47,24 @@ def test_one_class_near_and_soon() -> None:
     assert [link.task for link in index.near("0204", spot(9, 0), START)] == ["other"]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_asked_before_is_answered_as_it_is_now(seed: int) -> None:
+    """Links are kept until something comes or goes near them."""
+    random = Random(seed)
+    index, known = DuplicateIndex(RULE), dict[str, tuple[str, Spot, int]]()
+    for _ in range(60):
+        task = f"t{random.randrange(12)}"
+        if random.random() < 0.3:
+            index.remove(T(task))
+            known.pop(task, None)
+        else:
+            known[task] = (random.choice("12"), spot(random.randrange(120), random.randrange(120)), START)
+            index.add(T(task), *known[task])
+        fresh = index_of(*((task, *about) for task, about in known.items()))
+        for task in known:
+            assert index.links(T(task)) == fresh.links(T(task))
+
+
 def test_tasks_come_and_go() -> None:
     index = index_of(("a", "1", spot(0, 0), START), ("b", "1", spot(9, 0), START))
     assert ids(index, "a") == ["b"]
