@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
 
 from dispatch.desk import Desk
 from dispatch.model import OPEN, Spot, Task, TaskId, TaskState
+from dispatch.ranking import Standing
 from tracker.model import UnitId
 from tracker.working_time import NoWorkingTime
 from webmap.reach import unit_within
@@ -49,6 +51,14 @@ def add_tasks(route: Route, services: Services) -> None:
     def unit_of(scope: Scope, unit: UnitId) -> None:
         if unit and unit_within(roster, scope, unit) is None:
             raise refused("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
+
+    async def standings(task: Task) -> list[Standing]:
+        """Everybody for a task, in a thread: of a thousand people it takes some 20 ms."""
+        frozen = replace(task, declined=dict(task.declined))
+        found: list[Standing] = await deferToThreadPool(
+            services.reactor, services.pool, services.rounds.standings, frozen
+        )
+        return found
 
     def in_reach(scope: Scope, spot: Spot) -> None:
         if not scope.covers_street(desk.place(spot)[1]):
@@ -108,13 +118,13 @@ def add_tasks(route: Route, services: Services) -> None:
         return answer(request, sight.row(await desk.amend(found.id, sight.who.name, seen, **better)))
 
     @route("GET", "/api/v1/tasks/<string:task>/candidates", Action.DISPATCH)
-    def candidates(request: Any, task: str) -> bytes:
+    async def candidates(request: Any, task: str) -> bytes:
         sight = sight_of(request, Action.DISPATCH)
         found = sight.task(task)
-        return answer(request, {"candidates": sight.candidates(services.rounds.standings(found))})
+        return answer(request, {"candidates": sight.candidates(await standings(found))})
 
     @route("GET", "/api/v1/candidates", Action.DISPATCH)
-    def candidates_at(request: Any) -> bytes:
+    async def candidates_at(request: Any) -> bytes:
         sight, asked = sight_of(request, Action.DISPATCH), _query(request)
         kind = asked.get("kind", "verify")
         if kind not in desk.rules.kinds:
@@ -124,7 +134,7 @@ def add_tasks(route: Route, services: Services) -> None:
         spot = spot_of(services, {**place, "crs": asked.get("crs")})
         in_reach(sight.who.scope(Action.DISPATCH), spot)
         wanted = _imagined(services, kind, klass_of(asked), spot)
-        return answer(request, {"candidates": sight.candidates(services.rounds.standings(wanted))})
+        return answer(request, {"candidates": sight.candidates(await standings(wanted))})
 
     @route("POST", "/api/v1/tasks/<string:task>/<string:verb>", Action.DISPATCH)
     async def decide(request: Any, task: str, verb: str) -> bytes:
@@ -140,7 +150,7 @@ def add_tasks(route: Route, services: Services) -> None:
             if not isinstance(unit, str) or not unit:
                 raise refused("no_unit", "unit is missing: say who is to go", "缺少 unit：请指明派给谁")
             unit_of(sight.who.scope(Action.DISPATCH), UnitId(unit))
-            given["eta"] = next((one.eta for one in services.rounds.standings(found) if one.unit == unit), 0)
+            given["eta"] = next((one.eta for one in await standings(found) if one.unit == unit), 0)
         return answer(request, sight.row(await decision(desk, found, sight.who.name, given)))
 
 
