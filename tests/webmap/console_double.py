@@ -31,6 +31,7 @@ from tests.webmap.double_calls import Calls
 from tests.webmap.double_certificate import Certificate
 from tests.webmap.double_city import Town
 from tests.webmap.double_devices import Devices
+from tests.webmap.double_notices import Notices
 from tests.webmap.double_person import Persons
 from tests.webmap.double_roster import People
 from tests.webmap.double_rota import RotaDouble
@@ -117,6 +118,7 @@ class Double:
         self.accounts = AccountsDouble(self.roster(), now_ms)
         self.looks = Looks(self.roster(), now_ms())
         self.tasks = Tasks(self.town, now_ms())
+        self.notices = Notices(self.town, self.tasks)
 
     def take_off(self, unit: str) -> None:
         """A unit is nobody any more."""
@@ -193,6 +195,8 @@ class Double:
             self.rota.switch(**given)
         elif verb == "calls":
             self.calls.switch(now_ms(), **given)
+        elif verb == "notices":
+            self.notices.switch(now_ms(), **given)
         elif verb == "accounts":
             self.accounts.switch(**given)
         elif verb == "looks":
@@ -311,6 +315,10 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
             asked, method = json.loads(body) if body else None, request.method.decode()
             told = double.tasks.answer(method, parts, query, asked, now_ms())
             return content(request, told, "image/png") if isinstance(told, bytes) else answer(request, told[1], told[0])
+        if parts[0] in ("notices", "surveys"):
+            asked, method = json.loads(body) if body else None, request.method.decode()
+            code, value = double.notices.answer(method, parts, asked, now_ms())
+            return answer(request, value, code)
         if parts[0] in ("access-log", "access-log.csv"):
             code, value = double.looks.answer(parts, query, double.rota.who)
             return content(request, value, "text/csv") if isinstance(value, bytes) else answer(request, value, code)
@@ -341,7 +349,7 @@ def make_app(double: Double, socket: WebSocketResource) -> Klein:
                                 "commands": list(double.devices.commands.values()),
                                 "removals": double.persons.asked, "looks": double.looks.asked,
                                 "calls": double.calls.asked, "areas": double.areas.count,
-                                "tasks": double.tasks.asked})  # fmt: skip
+                                "tasks": double.tasks.asked, "notices": double.notices.asked})  # fmt: skip
 
     return app
 

@@ -41,6 +41,15 @@ export function toLogin(back = true) {
   location.assign(back && page && page !== "login" ? `/login?to=${encodeURIComponent(page)}${location.hash}` : "/login");
 }
 
+/** What somebody was writing in this tab is nobody else's: who called, why a person's data was looked at. */
+function forget() {
+  try {
+    sessionStorage.clear();
+  } catch {
+    // a forbidden storage has kept nothing
+  }
+}
+
 const id = encodeURIComponent;
 
 /** What is asked for, as a query: nothing of what is empty. */
@@ -79,6 +88,11 @@ export const api = {
   callRoll: (wanted) => call("POST", "/api/v1/roll-calls", wanted),
   rollCalls: () => call("GET", "/api/v1/roll-calls"),
   rollCall: (one) => call("GET", `/api/v1/roll-calls/${id(one)}`),
+  notices: () => call("GET", "/api/v1/notices"),
+  notice: (one) => call("GET", `/api/v1/notices/${id(one)}`),
+  makeNotice: (notice) => call("POST", "/api/v1/notices", notice),
+  survey: (one) => call("GET", `/api/v1/surveys/${id(one)}`),
+  makeSurvey: (survey, key) => call("POST", "/api/v1/surveys", survey, { headers: { "Idempotency-Key": key } }),
   rollCallTable: (one) => `/api/v1/roll-calls/${id(one)}/csv`,
   seats: () => call("GET", "/api/v1/seats"),
   addSeat: (seat) => call("POST", "/api/v1/seats", seat),
@@ -133,5 +147,8 @@ export const api = {
   acknowledgeSos: (sos) => call("POST", `/api/v1/sos/${id(sos)}/acknowledge`, {}),
   photo: (sha) => `/api/v1/photos/${id(sha)}`,
   voice: (sha) => `/api/v1/voice/${id(sha)}`,
-  logout: () => call("POST", "/api/v1/logout", {}),
+  logout: () => {
+    forget();
+    return call("POST", "/api/v1/logout", {});
+  },
 };

@@ -17,6 +17,7 @@ import { UnitList } from "./list.js";
 import { MapView } from "./map_view.js";
 import { NamesLayer } from "./names_layer.js";
 import { showNav } from "./nav.js";
+import { NoticePanel } from "./notice_panel.js";
 import { Pace } from "./pace.js";
 import { Preferences } from "./prefs.js";
 import { plane } from "./projection.js";
@@ -24,6 +25,7 @@ import { known, may } from "./rights.js";
 import { RollCalls } from "./roll_call.js";
 import { Sheet } from "./sheet.js";
 import { isSos, Units } from "./state.js";
+import { SurveyPanel } from "./survey_panel.js";
 import { TaskSeat } from "./task_seat.js";
 import { Theme } from "./theme.js";
 import { ageOf, ServerClock } from "./time.js";
@@ -57,7 +59,7 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     clock.heard(message.now);
     chrome.city(message.city?.name, message.city?.zone);
     card.person.zone = message.city?.zone;
-    rollCalls.zone(message.city?.zone);
+    for (const part of [rollCalls, notices, surveys]) part.zone(message.city?.zone);
     seat.zone(message.city?.zone);
   },
   roster: (message) => {
@@ -73,7 +75,9 @@ const feed = new Feed(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
     if (calls || message.op === "full") pace.soon();
     else pace.later();
   },
-  desk: (version) => seat.nudge(version),
+  desk: (version) => {
+    for (const part of [seat, notices, surveys]) part.nudge(version);
+  },
   notice: (message) => chrome.notice(language() === "zh" ? message.zh : message.en, message.level),
   link: linkChanged,
   ended: toLogin,
@@ -105,7 +109,7 @@ const chrome = new Chrome({ view, units, clock, feed, theme, prefs });
 const sheet = new Sheet(() => list.paint());
 const seat = new TaskSeat({ map, model, chrome, sheet, units, view, grids, clock, prefs, unitsLayer, basemap, onWatch: watch, mapView: () => mapView });
 layers.push(...seat.layers);
-const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: watch, onMoved: moved, onPick: (id) => seat.unit(id) || pick(id, false), first: seat.first });
+const mapView = new MapView({ map, view, units, grids, prefs, unitsLayer, onWatch: watch, onMoved: moved, onPick: (id) => seat.unit(id) || pick(id, false), first: { click: (event) => (!seat.form.placing && surveys.click(event)) || seat.first.click(event), pointer: seat.first.pointer } });
 const trailLoader = new TrailLoader({
   units,
   clock,
@@ -122,6 +126,10 @@ const card = new Card({
 });
 const notice = (words, level) => chrome.notice(words, level);
 const rollCalls = new RollCalls({ view, onPick: (id) => pick(id, true), onNotice: notice, speak: (words) => chrome.speak(words) });
+const notices = new NoticePanel({ view, units, clock, onPick: (id) => pick(id, true), onNotice: notice });
+const surveys = new SurveyPanel({ map, grids, clock, desk: seat.desk, onTask: (id) => seat.pick(id, true), onShow: (box) => box && mapView.area(box), onNotice: notice });
+layers.push(surveys.layer);
+for (const pane of [notices, surveys]) $("panel-tabs").addEventListener("click", () => pane.close(false));
 new AbsentSeats({ onNotice: notice });
 
 /** What the feed is to tell of: what the map shows, and whoever is looked at wherever he is. */
@@ -261,7 +269,7 @@ onLanguage(() => {
   view.renamed();
   card.update(true);
   list.update();
-  rollCalls.translate();
+  for (const part of [rollCalls, notices, surveys]) part.translate();
   redrawAll();
 });
 
@@ -304,9 +312,12 @@ const actions = {
   theme: () => theme.toggle(),
   wall: () => toggle("wall"),
   rollCall: () => {
+    for (const pane of [notices, surveys]) pane.close(false);
     rollCalls.toggle();
     sheet.set(rollCalls.open);
   },
+  notices: () => opened(notices),
+  surveys: () => opened(surveys),
   phones: () => leave("devices_change", "/phones"),
   storage: () => leave("storage", "/storage"),
   panel: () => seat.toggle(),
@@ -327,7 +338,9 @@ const actions = {
     if (document.activeElement === $("search")) {
       $("search").blur();
       if (view.query) view.filter({ query: "" });
-    } else if (seat.escape()) return;
+    } else if (notices.open) notices.close();
+    else if (surveys.open) surveys.close();
+    else if (seat.escape()) return;
     else if (rollCalls.open) rollCalls.close();
     else if (view.following) view.follow(false);
     else view.select(null);
@@ -335,6 +348,13 @@ const actions = {
   },
 };
 listenToKeys(actions);
+
+/** On a phone what is opened lies in the sheet, which comes up with it. */
+function opened(pane) {
+  if (rollCalls.open) rollCalls.close();
+  pane.toggle();
+  sheet.set(pane.open);
+}
 
 /** To a page, if the account may open it. */
 async function leave(right, page) {

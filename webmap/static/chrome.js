@@ -14,7 +14,7 @@ const NOTICE_MS = 4000;
 // [keys, what they do, the right without which they do nothing]
 export const KEYS = [
   ["/", "key_search"], ["j k ↓ ↑", "key_move"], ["Enter", "key_select"], ["F", "key_follow"], ["T", "key_trails"], ["G", "key_grids"], ["C", "key_cells"], ["B", "key_ground"],
-  ["+ −", "key_zoom"], ["0", "key_whole"], ["Q", "key_tasks", "tasks"], ["A", "key_assign", "dispatch"], ["N", "key_new_task", "dispatch"], ["H", "key_hotline", "dispatch"], [".", "key_actions", "dispatch"], ["U", "key_undo", "dispatch"], ["E", "key_alarms", "tasks"], ["O", "key_problems", "tasks"], ["Y", "key_sos", "dispatch"], ["R", "key_roll", "roll_call"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones", "devices_change"], ["S", "key_storage", "storage"], ["Esc", "key_escape"], ["?", "key_help"],
+  ["+ −", "key_zoom"], ["0", "key_whole"], ["Q", "key_tasks", "tasks"], ["A", "key_assign", "dispatch"], ["N", "key_new_task", "dispatch"], ["H", "key_hotline", "dispatch"], [".", "key_actions", "dispatch"], ["U", "key_undo", "dispatch"], ["E", "key_alarms", "tasks"], ["O", "key_problems", "tasks"], ["Y", "key_sos", "dispatch"], ["R", "key_roll", "roll_call"], ["Z", "key_notices", "tasks"], ["X", "key_surveys", "dispatch"], ["L", "key_language"], ["D", "key_theme"], ["W", "key_wall"], ["M", "key_nav"], ["P", "key_phones", "devices_change"], ["S", "key_storage", "storage"], ["Esc", "key_escape"], ["?", "key_help"],
 ];
 
 const $ = (id) => document.getElementById(id);

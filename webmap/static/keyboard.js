@@ -4,7 +4,7 @@ export function listenToKeys(actions) {
   const table = {
     "/": actions.search, j: actions.down, ArrowDown: actions.down, k: actions.up, ArrowUp: actions.up, Enter: actions.choose,
     f: actions.follow, t: actions.trails, g: actions.grids, c: actions.cells, b: actions.ground, l: actions.language, d: actions.theme, w: actions.wall, p: actions.phones, i: actions.import, n: actions.add, r: actions.rollCall, s: actions.storage, v: actions.verify,
-    q: actions.panel, a: actions.assign, h: actions.hotline, u: actions.undo, e: actions.alarms, o: actions.problems, y: actions.acknowledge, ".": actions.menu,
+    q: actions.panel, a: actions.assign, h: actions.hotline, u: actions.undo, e: actions.alarms, o: actions.problems, y: actions.acknowledge, z: actions.notices, x: actions.surveys, ".": actions.menu,
     "?": actions.help, "+": actions.zoomIn, "=": actions.zoomIn, "-": actions.zoomOut, 0: actions.whole, Escape: actions.escape,
   };
   for (let n = 1; n <= 9 && actions.digit; n += 1) table[n] = () => actions.digit(n);

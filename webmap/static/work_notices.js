@@ -4,7 +4,7 @@
 import { element, icon, pushButton } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { newId } from "./work_ids.js";
-import { chip, keyed, when } from "./work_parts.js";
+import { chip, keyed } from "./work_parts.js";
 import { clock } from "./work_way.js";
 
 const KEPT = 30;
@@ -101,7 +101,7 @@ export class Notices {
     const list = element("ul", "list");
     for (const one of notices) {
       const row = element("li", "row");
-      const state = one.read ? when(one.at) : chip(t(one.until > time ? "hand_bulletin_new" : "hand_bulletin_over"), one.until > time ? "warn" : "plain");
+      const state = one.read ? chip(t("hand_bulletin_done"), "good") : chip(t(one.until > time ? "hand_bulletin_new" : "hand_bulletin_over"), one.until > time ? "warn" : "plain");
       row.append(element("b", "bulletin-text", one.text), element("small", "", t("hand_bulletin_by", { by: one.by, at: clock(one.at) })), state);
       list.append(row);
     }

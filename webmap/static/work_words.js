@@ -242,6 +242,7 @@ learn({
   hand_bulletin_read: ["我已阅读", "I have read it"],
   hand_bulletin_more: ["另有 {n} 条", "{n} more"],
   hand_bulletin_new: ["未读", "Unread"],
+  hand_bulletin_done: ["已读", "Read"],
   hand_bulletin_over: ["已过期", "Over"],
   hand_said_shown: ["提示已收到", "Notice received"],
   hand_said_read: ["提示已读", "Notice read"],
