@@ -43,6 +43,7 @@ from webmap.routes import LIST_LIMIT, ApiError, Gate, answer, body_of, make_rout
 from webmap.seats_api import add_seats
 from webmap.services import Services
 from webmap.storage_api import add_storage
+from webmap.stories import Stories
 from webmap.survey_api import add_surveys
 from webmap.task_api import add_tasks
 from webmap.task_wishes import id_from, key_of
@@ -75,9 +76,10 @@ def add_api(app: Klein, services: Services, gate: Gate) -> None:
     add_duty(route, services)
     add_rota(route, services)
     add_attendance(route, services)
+    stories = Stories(services)
     add_desk(route, services)
-    add_tasks(route, services)
-    add_decisions(route, services)
+    add_tasks(route, services, stories)
+    add_decisions(route, services, stories)
     add_indicators(route, services)
     add_evidence(route, services)
     add_notices(route, services)

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
 from dispatch.decision import ROUND, Record, recompute
-from dispatch.model import TaskId
 from tracker.model import UnitId
 from webmap.access import address_of
 from webmap.rights import Action
 from webmap.routes import Route, answer, missing, who_of
 from webmap.services import Services
+from webmap.stories import Stories
 from webmap.task_view import Sight
 
 
-def add_decisions(route: Route, services: Services) -> None:
+def add_decisions(route: Route, services: Services, stories: Stories) -> None:
     """Put the route on the console's app."""
 
     @route("GET", "/api/v1/tasks/<string:task>/decisions", Action.DECISIONS)
     async def decisions(request: Any, task: str) -> bytes:
         sight = Sight(services, who_of(request), Action.DECISIONS)
-        story = await deferToThreadPool(services.reactor, services.pool, services.past.read, TaskId(task))
+        story = await stories.read(task)
         if story.task is None or not sight.reaches(story.task):
             raise missing("task", "任务")
         await services.access.record(sight.who, "decision", [""], address=address_of(request), task=story.task.id)

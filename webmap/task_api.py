@@ -17,6 +17,7 @@ from webmap.reach import unit_within
 from webmap.rights import Action, Scope
 from webmap.routes import ApiError, Route, answer, body_of, missing, who_of
 from webmap.services import Services
+from webmap.stories import Stories
 from webmap.task_view import Sight
 from webmap.task_wishes import (
     REASON,
@@ -41,7 +42,7 @@ _DECIDED = frozenset({"seen", "unit", "reason", "attempt", "at", "what"})
 Decide = Callable[[Desk, Task, str, dict[str, Any]], Awaitable[Task]]
 
 
-def add_tasks(route: Route, services: Services) -> None:
+def add_tasks(route: Route, services: Services, stories: Stories) -> None:
     """Put the routes on the console's app."""
     desk, roster = services.desk, services.intake.roster
 
@@ -103,7 +104,7 @@ def add_tasks(route: Route, services: Services) -> None:
             return answer(request, sight.whole(found, desk.history(found.id)))
         if found is not None:
             raise missing("task", "任务")
-        story = await deferToThreadPool(services.reactor, services.pool, services.past.read, TaskId(task))
+        story = await stories.read(task)
         if story.task is None or not sight.reaches(story.task):
             raise missing("task", "任务")
         return answer(request, sight.whole(story.task, story.deeds))
