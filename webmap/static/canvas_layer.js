@@ -42,8 +42,10 @@ export const CanvasLayer = L.Layer.extend({
     this.canvas = L.DomUtil.create("canvas", map.options.zoomAnimation ? "leaflet-zoom-animated" : "");
     // The browser copies a canvas for every frame of the page, changed or not. A picture of what seldom changes is
     // handed over once: dragging takes half the time. What changes with each update would only be made twice.
-    this.shown = this.still ? this.canvas.getContext("bitmaprenderer") : null;
-    this.back = this.still ? new OffscreenCanvas(1, 1) : this.canvas;
+    // Phones of some years ago cannot: they draw at once.
+    const handed = this.still && typeof OffscreenCanvas === "function";
+    this.shown = handed ? this.canvas.getContext("bitmaprenderer") : null;
+    this.back = handed ? new OffscreenCanvas(1, 1) : this.canvas;
     this.ctx = this.back.getContext("2d");
     map.getPane(this.paneName).appendChild(this.canvas);
     this.redraw();
