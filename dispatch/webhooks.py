@@ -163,20 +163,35 @@ class _Lane:
     busy: bool = False
 
 
+@dataclass(slots=True)
+class _Everything:
+    """The other side as such: while nobody answers there, one message is tried and not each. And of the message that
+    there is a gap, whether it is on its way, and when it may be tried."""
+
+    pause: int = 0
+    again: int = 0
+    busy: bool = False
+    gap_pause: int = 0
+    gap_again: int = 0
+
+
 class Outbox:
     """All messages that have not been taken. ``find`` knows the tasks. A shell asks :meth:`to_send`, and tells how it
     went by :meth:`plan_sent` (to be journalled) or :meth:`failed`."""
 
     def __init__(self, find: Find, *, limit: int = WAITING) -> None:
         self._find, self._limit = find, limit
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._lanes: dict[str, _Lane] = {}
+        self._ready: OrderedDict[str, None] = OrderedDict()
+        """Lanes of which one may go, and those that pause; ten thousand wait, and each look must cost little."""
+        self._paused: dict[str, None] = {}
+        self._busy = 0
         self._where: dict[str, str] = {}
         """Ids of the messages that wait -> what they are about."""
         self.missed = 0
         """Messages for which there was no room, and of which the other side has not heard yet."""
         self._missed_since = 0
-        self._all = _Lane(deque())
-        """The other side as such: while nobody answers there, one message is tried and not each."""
+        self._all = _Everything()
         self.failing_since = 0
         """Since when nothing has gone through (ms); 0 while it does."""
         self.reason = ""
@@ -231,17 +246,25 @@ class Outbox:
                 self._take_out(hook.id)
 
     def _put(self, hook: Hook) -> None:
-        self._lanes.setdefault(hook.about, _Lane(deque())).waiting.append(hook)
+        lane = self._lanes.setdefault(hook.about, _Lane(deque()))
+        lane.waiting.append(hook)
         self._where[hook.id] = hook.about
+        if not lane.busy and hook.about not in self._paused:
+            self._ready.setdefault(hook.about)
 
     def _take_out(self, id: str) -> None:
         about = self._where.pop(id, None)
-        lane = self._lanes.get(about or "")
-        if lane is None:
+        if about is None:
             return
+        lane = self._lanes[about]
         lane.waiting = deque(hook for hook in lane.waiting if hook.id != id)
         if not lane.waiting and not lane.busy:
-            del self._lanes[about or ""]
+            self._close(about)
+
+    def _close(self, about: str) -> None:
+        del self._lanes[about]
+        self._ready.pop(about, None)
+        self._paused.pop(about, None)
 
     # -- what goes
 
@@ -249,19 +272,24 @@ class Outbox:
         """What may go now, each about something else; it is on its way from here on."""
         if now < self._all.again:
             return []
-        busy = sum(lane.busy for lane in self._lanes.values()) + self._all.busy
-        room = (1 if self.failing_since else AT_ONCE) - busy
+        for about in [about for about in self._paused if self._lanes[about].again <= now]:
+            del self._paused[about]
+            self._ready[about] = None
+        room = (1 if self.failing_since else AT_ONCE) - self._busy
         found: list[Hook] = []
-        if room > 0 and self.missed and len(self) < self._limit and not self._all.busy:
+        if room > 0 and self._has_gap() and now >= self._all.gap_again:
             self._all.busy = True
             found.append(self._gap())
-        for lane in self._lanes.values():
-            if len(found) >= room:
-                break
-            if lane.waiting and not lane.busy and now >= lane.again:
-                lane.busy = True
-                found.append(lane.waiting[0])
+        while self._ready and len(found) < room:
+            about, _ = self._ready.popitem(last=False)
+            lane = self._lanes[about]
+            lane.busy = True
+            found.append(lane.waiting[0])
+        self._busy += len(found)
         return found
+
+    def _has_gap(self) -> bool:
+        return self.missed > 0 and len(self) < self._limit and not self._all.busy
 
     def _gap(self) -> Hook:
         since = self._missed_since
@@ -278,41 +306,60 @@ class Outbox:
 
     def done(self, hook: Hook) -> None:
         """Its delivery is in the journal, or will be found out anew: what comes after it may go."""
-        lane = self._lane(hook)
+        self._busy -= 1
+        if hook.type == GAP:
+            self._all.busy, self._all.gap_pause, self._all.gap_again = False, 0, 0
+            return
+        lane = self._lanes[hook.about]
         lane.busy, lane.pause, lane.again = False, 0, 0
-        if not lane.waiting and lane is not self._all:
-            self._lanes.pop(hook.about, None)
+        if lane.waiting:
+            self._ready[hook.about] = None
+        else:
+            self._close(hook.about)
 
     def failed(self, hook: Hook, now: int, reason: str, everything: bool) -> None:
         """It was not taken. ``everything``: nobody answered, or the other side is out of order as such."""
-        lane = self._lane(hook)
-        lane.busy = False
-        paused = self._all if everything else lane
-        if paused.again <= now:  # of several that failed together only the first counts
-            paused.pause = min(2 * paused.pause, LONGEST_PAUSE) if paused.pause else FIRST_PAUSE
-            paused.again = now + paused.pause
+        self._busy -= 1
+        self.reason = reason
         if everything:
             self.failing_since = self.failing_since or now
-        self.reason = reason
-        if not lane.waiting and lane is not self._all:
-            self._lanes.pop(hook.about, None)  # it is not to be told any more
+            if self._all.again <= now:  # of several that failed together only the first counts
+                self._all.pause = _longer(self._all.pause)
+                self._all.again = now + self._all.pause
+        if hook.type == GAP:
+            self._all.busy = False
+            if not everything:
+                self._all.gap_pause = _longer(self._all.gap_pause)
+                self._all.gap_again = now + self._all.gap_pause
+            return
+        lane = self._lanes[hook.about]
+        lane.busy = False
+        if not lane.waiting:
+            self._close(hook.about)  # it is not to be told any more
+        elif everything:
+            self._ready[hook.about] = None
+            self._ready.move_to_end(hook.about, last=False)
+        else:
+            lane.pause = _longer(lane.pause)
+            lane.again = now + lane.pause
+            self._paused[hook.about] = None
 
     def get_timer(self) -> int | None:
         """When :meth:`to_send` has something (ms), if nothing happens meanwhile."""
-        times = [lane.again for lane in self._lanes.values() if lane.waiting and not lane.busy]
-        if self.missed and not self._all.busy and len(self) < self._limit:
-            times.append(self._all.again)
+        if self._ready:
+            return self._all.again
+        times = [self._lanes[about].again for about in self._paused]
+        if self._has_gap():
+            times.append(self._all.gap_again)
         return max(min(times), self._all.again) if times else None
 
     def stuck(self, now: int, patience: int) -> int:
         """Things about which a message is refused, and has been for so long (ms)."""
-        lanes = (lane for lane in self._lanes.values() if lane.waiting and lane.pause)
-        return sum(now - lane.waiting[0].at > patience for lane in lanes)
+        return sum(now - self._lanes[about].waiting[0].at > patience for about in self._paused)
 
-    def _lane(self, hook: Hook) -> _Lane:
-        if hook.type == GAP:
-            return self._all
-        return self._lanes.setdefault(hook.about, _Lane(deque()))
+
+def _longer(pause: int) -> int:
+    return min(2 * pause, LONGEST_PAUSE) if pause else FIRST_PAUSE
 
 
 def _hook(id: str, fields: Mapping[str, Any]) -> Hook:
