@@ -70,9 +70,11 @@ class SosWatch:
                 accuracy = None if record.accuracy is None else record.accuracy / 10
                 at = record.server_time if record.fix_time is None else record.fix_time
                 self._alarm(UnitId(record.unit), at, spot, accuracy)
-            elif self.book.running(packed[_UNIT]) is not None:  # type: ignore[arg-type]
+            elif (call := self.book.running(packed[_UNIT])) is not None:  # type: ignore[arg-type]
                 record = ReportRecord._make(packed)
-                if record.fix_time is not None and record.server_time - record.fix_time < LIVE_MS:
+                fix_time = record.fix_time
+                # Out of a queue there may come what is older than the call.
+                if fix_time is not None and record.server_time - fix_time < LIVE_MS and fix_time > call.at:
                     self._do(UnitId(record.unit), lambda now, unit=record.unit: self.book.plan_quiet(unit, now))  # type: ignore[misc]
 
     def _seen(self, units: Any) -> None:

@@ -197,6 +197,7 @@ class Work {
     // Who has said "here" is not kept waiting for a satellite.
     const point = await Promise.race([found, new Promise((done) => setTimeout(done, kind === "roll_call" ? HERE_MS : LOCATE_MS, null))]);
     if (point && this.duty.on) {
+      point[8] |= this.sos.bits;
       await this.outbox.addUrgent(point);
       this.link.pump();
     }

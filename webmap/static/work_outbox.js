@@ -6,6 +6,7 @@
 const BACKLOG = 20; // more positions than these in a message are a backlog
 const LIMIT = 20_000; // positions: a day at one in five seconds, some 3 MB
 const LIVE_MS = 60_000; // an older newest position is not called live
+const LATELY_MS = 120_000;
 const BEFORE = 100; // positions in a message that goes out before a statement
 
 export class Outbox {
@@ -45,8 +46,11 @@ export class Outbox {
     this.#insert(entry);
   }
 
-  /** A position that must not wait behind others: it has its number and is on its way at once. */
+  /** A position that must not wait behind others: it has its number and is on its way at once. Those of the last moments
+   *  go before it, for behind it they would say that an alarm was taken back. */
   async addUrgent(position) {
+    const lately = this.#fresh.findIndex(([, [at]]) => position[0] - at < LATELY_MS);
+    if (lately >= 0) await this.#keep(this.#fresh.splice(lately));
     const entry = { positions: [position], at: Date.now() };
     entry.seq = await this.store.put("messages", entry);
     entry.live = true;

@@ -192,8 +192,11 @@ export class Sos {
 
   async #safe() {
     if ((await ask(t("hand_sos_safe_sure"), [{ value: true, words: t("hand_sos_safe") }], t("hand_sos_safe_text"))) !== true) return;
+    const { app } = this;
     await this.#over();
-    if (!this.app.duty.on) this.app.position.stop();
+    await app.outbox.addUrgent([Date.now(), null, null]); // without the alarm: it is taken back
+    app.link.pump();
+    if (!app.duty.on) app.position.stop();
   }
 
   #banner(call) {

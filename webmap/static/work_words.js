@@ -188,7 +188,7 @@ learn({
   hand_sos_back: ["返回", "Back to the page"],
   hand_sos_safe: ["我已安全，取消求助", "I am safe: take it back"],
   hand_sos_safe_sure: ["取消求助？", "Take the call back?"],
-  hand_sos_safe_text: ["坐席将看到求助已取消。", "The seats will see that you took it back."],
+  hand_sos_safe_text: ["坐席可能仍会联系您确认。", "A seat may still ask whether you are well."],
   hand_sos_colleague: ["同事求助：{name}", "{name} calls for help"],
   hand_sos_colleague_text: ["{at} 发出。若能安全前往，请去看看。", "Called at {at}. Go there if you safely can."],
   hand_sos_map: ["在地图上看", "Show on the map"],
