@@ -9,7 +9,8 @@ are asked.
 
 A clock looks each 2 ms whether it is called in time, on the reactor's thread. *Round* is how late it was while the
 thread of a round was at work, *storm* while all tasks are given out, round after round, each offer with its commit: of
-every moment at which the clock should have been called, so that a long stall counts for as long as it was.
+every moment at which the clock should have been called, so that a long stall counts for as long as it was, but of no
+moment more than this process has had of the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from time import thread_time
+from time import process_time, thread_time
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -89,30 +90,36 @@ class Link:
 
 @dataclass
 class Lateness:
-    """Of a clock that should go each ``TICK_S``."""
+    """Of a clock that should go each ``TICK_S``, as far as this process was at work meanwhile: while others have the
+    machine it is late for everything."""
 
     reactor: Any
     late: list[float] = field(default_factory=list)
     _on: bool = False
     _due: float = 0.0
+    _spent: float = 0.0
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        self._on, self._due = True, time.perf_counter() + TICK_S
-        self.reactor.callLater(TICK_S, self._tick)
+        self._on = True
+        self._next()
         try:
             yield
         finally:
             self._on = False
 
+    def _next(self) -> None:
+        self._due, self._spent = time.perf_counter() + TICK_S, process_time()
+        self.reactor.callLater(TICK_S, self._tick)
+
     def _tick(self) -> None:
         if not self._on:
             return
-        now = time.perf_counter()
-        while self._due <= now:
-            self.late.append(now - self._due)
-            self._due += TICK_S
-        self.reactor.callLater(max(0.0, self._due - time.perf_counter()), self._tick)
+        held = max(0.0, min(time.perf_counter() - self._due, process_time() - self._spent))
+        while held >= 0.0:
+            self.late.append(held)
+            held -= TICK_S
+        self._next()
 
     def at(self, part: float) -> float:
         """Milliseconds."""
