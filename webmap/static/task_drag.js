@@ -11,7 +11,7 @@ export class TaskDrag {
   #from = null; // {row, x, y}
   #ghost = null;
 
-  /** {desk, map, tasksLayer, unitsLayer, choice, view, can(row), onBegin(row), onDrop(row, unit), onEnd()} */
+  /** {desk, map, tasksLayer, unitsLayer, choice, view, can(row), onBegin(row), onDrop(row, unit, candidate | null), onEnd()} */
   constructor(parts) {
     Object.assign(this, parts);
     document.getElementById("task-list").addEventListener("pointerdown", (event) => this.#press(event, event.target.closest(ROW)?.dataset.id));
@@ -76,13 +76,14 @@ export class TaskDrag {
     const from = this.#from;
     const dragged = this.dragging;
     const unit = dragged ? this.#under(event) : null;
+    const candidate = unit && this.choice.find(unit);
     this.cancel();
     if (!dragged) return;
     // The click that follows belongs to the drop.
     const swallow = (click) => click.stopPropagation();
     window.addEventListener("click", swallow, { capture: true });
     setTimeout(() => window.removeEventListener("click", swallow, { capture: true }), 0);
-    if (unit) this.onDrop(from.row, unit);
+    if (unit) this.onDrop(from.row, unit, candidate);
   }
 
   /** Answers whether something was being dragged. */

@@ -77,7 +77,7 @@ export class TaskSeat {
         if (this.card.actions.choosing && desk.selected === row.id) return;
         choice.ofTask(row);
       },
-      onDrop: (row, unit) => this.#dropped(row, unit),
+      onDrop: (row, unit, candidate) => this.#dropped(row, unit, candidate),
       onEnd: () => this.card.actions.choosing || this.form.open || choice.end(),
     });
     this.first = { click: (event) => this.#click(event), pointer: (point) => this.#pointer(point) };
@@ -293,20 +293,20 @@ export class TaskSeat {
     else this.show({ spot: row.spot });
   }
 
-  /** Once the candidates are known, one sees where they are; but who points at a place keeps the map as it is. */
+  /** Once the candidates are known, one sees where they are; but who points or drags keeps the map as it is. */
   #fit() {
     const { choice } = this;
-    if (choice.key === this.#fitted || choice.loading || this.drag.dragging) return;
+    if (choice.key === this.#fitted || choice.loading) return;
     this.#fitted = choice.key;
-    const spot = choice.key && !this.form.open && this.desk.rows.get(choice.key)?.spot;
+    const still = this.form.open || this.drag.dragging;
+    const spot = choice.key && !still && this.desk.rows.get(choice.key)?.spot;
     const best = choice.list.slice(0, FITTED).map((one) => one.spot).filter(Boolean);
     if (spot && best.length) this.mapView().places([spot, ...best]);
   }
 
-  #dropped(row, unit) {
-    const one = this.choice.find(unit);
+  #dropped(row, unit, candidate) {
     this.desk.select(row.id);
-    if (one?.reason) this.card.actions.pick(one);
+    if (candidate?.reason) this.card.actions.pick(candidate);
     else this.deeds.do(row, "assign", { unit });
   }
 
