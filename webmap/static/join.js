@@ -88,6 +88,7 @@ function paint() {
   $("about").textContent = told ? "" : t(secret ? "join_scanned" : "join_about");
   $("code-box").hidden = Boolean(secret);
   $("own-box").hidden = kept() === null;
+  $("mine").hidden = told !== null || Boolean(secret) || identity() === null;
   $("error").hidden = problem === null;
   $("error").textContent = problem === null ? "" : problem();
   $("form").hidden = told !== null;

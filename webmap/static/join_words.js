@@ -20,6 +20,7 @@ learn({
   join_by_hand: ["手工填写", "By hand"],
   join_browser: ["用这部手机的浏览器接任务", "Use this phone's browser"],
   join_browser_about: ["打开后请允许定位与相机，并添加到主屏幕。", "Allow the position and the camera there, and put it on the home screen."],
+  join_mine: ["打开采集员页面", "Open the collector's page"],
   join_config: ["手持终端配置", "Configuration of the handheld"],
   join_once: ["密钥只显示这一次，请现在完成设置。", "The secret is shown this once: set the app up now."],
   copy_value: ["复制", "Copy"],
