@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -135,9 +136,11 @@ def written(record: Mapping[str, Any]) -> list[Standing]:
     ]
 
 
+_rest = attrgetter(*(each.name for each in fields(Standing) if each.name not in ("unit", "reason", "roads")))
+
+
 def _terms(one: Standing) -> list[Any]:
-    reason, *terms = [getattr(one, field.name) for field in fields(Standing) if field.name not in ("unit", "roads")]
-    return [str(reason or ""), *terms]
+    return [str(one.reason or ""), *_rest(one)]
 
 
 def _row(one: Candidate, task: Task, of_street: bool, elsewhere: str) -> list[Any]:
