@@ -10,7 +10,7 @@ import { adoptable, answerBlock, linksBlock } from "./task_answers.js";
 import { timeLine } from "./task_line.js";
 import { signOf, taskMark } from "./task_marks.js";
 import { classWord, countdown, etaWord, kindWord, nameWord, stateWord, unitName } from "./task_text.js";
-import { clockFormat } from "./time.js";
+import { clockFormat, dayFormat } from "./time.js";
 
 export class TaskCard {
   #shown = null;
@@ -18,6 +18,7 @@ export class TaskCard {
   #detail = null; // of the shown task, as the server told it last
   #asked = null;
   #clock = clockFormat("Asia/Shanghai");
+  #day = dayFormat("Asia/Shanghai");
 
   /** {desk, deeds, choice, grids, clock, canDispatch(), onClose(), onUnit(id), onTask(id), onCenter(), onNotice} */
   constructor(parts) {
@@ -27,11 +28,16 @@ export class TaskCard {
   }
 
   zone(name) {
-    if (name) this.#clock = clockFormat(name);
+    if (!name) return;
+    this.#clock = clockFormat(name);
+    this.#day = dayFormat(name);
   }
 
-  time(at) {
-    return this.#clock.format(at);
+  /** A moment in the city's time: of another day with its date, then to the minute. */
+  time(at, digits = 8) {
+    const day = this.#day(at);
+    const time = this.#clock.format(at);
+    return day === this.#day(this.clock.now()) ? time.slice(0, digits) : `${day} ${time.slice(0, 5)}`;
   }
 
   /** Builds the sheet when the selection, the language or the task's state changed, then fills it. */
@@ -137,14 +143,14 @@ export class TaskCard {
   #arrival(row, now) {
     const at = arrivalOf(row);
     if (at === null) return t(`holder_${row.holder.state}`);
-    const time = this.time(at).slice(0, 5);
+    const time = this.time(at, 5);
     return at < now ? t("arrives_late", { time }) : t("arrives_at", { time, eta: etaWord((at - now) / 1000) });
   }
 
   #facts(row) {
     const rows = [
-      ["fact_due", OPEN.has(row.state) ? this.time(row.due).slice(0, 5) : ""],
-      ["fact_created", this.time(row.created).slice(0, 5)],
+      ["fact_due", OPEN.has(row.state) ? this.time(row.due, 5) : ""],
+      ["fact_created", this.time(row.created, 5)],
       ["fact_where", row.grid ? [row.street, this.grids.name(row.grid)].filter(Boolean).map((word) => plain(word, 24)).join(" · ") : ""],
       ["fact_source", plain(row.source, 40)],
       ["fact_pinned", row.pinned ? unitName(row.pinned) : ""],
@@ -169,7 +175,7 @@ export class TaskCard {
       return;
     }
     const parts = [];
-    const time = (at) => this.time(at).slice(0, 8);
+    const time = (at) => this.time(at);
     if (detail.result) parts.push(element("h3", "", t("results")), answerBlock(detail, detail.result, time));
     if (detail.kept.length) {
       parts.push(element("h3", "", t("kept_results")));

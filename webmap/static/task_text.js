@@ -5,6 +5,7 @@ import { leftOf, OPEN } from "./desk.js";
 import { knows, language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./task_words.js";
+import { ago } from "./time.js";
 
 const PHONE = "phone:"; // and who has noted it
 
@@ -60,8 +61,9 @@ export function nameWord(who, most = 40) {
   return who.name ? plain(who.name, most) : t("somebody");
 }
 
-/** Where a task stands: its holder's state if somebody has it. */
+/** Where a task stands: its holder's state if somebody has it, its answer if there is one. */
 export function stateWord(row) {
+  if (row.result && (row.state === "resulted" || row.state === "closed")) return `${t(`task_${row.state}`)}${t("colon")}${resultWord(row.kind, row.result.word)}`;
   return t(row.holder && row.state !== "resulted" ? `holder_${row.holder.state}` : `task_${row.state}`);
 }
 
@@ -76,7 +78,7 @@ export function countdown(ms) {
 
 /** The time that is left, short: for a row. */
 export function leftWord(row, now) {
-  if (!OPEN.has(row.state)) return t(`task_${row.state}`);
+  if (!OPEN.has(row.state)) return ago(Math.max(0, now - row.since));
   if (row.state === "suspended") return t("clock_stands");
   const left = leftOf(row, now);
   return left >= 0 ? countdown(left) : `+${countdown(left)}`;

@@ -29,7 +29,7 @@ learn({
   task_queued: ["待派", "Waiting"],
   task_assigned: ["已派", "Asked"],
   task_in_progress: ["办理中", "Under way"],
-  task_resulted: ["已反馈，待审", "Answered"],
+  task_resulted: ["待审", "Answered"],
   task_suspended: ["挂账", "Put aside"],
   task_closed: ["已结案", "Closed"],
   task_cancelled: ["已作废", "Cancelled"],

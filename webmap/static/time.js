@@ -64,3 +64,18 @@ export function clockFormat(zone) {
     return new Intl.DateTimeFormat("en-GB", options);
   }
 }
+
+/** What tells a day in the city's zone: "11-24". */
+export function dayFormat(zone) {
+  const options = { month: "2-digit", day: "2-digit" };
+  let format = null;
+  try {
+    format = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone });
+  } catch {
+    format = new Intl.DateTimeFormat("en-GB", options);
+  }
+  return (at) => {
+    const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
+    return `${parts.month}-${parts.day}`;
+  };
+}
