@@ -6,9 +6,8 @@ import { language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import "./notice_words.js";
 import { known, may } from "./rights.js";
-import { Asking, bar, choice, labelled, listRow, pastRow, SidePane, words } from "./side_pane.js";
+import { Asking, bar, choice, labelled, listRow, moment, pastRow, SidePane, words } from "./side_pane.js";
 import { OFF_SHIFT } from "./state.js";
-import { clockFormat } from "./time.js";
 
 const TEXT = 500;
 const EARLIER = 20;
@@ -19,7 +18,7 @@ const LISTED = "\n"; // no street or team is called so
 export class NoticePanel extends SidePane {
   #shown = null; // the notice that is looked at
   #draft = "";
-  #clock = clockFormat("Asia/Shanghai");
+  #zone = "Asia/Shanghai";
 
   /** {view, units, clock, onPick(id), onNotice(words, level)} */
   constructor(parts) {
@@ -30,7 +29,7 @@ export class NoticePanel extends SidePane {
   }
 
   zone(name) {
-    this.#clock = clockFormat(name);
+    this.#zone = name;
   }
 
   /** The desk has something new, perhaps that a notice was read. */
@@ -70,10 +69,7 @@ export class NoticePanel extends SidePane {
   }
 
   #moment(at) {
-    const time = this.#clock.format(at).slice(0, 5);
-    if (Math.abs(this.clock.now() - at) < 12 * HOUR) return time;
-    const day = new Date(at);
-    return `${day.getMonth() + 1}-${day.getDate()} ${time}`;
+    return moment(at, this.clock.now(), this.#zone);
   }
 
   // -- writing one

@@ -1,7 +1,8 @@
 // A pane over the list of the map page: one is open at a time, Escape and its button close it.
 
 import { element, icon, pushButton } from "./dom.js";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
+import { clockFormat } from "./time.js";
 
 const open = new Set();
 
@@ -77,6 +78,12 @@ export class Asking {
       if (this.#again) this.soon();
     }
   }
+}
+
+/** A time of day in the city's zone, with its date if that is another day's. */
+export function moment(at, now, zone) {
+  if (Math.abs(now - at) < 43_200_000) return clockFormat(zone).format(at).slice(0, 5);
+  return new Intl.DateTimeFormat(language() === "zh" ? "zh-CN" : "en-GB", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone }).format(at);
 }
 
 /** A labelled field of a form; `about` stands behind it. */

@@ -7,11 +7,10 @@ import { language, t } from "./i18n.js";
 import { plain } from "./labels.js";
 import { plane } from "./projection.js";
 import { known, may } from "./rights.js";
-import { Asking, bar, choice, labelled, listRow, pastRow, SidePane, words } from "./side_pane.js";
+import { Asking, bar, choice, labelled, listRow, moment, pastRow, SidePane, words } from "./side_pane.js";
 import { SurveyLayer } from "./survey_layer.js";
 import "./survey_words.js";
 import { kindWord, resultWord } from "./task_text.js";
-import { clockFormat } from "./time.js";
 
 const TEXT = 1000;
 const DAY = 86_400_000;
@@ -25,7 +24,7 @@ export class SurveyPanel extends SidePane {
   #street = "";
   #draft = "";
   #key = ""; // sent again with it a survey is not made twice
-  #clock = clockFormat("Asia/Shanghai");
+  #zone = "Asia/Shanghai";
 
   /** {map, grids, clock, desk, onTask(id), onShow(box), onNotice(words, level)} */
   constructor(parts) {
@@ -38,7 +37,7 @@ export class SurveyPanel extends SidePane {
   }
 
   zone(name) {
-    this.#clock = clockFormat(name);
+    this.#zone = name;
   }
 
   nudge() {
@@ -186,10 +185,7 @@ export class SurveyPanel extends SidePane {
   }
 
   #moment(at) {
-    const time = this.#clock.format(at).slice(0, 5);
-    if (Math.abs(this.clock.now() - at) < DAY / 2) return time;
-    const day = new Date(at);
-    return `${day.getMonth() + 1}-${day.getDate()} ${time}`;
+    return moment(at, this.clock.now(), this.#zone);
   }
 
   async #fetch(id) {
