@@ -309,7 +309,7 @@ def test_the_example_holds_every_setting_with_its_default(file: Path) -> None:
     # A setting whose default is "none" is shown behind a "#"; uncommented, it must be one.
     text += '[tk]\n# bind = "127.0.0.1"\nport = 7700\n# networks = ["10.0.0.0/8"]\n'
     shown = re.sub(
-        r"^# (?=(url|center|bind|head_file|head_url|holidays|secret_file|networks|tls|certificate|key) = )",
+        r"^# (?=(url|center|bind|head_file|head_url|holidays|rules|roads|secret_file|networks|tls|certificate|key) = )",
         "",
         text,
         flags=re.MULTILINE,
