@@ -32,9 +32,12 @@ LOOKED_AT = 100
 """Commands of a device among which its texts are looked for: as many as it may have open."""
 
 
+_TOLD = frozenset(name for name, protocol in CATALOGUE.items() if name == HANDHELD or "text" in protocol.commands)
+
+
 def tells(protocol: str) -> bool:
     """Whether a device of this protocol can be told of a task."""
-    return protocol == HANDHELD or "text" in CATALOGUE[protocol].commands
+    return protocol in _TOLD
 
 
 class Courier:

@@ -326,7 +326,7 @@ class Timer(NamedTuple):
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # nobody changes one; frozen it takes five times as long to make, and rounds make everybody's
 class Candidate:
     """A unit as a round sees it. ``spot`` is its believed position; seconds and metres."""
 
