@@ -8,7 +8,8 @@
 Each cell is the mean of the minutes until somebody is there, and the share of results within the limit; in brackets
 the published figures. *In 5 min* is the share of tasks where somebody is there within five minutes, *held* the most
 that anybody had accepted at a time, both over all days; the last column is the CPU of a day of one seed.
-*roads* and *straight* are the product's own ranking and matching with its default weights (bench/dispatch_desk.py).
+*roads* and *straight* are the product's own ranking and matching with its default weights (bench/dispatch_desk.py);
+*posts* is *straight* with waiting points by the demand so far (bench/dispatch_posts.py), which no server gives out.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.dispatch_desk import Desk
+from bench.dispatch_posts import Posts
 from simulator.lattice import Lattice
 from simulator.street_day import Rule, Seen, StreetDay, Visit, Waiting
-from simulator.street_plan import plan_day, read_plan
+from simulator.street_plan import Customs, DayPlan, plan_day, read_plan
 
 SPEEDS = {"ebike": 3.3, "foot": 1.25}
 """m/s, as a server believes them."""
@@ -208,6 +210,11 @@ def roads(lattice: Lattice, speed: float) -> Rule:
     return Desk(lattice, speed, by_roads=True)
 
 
+def posted(lattice: Lattice, speed: float) -> Rule:
+    """The product as it is installed, and whoever is idle waits where something is to be expected."""
+    return Posts(lattice, speed, Desk(lattice, speed))
+
+
 RULES: dict[str, Callable[[Lattice, float], Rule]] = {
     "telephone": by_telephone,
     "owner": owner_always,
@@ -217,6 +224,7 @@ RULES: dict[str, Callable[[Lattice, float], Rule]] = {
     "greedy": greedy,
     "roads": roads,
     "straight": straight,
+    "posts": posted,
     "free": greedy,
 }
 
@@ -243,6 +251,11 @@ def held(visits: Sequence[Visit]) -> int:
     return most
 
 
+def spend(lattice: Lattice, customs: Customs, plan: DayPlan, mode: str, rule: Rule) -> list[Visit]:
+    """A day under a rule, at its posts if it gives any."""
+    return StreetDay(lattice, customs, plan, mode, rule, rule.give if isinstance(rule, Posts) else None).run()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES))
@@ -250,22 +263,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=1)
     given = parser.parse_args()
-    plan, customs = read_plan()
-    lattice = Lattice(plan)
+    layout, customs = read_plan()
+    lattice = Lattice(layout)
     print(f"{'':<10}" + "".join(f"| {name:^29} " for name in given.days) + "| in 5 min | held | CPU s")
     for name in given.rules:
         cells, early, most, began = [], [], 0, time.process_time()
         for day in given.days:
             load, mode = DAYS[day]
+            load = FREE if name == "free" else load
             ends = [
-                StreetDay(lattice, customs, plan_day(lattice, customs, seed, load), mode, rule).run()
+                spend(
+                    lattice, customs, plan_day(lattice, customs, seed, load), mode, RULES[name](lattice, SPEEDS[mode])
+                )
                 for seed in range(given.first, given.first + given.seeds)
-                for load in (FREE if name == "free" else load,)
-                for rule in (RULES[name](lattice, SPEEDS[mode]),)
             ]
-            was = PUBLISHED[name][list(DAYS).index(day)]
+            was = PUBLISHED[name][list(DAYS).index(day)] if name in PUBLISHED else None
             told = f"{mean(map(minutes, ends)):5.1f} {mean(map(share, ends)):5.1f} %"
-            cells.append(f"| {told} ({was[0]:5.1f} {was[1]:5.1f} %) ")
+            cells.append(f"| {told} {f'({was[0]:5.1f} {was[1]:5.1f} %)' if was else '':<15} ")
             early.append(f"{mean(map(soon, ends)):.0f}")
             most = max(most, *map(held, ends))
         spent = (time.process_time() - began) / (len(given.days) * given.seeds)

@@ -5,7 +5,8 @@ A rule is a callable. It sees what a server would see (:class:`Waiting`, :class:
 happened while a task is open, and at the least every time when positions have come; it answers with offers. An offer
 reaches who is online within 30 s, or is taken back; it is accepted, declined or not answered. What is accepted is done
 in its order. Lunch is eaten when everything that was accepted is done, and whoever should eat is not to be asked. Who
-has nothing to do rides back to the own grid and patrols it. The day is over when the last task is done.
+has nothing to do rides back to the own grid and patrols it, or goes to a post that he is given. The day is over when
+the last task is done.
 
 Nothing here knows a real clock; the same day with the same rule ends the same way.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -58,6 +59,12 @@ Rule = Callable[[float, Sequence[Waiting], Sequence[Seen]], Sequence[tuple[int, 
 """Now (s), the open tasks by number, the collectors by number -> offers as (task, collector)."""
 
 
+Posts = Callable[[Sequence[Seen]], Mapping[int, int]]
+"""The collectors -> the crossing at which somebody is to wait who has nothing to do."""
+POSTS_EVERY = 300.0
+"""Seconds."""
+
+
 @dataclass(slots=True)
 class Visit:
     """What became of a task: who did it, and when (s) he went, was there and was done; ``asked`` is how many were."""
@@ -97,10 +104,14 @@ class _Collector:
 
 
 class StreetDay:
-    """One day under one rule. ``mode`` is how people travel: a name of the customs' speeds."""
+    """One day under one rule. ``mode`` is how people travel: a name of the customs' speeds. With ``posts`` whoever is
+    given one does not patrol: he walks there, or rides if he comes from a task."""
 
-    def __init__(self, lattice: Lattice, customs: Customs, plan: DayPlan, mode: str, rule: Rule) -> None:
-        self._customs, self._plan, self._rule = customs, plan, rule
+    def __init__(
+        self, lattice: Lattice, customs: Customs, plan: DayPlan, mode: str, rule: Rule, posts: Posts | None = None
+    ) -> None:
+        self._customs, self._plan, self._rule, self._posts = customs, plan, rule, posts
+        self._post: Mapping[int, int] = {}
         self._speed = customs.speeds[mode]
         beats: list[list[int]] = [[] for _ in range(lattice.grids_a_side**2)]
         for node in lattice.crossings:
@@ -126,6 +137,8 @@ class StreetDay:
             self._at(errand.created, self._appear, errand.number)
         for n in self._people:
             self._at(self._customs.lunch[n % len(self._customs.lunch)], self._lunch, n)
+        if self._posts is not None:
+            self._at(POSTS_EVERY, self._place)
         while self._left:
             self._now, _, deed, about = heapq.heappop(self._events)
             deed(*about)
@@ -243,8 +256,19 @@ class StreetDay:
             who.hungry, who.resting = False, True
             who.walk.stand(self._now)
             self._at(self._now + self._customs.lunch_length, self._rested, n)
+        elif n in self._post:
+            who.walk.go(self._now, self._post[n], self._speed)
         else:
             who.walk.patrol(self._now, self._speed)
+
+    def _place(self) -> None:
+        assert self._posts is not None
+        self._post = self._posts([self._seen(n, who) for n, who in self._people.items()])
+        for n, post in self._post.items():
+            who = self._people[n]
+            if not (who.at_work or who.resting or who.hungry or who.accepted):
+                who.walk.go(self._now, post, self._customs.patrol)
+        self._at(self._now + POSTS_EVERY, self._place)
 
     def _done(self, n: int) -> None:
         who = self._people[n]
