@@ -36,6 +36,8 @@ SHOWN_MS = 86_400_000
 """For so long after its end a task is among those that a seat is shown at once."""
 AGAIN_S = 1.0
 """Until a timer is looked at again that the disk did not take."""
+TOGETHER_S = 0.25
+"""Timers that are due within so long are carried out together: a commit for each would cost ten times as much."""
 LOOK_S = 60.0
 """The clock may be set: it is looked at that often though nothing is due."""
 
@@ -332,7 +334,7 @@ class Desk:
                 return
             self._timer.cancel()
         self._timer_due = due
-        wait = LOOK_S if due is None else min(LOOK_S, max(0.0, (due - self._intake.wall()) / 1000))
+        wait = LOOK_S if due is None else min(LOOK_S, max(TOGETHER_S, (due - self._intake.wall()) / 1000))
         self._timer = self._clock.callLater(wait, self._due)
 
     def _due(self) -> None:

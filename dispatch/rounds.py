@@ -140,8 +140,11 @@ class Rounds:
         self._timer = self._clock.callLater(seconds, self._go)
 
     def _taken(self, step: Step) -> None:
+        changed = False
         for kind, id, fields in step.events:
             if kind == "task":
+                # That somebody was reminded changes nobody's choice; that somebody was heard of does.
+                changed |= fields is not None and (fields["what"] != "mark" or fields["mark"] == "heard")
                 self._field.took((kind, id, fields))
                 self._copies.pop(TaskId(id), None)
                 task = self._desk.book.get(TaskId(id))
@@ -149,7 +152,7 @@ class Rounds:
                     self._queued.add(task.id)
                 else:
                     self._queued.discard(TaskId(id))
-        if self._queued and not self._stopped:
+        if changed and self._queued and not self._stopped:
             # A new task does not wait for others to come.
             self._in(0.0 if self._pause <= OFTEN_S else SELDOM_S)
 
