@@ -56,6 +56,8 @@ SENDS: dict[str, tuple[tuple[str, str], ...]] = {
     "decline": (("seat", "declined"),),
     "undelivered": (("unit", "revoke"), ("seat", "undelivered")),
     "unanswered": (("unit", "revoke"), ("call", "unanswered")),
+    # The positions may have shown it: then the device does not know it yet.
+    "arrive": (("unit", "hold"),),
     "report": (("seat", "report"),),
     "amend": (("unit", "amended"),),
     "adopt": (("unit", "adopted"),),

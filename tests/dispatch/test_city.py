@@ -36,6 +36,7 @@ def test_the_nearest_is_asked_at_once_goes_is_seen_to_arrive_and_answers(city: C
     assert city.states() == ["in_progress", "near:en_route"]
     near.stays(60)
     assert city.states() == ["in_progress", "near:on_scene"]
+    assert near.screen["t1"].state == "on_scene", "what its positions have shown, its screen shows"
     near.does("report", word="exist", text="在", photos=[DIGEST])
     task = city.see()
     assert city.states() == ["resulted", "near:reported"]
