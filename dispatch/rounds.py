@@ -8,7 +8,7 @@ its offer, with all that it was made from (dispatch/decision.py), and so is that
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import thread_time
 from typing import Any
@@ -143,8 +143,7 @@ class Rounds:
         changed = False
         for kind, id, fields in step.events:
             if kind == "task":
-                # That somebody was reminded changes nobody's choice; that somebody was heard of does.
-                changed |= fields is not None and (fields["what"] != "mark" or fields["mark"] == "heard")
+                changed |= fields is not None and not _can_wait(fields)
                 self._field.took((kind, id, fields))
                 self._copies.pop(TaskId(id), None)
                 task = self._desk.book.get(TaskId(id))
@@ -264,3 +263,11 @@ class Rounds:
 
     def _plan_pinned(self, task: TaskId, unit: UnitId, eta: int) -> Callable[[int], Step]:
         return lambda now: self._desk.book.plan_offer(task, unit, eta, now)
+
+
+def _can_wait(fields: Mapping[str, Any]) -> bool:
+    """Whether a deed makes no round of its own. That somebody was reminded changes nobody's choice, though that he was
+    heard of does; and who is sent from farther off after minutes is found when the next round looks."""
+    if fields["what"] == "raise":
+        return bool(fields["reason"] != "no_candidate")
+    return bool(fields["what"] == "mark" and fields["mark"] != "heard")
