@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -275,6 +276,7 @@ def main() -> None:
     parser.add_argument("--towns", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5, help="of each town, before the storm")
     given = parser.parse_args()
+    sys.setswitchinterval(0.001)  # as the server does
     asyncioreactor.install()  # type: ignore[no-untyped-call]
     task.react(lambda reactor: Deferred.fromCoroutine(run(reactor, given.towns, given.rounds)))
 

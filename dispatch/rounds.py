@@ -41,8 +41,9 @@ LOOK_S = 5.0
 CHOICES = 100
 """Of one round that are carried out, the most urgent ones: a record takes a millisecond, and the others are matched
 again a second later."""
-KNOWN = 2000
-"""Decisions that can be asked for at once, some 20 MB; the journal has all of them."""
+KNOWN = 100
+"""Decisions that are at hand; the journal has all of them. Each is some thousand objects, and looking through those of
+two thousand for what is garbage holds everything up for a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
