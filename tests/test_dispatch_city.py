@@ -38,7 +38,7 @@ def test_a_day_of_the_product_is_in_time() -> None:
     lattice = Lattice(CITY)
     visits = StreetDay(lattice, CUSTOMS, plan_day(lattice, CUSTOMS, 1, 16.0), "ebike", Desk(lattice, SPEED)).run()
     assert minutes(visits) < 7.2
-    assert share(visits) > 99.0
+    assert share(visits) > 98.0
     assert held(visits) <= Weights().backlog
 
 
