@@ -51,9 +51,8 @@ class Answers:
     def said(self, carrier: Carrier, said: Said | Problem, done: Callable[[bool], None]) -> None:
         """Something has come; ``done`` is told whether it is on disk, or will never be."""
         now = self._intake.wall()
+        unit = self._who(carrier, said, now)
         device = carrier.device.id
-        # What was said offline was said by whoever had the device then.
-        unit = self._intake.roster.carried_by(device, min(said.at, now) if said.at is not None else now)
         if said.refused:
             self._intake.counters.refuse(carrier.device.protocol, "bad_answer", said.refused)
 
@@ -78,6 +77,17 @@ class Answers:
 
         Deferred.fromCoroutine(take()).addErrback(failed)
 
+    def _who(self, carrier: Carrier, said: Said | Problem, now: int) -> UnitId:
+        """What was said offline was said by whoever had the device then. Nobody answers before he was asked: a clock
+        that says so is wrong, and it was he if the device was his when he was asked, else whoever has it now."""
+        device, at = carrier.device.id, now if said.at is None else min(said.at, now)
+        task = self._desk.book.get(TaskId(said.task)) if isinstance(said, Said) else None
+        attempt = None if task is None or not isinstance(said, Said) else task.find(said.attempt)
+        if attempt is not None and at < (asked := min(attempt.at.values())):
+            his = self._intake.roster.carried_by(device, min(asked, now)) == attempt.unit
+            at = min(asked, now) if his else now
+        return self._intake.roster.carried_by(device, at)
+
     async def _take(self, unit: UnitId, said: Said | Problem) -> tuple[Answer, str]:
         if isinstance(said, Problem):
             return Answer(await self._problem(unit, said), TaskId("")), ""
@@ -100,11 +110,15 @@ class Answers:
         return answer, ""
 
     def _result(self, unit: UnitId, task: Task, said: Said, now: int) -> Result:
-        kind, at = self._desk.rules.kinds[task.kind], now if said.at is None else said.at
+        kind, at = self._desk.rules.kinds.get(task.kind), now if said.at is None else said.at
+        marks = self._proof(unit, task, at)
+        if kind is None:
+            # The rules have been changed since it was made: for a dispatcher to judge.
+            arrived = tuple(photo for photo in said.photos if self._stored(unit, photo))
+            return Result(said.word, unit, said.attempt, now, said.text, at, 0, said.photos, arrived, marks=marks)
         given = read_answer(kind, {"word": said.word, "at": at, "text": said.text, "photos": said.photos})
         arrived = tuple(photo for photo in given.photos if self._stored(unit, photo))
         lacks = missing(kind, given, arrived)
-        marks = self._proof(unit, task, at)
         if lacks.text:
             marks = (*marks, "no_text")
         return Result(

@@ -72,8 +72,9 @@ def text(task: Task, rules: Rules, what: str, reason: str, zone: ZoneInfo) -> st
     due = datetime.fromtimestamp(task.due / 1000, zone)
     spot = f"{task.spot.latitude / 1e7:.5f},{task.spot.longitude / 1e7:.5f}"
     more = f"{task.text[:150]}。" if task.text else ""
+    kind = rules.kinds.get(task.kind)
     told = form.format(
-        kind=rules.kinds[task.kind].zh, place=(task.address or spot)[:150], text=more, due=f"{due:%H:%M}",
+        kind=task.kind if kind is None else kind.zh, place=(task.address or spot)[:150], text=more, due=f"{due:%H:%M}",
         reason=reason[:80],
     )  # fmt: skip
     return told[:TEXT_LIMIT]

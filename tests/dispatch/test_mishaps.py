@@ -1,0 +1,77 @@
+"""What must not go wrong when something else does: clocks, devices that change hands, disks and faults of our own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dispatch.model import Spot, TaskId
+from tests.dispatch.city import City, spot
+from tests.tracker.helpers import House
+from tracker.device_plans import plan_binding
+from tracker.model import UnitId
+
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def city(house: House) -> City:
+    return City(house)
+
+
+def give(city: City, device: Any, unit: str, at: int) -> None:
+    for change in plan_binding(city.house.roster, device.id, UnitId(unit), at)[1]:
+        city.house.roster.apply(change)
+
+
+def told(handheld: Any, at: int, what: str, event: str, task: str = "t1", attempt: int = 1, **fields: Any) -> None:
+    """An answer as of a time of the device's own clock."""
+    handheld.client.add_answer(task, attempt, what, event, at, **fields)
+    handheld.city.later(1)
+
+
+def test_an_answer_counts_though_the_clock_of_its_phone_stands_before_it_was_given_to_anybody(city: City) -> None:
+    city.unit("one", "person")
+    phone = city.person("before")
+    city.later(60)
+    give(city, phone.device, "one", city.house.now)
+    phone.at(spot(300))
+    city.task()
+    city.later(2)
+    told(phone, city.house.now - 400 * 24 * HOUR, "accept", "e1")
+    told(phone, city.house.now - 400 * 24 * HOUR, "report", "e2", word="exist")
+    assert [standing.code for standing in phone.standings][-2:] == ["ok", "ok"]
+    task = city.see()
+    assert task.result is not None
+    assert task.result.unit == "one"
+
+
+def test_whoever_has_a_phone_now_says_nothing_in_the_name_of_who_had_it_before(city: City) -> None:
+    old, one = city.person("old"), city.person("one", spot(300))
+    # The phone of "old" was "one"'s until an hour ago.
+    give(city, old.device, "one", city.house.now)
+    city.later(60)
+    give(city, old.device, "old", city.house.now)
+    city.later(60)
+    one.at(spot(300))
+    city.task()
+    city.later(2)
+    assert city.states() == ["assigned", "one:delivered"]
+    told(old, city.house.now - 90_000, "decline", "e1", reason="busy")
+    assert city.states() == ["assigned", "one:delivered"]
+    assert [standing.code for standing in old.standings] == ["stale"]
+
+
+def test_an_answer_is_kept_though_the_rules_do_not_know_its_kind_any_more(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    city.desk.rules = replace(city.desk.rules, kinds={})
+    one.does("report", word="exist", text="在")
+    assert one.standings[-1].code == "ok"
+    task = city.see()
+    assert task.result is not None
+    assert (task.result.word, task.result.closes) == ("exist", False)
