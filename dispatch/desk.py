@@ -28,6 +28,7 @@ from dispatch.steps import Steps
 from tracker.intake import Intake, StoreFailed
 from tracker.model import UnitId
 from tracker.refusal import Change, Refusal
+from tracker.telling import tell_all
 from tracker.working_time import NoWorkingTime
 
 NOTES = 1000
@@ -90,8 +91,7 @@ class Desk:
     def renew(self) -> int:
         """Something that seats see has changed; the version of that."""
         self.version += 1
-        for listener in self._listeners:
-            listener()
+        tell_all(self._listeners)
         return self.version
 
     def version_of(self, id: TaskId) -> int:
@@ -378,7 +378,7 @@ class Desk:
         now = self._intake.wall()
         for send in step.sends:
             if send.to == "unit":
-                self.to_unit(send)
+                tell_all([self.to_unit], send)
             else:
                 self.notes.append(
                     Note(version, now, send.to, send.what, send.task, send.attempt, send.unit, send.reason)

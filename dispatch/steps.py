@@ -113,22 +113,27 @@ class Steps:
             busy |= job.keys
             heavy += job.heavy
             try:
-                step = job.step = job.plan(now)
+                step = job.plan(now)
+                if step.events:
+                    for more in self.beside:
+                        step.events += more(step)
             except Exception as error:
                 job.done.errback(error)
                 continue
+            job.step = step
             batch.append(job)
-            if step.events:
-                for more in self.beside:
-                    step.events += more(step)
-                events += step.events
+            events += step.events
         return batch, events, []
 
     def _take(self, batch: list[_Job]) -> None:
         for job in batch:
             if job.step is not None and job.step.events:
                 for event in job.step.events:
-                    self._books[event[0]](event)
+                    try:
+                        self._books[event[0]](event)
+                    except Exception:
+                        # The other books are to go on with what the journal has.
+                        self._log.failure("what is on disk is not in its book")
                 for told in self.taken:
                     try:
                         told(job.step)

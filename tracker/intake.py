@@ -18,6 +18,7 @@ from tracker.counters import Counters
 from tracker.login_limits import LoginLimits
 from tracker.record import ENTITY, EVENT, is_access
 from tracker.roster import Carrier, Change, Refusal, Roster, admits
+from tracker.telling import tell_all
 
 T = TypeVar("T")
 
@@ -146,8 +147,7 @@ class Intake:
             def stored(first: int | None) -> None:
                 if first is not None:
                     counters.accepted[protocol] += len(records)
-                    for told in self.stored:
-                        told(carrier, records)
+                    tell_all(self.stored, carrier, records)
                 done(first)
 
             try:

@@ -21,6 +21,7 @@ from tracker.media import Photo, Taken
 from tracker.model import DeviceId, UnitId
 from tracker.photos import Fate, Photos
 from tracker.roster import Carrier, Change, Refusal
+from tracker.telling import tell_all
 
 Wanted = tuple[DeviceId, str, Mapping[str, Any], int]
 """A command that is asked for: device, kind, arguments, and the seconds for which it holds."""
@@ -95,8 +96,7 @@ class Links:
             before.take_over()
         self.commands.login(device)
         self._go_on(device)
-        for told in self.came:
-            told(device)
+        tell_all(self.came, device)
 
     def logout(self, device: DeviceId, session: Session) -> None:
         """The session ended; a newer one of the same device stays."""
@@ -136,8 +136,7 @@ class Links:
         return session is not None and session.tell(what, about)
 
     def _ended(self, command: Command) -> None:
-        for told in self.ended:
-            told(command)
+        tell_all(self.ended, command)
 
     # -- what is asked
 

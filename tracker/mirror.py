@@ -18,6 +18,7 @@ from tracker.model import Duty, Presence, UnitId
 from tracker.pipeline import UnitState
 from tracker.presence import PresenceLimits, presence
 from tracker.store import LiveStore
+from tracker.telling import tell_all
 
 Listener = Callable[[Iterable[UnitId]], None]
 
@@ -161,5 +162,4 @@ class Mirror:
     def _tell(self, units: Iterable[UnitId]) -> None:
         units = list(units)
         if units:
-            for listener in self._listeners:
-                listener(units)
+            tell_all(self._listeners, units)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from dispatch.model import Spot, TaskId
 from tests.dispatch.city import City, spot
 from tests.tracker.helpers import House
 from tracker.device_plans import plan_binding
@@ -75,3 +74,19 @@ def test_an_answer_is_kept_though_the_rules_do_not_know_its_kind_any_more(city: 
     task = city.see()
     assert task.result is not None
     assert (task.result.word, task.result.closes) == ("exist", False)
+
+
+def test_a_listener_that_fails_keeps_nobody_from_hearing_and_no_timer_from_beginning(city: City) -> None:
+    def fails(*given: Any) -> None:
+        raise ValueError("a fault of ours")
+
+    heard: list[int] = []
+    for each in (fails, lambda: heard.append(city.desk.version)):
+        city.desk.listen(each)
+    city.links.came.insert(0, fails)
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    assert city.states() == ["assigned", "one:delivered"]
+    assert heard
+    assert one.words is not None

@@ -154,6 +154,30 @@ def test_whoever_fails_after_it_is_on_disk_changes_nothing_of_that(line: Line) -
     assert [event["log_format"] for event in logged] == ["after a step of dispatch"]
 
 
+def test_what_fails_beside_one_step_or_in_one_book_fails_that_one_alone(line: Line) -> None:
+    def beside(step: Step) -> list[Change]:
+        if step.events[0][1] == "bad":
+            raise ValueError("a fault of ours")
+        return []
+
+    def broken(event: Change) -> None:
+        raise ValueError("a fault of ours")
+
+    line.steps.beside.append(beside)
+    line.steps.attach("broken", broken)
+    line.put("first")
+    bad, good = line.put("bad"), line.put("good")
+    torn = line.steps.carry_out(["torn"], lambda now: Step([("broken", "torn", {}), ("note", "torn", {})]))
+    behind = line.put("behind")
+    with capturedLogs() as logged:
+        for _ in range(6):
+            line.house.settle()
+    assert isinstance(failure_of(bad), ValueError)
+    assert all(isinstance(each.result, Step) for each in (good, torn, behind))
+    assert line.names == ["first", "good", "torn", "behind"]
+    assert [event["log_format"] for event in logged] == ["what is on disk is not in its book"]
+
+
 def test_the_line_has_an_end(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAITING", 3)
     line.put("first")
