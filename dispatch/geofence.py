@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from twisted.python.failure import Failure
+
 from dispatch.arrival import Fix, Watch
 from dispatch.desk import Desk
 from dispatch.draft import Step
@@ -19,9 +21,10 @@ from dispatch.rules import SURVEY
 from dispatch.steps import Steps
 from dispatch.travel import TRIP, ratio
 from tracker.admission import Admitted
-from tracker.intake import Intake
+from tracker.intake import Intake, StoreFailed
 from tracker.model import UnitId
 from tracker.record import ReportRecord
+from tracker.refusal import Refusal
 from tracker.roster import Carrier
 
 KEPT = 256
@@ -31,6 +34,8 @@ JUDGED_MS = 86_400_000
 AHEAD_MS = 120_000
 """A fix further ahead of the clock says nothing."""
 _TRAVELS = frozenset({AttemptState.ACCEPTED, AttemptState.EN_ROUTE})
+_ORDER = ("seen_once", "no_proof", "not_on_scene")
+"""The marks of proof, the better first; nothing is best."""
 _MARKS = {Where.ELSEWHERE: ("not_on_scene",), Where.ONCE: ("seen_once",), Where.UNKNOWN: ("no_proof",)}
 
 _UNIT = ReportRecord._fields.index("unit")
@@ -52,7 +57,8 @@ class Geofence:
     def __init__(self, intake: Intake, desk: Desk, steps: Steps) -> None:
         self._intake, self._desk, self._steps = intake, desk, steps
         self._units: dict[UnitId, _Unit] = {}
-        for task in desk.book.open():
+        self._begun = intake.wall()
+        for task in desk.book.all():
             self._watch(task)
         steps.taken.append(self._taken)
         intake.stored.append(self.stored)
@@ -106,7 +112,8 @@ class Geofence:
                 known.watches.pop(key, None)
             if attempt.state is AttemptState.ON_SCENE and known is None:
                 self._units[attempt.unit] = _Unit()  # he will answer
-        for result in (task.result, *task.kept):
+        # Who was asked to answer again is judged by where he was then.
+        for result in (*task.kept, task.result):
             if result is not None and now - result.at < JUDGED_MS:
                 known = self._units.setdefault(result.unit, _Unit())
                 known.answers[task.id, result.attempt] = task.spot, result.said or result.at
@@ -119,8 +126,19 @@ class Geofence:
                 continue
             for key in [key for key, (_, at) in known.answers.items() if now - at > JUDGED_MS]:
                 del known.answers[key]
-            if not known.watches and not known.answers and not self._desk.book.held(unit):
+            if known.watches or self._desk.book.held(unit):
+                continue
+            if known.answers:
+                kept = [fix for fix in known.fixes if self._proves(known, fix)]
+                known.fixes.clear()
+                known.fixes.extend(kept)
+            else:
                 del self._units[unit]
+
+    def _proves(self, known: _Unit, fix: Fix) -> bool:
+        """Whether it says something of where an answer was given."""
+        window = 1000 * self._desk.rules.proof.window_s
+        return any(abs(fix.at - at) <= window for _, at in known.answers.values())
 
     # -- where they are
 
@@ -139,8 +157,10 @@ class Geofence:
             accuracy = None if record.accuracy is None else record.accuracy / 10
             speed = None if record.speed is None else record.speed / 100
             fix = Fix(record.fix_time, record.latitude, record.longitude, accuracy, speed)
-            known.fixes.append(fix)
-            self._look(UnitId(record.unit), known, fix)
+            unit = UnitId(record.unit)
+            if known.watches or self._proves(known, fix) or self._desk.book.held(unit):
+                known.fixes.append(fix)
+                self._look(unit, known, fix)
 
     def _look(self, unit: UnitId, known: _Unit, fix: Fix) -> None:
         for (task, attempt), (_, watch) in list(known.watches.items()):
@@ -149,7 +169,22 @@ class Geofence:
         window = 1000 * self._desk.rules.proof.window_s
         for (task, attempt), (spot, at) in known.answers.items():
             if abs(fix.at - at) <= window:
-                self._desk.proof(task, attempt, unit, self._marks(spot, at, known.fixes))
+                self._prove(unit, task, attempt, self._marks(spot, at, known.fixes), at - window < self._begun)
+
+    def _prove(self, unit: UnitId, id: TaskId, attempt: int, found: tuple[str, ...], partly: bool) -> None:
+        """``partly``: some of the fixes came before the start, and are not here. They made no good proof worse."""
+        book = self._desk.book
+
+        def plan(now: int) -> Step:
+            task = book.get(id)
+            given = (task.result, *task.kept) if task is not None else ()
+            marks = next((one.marks for one in given if one and (one.unit, one.attempt) == (unit, attempt)), ())
+            others = tuple(mark for mark in marks if mark not in _ORDER)
+            if partly and _rank(found) > _rank(marks):
+                return Step()
+            return book.plan_proof(id, attempt, unit, (*found, *others), now)
+
+        self._desk.attempt([id], plan)
 
     def _sighted(self, unit: UnitId, task: TaskId, attempt: int, watch: Watch, what: AttemptInput, at: int) -> None:
         desk, mode, origin = self._desk, self.mode(unit), watch.origin
@@ -164,4 +199,18 @@ class Geofence:
                     step.events.append((TRIP, mode, {"ratio": took}))
             return step
 
-        desk.attempt([task], plan)
+        def failed(failure: Failure) -> None:
+            """It is to be seen again."""
+            failure.trap(Refusal, StoreFailed)  # type: ignore[no-untyped-call]
+            known, about = self._units.get(unit), desk.book.get(task)
+            there = known.watches.get((task, attempt)) if known is not None else None
+            if known is not None and about is not None and there is not None and there[1] is watch:
+                del known.watches[task, attempt]
+                self._watch(about)
+
+        self._steps.carry_out([task], plan).addErrback(failed)
+
+
+def _rank(marks: Sequence[str]) -> int:
+    """How little they prove."""
+    return max((_ORDER.index(mark) for mark in marks if mark in _ORDER), default=-1)

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import fail
 
 from tests.dispatch.city import City, spot
 from tests.tracker.helpers import House
 from tracker.device_plans import plan_binding
+from tracker.intake import StoreFailed
 from tracker.model import UnitId
 
+DIGEST = "ab" * 32
 HOUR = 3_600_000
 
 
@@ -90,3 +93,93 @@ def test_a_listener_that_fails_keeps_nobody_from_hearing_and_no_timer_from_begin
     assert city.states() == ["assigned", "one:delivered"]
     assert heard
     assert one.words is not None
+
+
+def test_who_arrives_while_the_disk_fails_has_arrived_when_it_works_again(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    one.goes(spot(), 100)
+    assert city.states() == ["in_progress", "one:en_route"]
+    carry_out = city.steps.carry_out
+    city.steps.carry_out = lambda *given, **how: fail(StoreFailed("the disk"))  # type: ignore[method-assign]
+    one.stays(60)
+    city.steps.carry_out = carry_out  # type: ignore[method-assign]
+    assert city.states() == ["in_progress", "one:en_route"]
+    one.stays(60)
+    assert city.states() == ["in_progress", "one:on_scene"]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_restart_makes_no_good_proof_worse(city: City, closed: bool) -> None:
+    one = city.person("one", spot(300))
+    task = city.task()
+    city.later(2)
+    one.does("accept")
+    one.goes(spot(), 100)
+    one.stays(40)
+    one.does("report", word="exist", photos=[DIGEST])
+    if closed:
+        city.done(city.desk.note_photo(task.id, 1, one.unit, DIGEST))
+    assert city.states()[0] == ("closed" if closed else "resulted")
+    city.kill()
+    for handheld in city.handhelds:
+        handheld.connect()
+    city.later(1)
+    one.at(spot(900))
+    city.later(5)
+    result = city.see().result
+    assert result is not None
+    assert result.marks == (), "what was seen before the restart proves it"
+
+
+def test_what_is_kept_of_positions_is_what_may_prove_something(city: City) -> None:
+    one = city.person("one", spot(300))
+    task = city.task()
+    city.later(2)
+    one.does("accept")
+    one.goes(spot(), 100)
+    one.does("report", word="exist", photos=[DIGEST])
+    city.done(city.desk.note_photo(task.id, 1, one.unit, DIGEST))
+    one.goes(spot(2000), 600)
+    (known,) = city.geofence._units.values()
+    assert all(fix.at <= known.answers[task.id, 1][1] + 1000 * city.desk.rules.proof.window_s for fix in known.fixes)
+    assert known.fixes
+
+
+def test_a_task_that_is_closed_is_still_proved_after_a_restart(city: City) -> None:
+    one = city.person("one", spot(300))
+    task = city.task()
+    city.later(2)
+    one.does("accept")
+    one.does("report", word="exist", photos=[DIGEST])
+    city.done(city.desk.note_photo(task.id, 1, one.unit, DIGEST))
+    result = city.see().result
+    assert result is not None
+    assert result.marks == ("no_proof",)
+    city.kill()
+    one.connect()
+    for _ in range(3):
+        one.at(spot())
+        city.later(5)
+    result = city.see().result
+    assert result is not None
+    assert result.marks == ()
+
+
+def test_positions_change_nothing_but_their_own_marks_and_of_the_last_answer(city: City) -> None:
+    one = city.person("one", spot(300))
+    task = city.task()
+    city.later(2)
+    one.does("accept")
+    one.does("report", word="unable", photos=[DIGEST])
+    city.done(city.desk.return_(task.id, "seat", "看不清"))
+    city.later(250, 10)
+    one.does("report", word="unable", photos=[DIGEST])
+    for _ in range(3):
+        one.at(spot())
+        city.later(5)
+    result = city.see().result
+    assert result is not None
+    assert result.marks == ("no_text",)
