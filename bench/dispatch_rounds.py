@@ -238,20 +238,22 @@ async def measure(reactor: Any, units: int, tasks: int, km2: float, towns: int, 
     threads.start()
     writer.start()
     line, alone, storm, stormy = Line(), Lateness(reactor), Lateness(reactor), 0
-    for seed in range(towns):
-        with tempfile.TemporaryDirectory(prefix="gridbeat-bench-") as place:
-            town = Town(reactor, Path(place) / "journal", threads, writer, seed, units, tasks, km2)
-            gc.collect()
-            gc.freeze()  # as the server does
-            for _ in range(rounds):
-                with alone.measured():
-                    line.take(await deferToThreadPool(reactor, threads, town.find))
-            with storm.measured():
-                stormy = await town.storm(reactor)
-            await town.close()
-            gc.unfreeze()
-    threads.stop()
-    writer.stop()
+    try:
+        for seed in range(towns):
+            with tempfile.TemporaryDirectory(prefix="gridbeat-bench-") as place:
+                town = Town(reactor, Path(place) / "journal", threads, writer, seed, units, tasks, km2)
+                gc.collect()
+                gc.freeze()  # as the server does
+                for _ in range(rounds):
+                    with alone.measured():
+                        line.take(await deferToThreadPool(reactor, threads, town.find))
+                with storm.measured():
+                    stormy = await town.storm(reactor)
+                await town.close()
+                gc.unfreeze()
+    finally:
+        threads.stop()
+        writer.stop()
     return (
         f"{units:>6} × {tasks:<5} | {'crowded' if km2 == CROWD_KM2 < units else '1 a km²':<8} "
         f"| {median(line.around):>6.1f} | {median(line.cpu):>6.1f} | {max(line.cpu):>6.1f} "
