@@ -22,10 +22,11 @@ from dispatch.decision import Record, record
 from dispatch.desk import Desk
 from dispatch.draft import Step
 from dispatch.field import Field
-from dispatch.matching import Match, match
+from dispatch.matching import Match, match, widened
 from dispatch.model import NOBODY, Candidate, Task, TaskId, TaskState
 from dispatch.ranking import NO_WAYS, NONE, Crew, Round, Standing, rank
 from dispatch.road_desk import RoadDesk
+from dispatch.rules import SURVEY
 from dispatch.steps import Steps
 from dispatch.travel import Detours
 from tracker.intake import Intake, StoreFailed
@@ -100,8 +101,10 @@ class Rounds:
     def standings(self, task: Task) -> list[Standing]:
         """Everybody for a task now: who can go by cost, then who cannot by distance."""
         now = self._intake.wall()
-        crew = self._crew(self._field.candidates(now))
-        return rank(task, crew, now, self.roads.known([task], crew) if self.roads is not None else NO_WAYS)
+        crew = self._crew([_without(task, one) for one in self._field.candidates(now)])
+        ways = self.roads.known([task], crew) if self.roads is not None else NO_WAYS
+        (task,) = widened([task], crew, now, ways)
+        return rank(task, crew, now, ways)
 
     def replay(self, event: Change) -> None:
         """A decision is in the journal."""
@@ -216,7 +219,10 @@ class Rounds:
         taken = {one.unit: one.task for one in matches}
         urgent = sorted(matches, key=lambda one: (by_id[one.task].due, one.task))[:CHOICES]
         cost = thread_time() - begun
-        chosen = [(one, record(by_id[one.task], crew, now, one.unit, taken, ways=ways)) for one in urgent]
+        chosen = []
+        for one in urgent:
+            task = replace(by_id[one.task], level=one.level)  # as far as was looked
+            chosen.append((one, record(task, crew, now, one.unit, taken, ways=ways)))
         matched = {one.task for one in matches}
         # From level 1 on time does it; and who can go, but is needed elsewhere, comes in the next round.
         left = [task for task in tasks if task.id not in matched and task.level == 0][:CHOICES]
@@ -264,6 +270,16 @@ class Rounds:
 
     def _plan_pinned(self, task: TaskId, unit: UnitId, eta: int) -> Callable[[int], Step]:
         return lambda now: self._desk.book.plan_offer(task, unit, eta, now)
+
+
+def _without(task: Task, one: Candidate) -> Candidate:
+    """Who has the task already does not have to do it first to get there."""
+    held = task.attempt
+    spots = [spot for spot, _ in one.committed]
+    if held is None or held.unit != one.unit or task.kind == SURVEY or task.spot not in spots:
+        return one
+    own = spots.index(task.spot)
+    return replace(one, committed=one.committed[:own] + one.committed[own + 1 :])
 
 
 def _can_wait(fields: Mapping[str, Any]) -> bool:

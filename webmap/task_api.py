@@ -134,8 +134,10 @@ def add_tasks(route: Route, services: Services, stories: Stories) -> None:
         place = {name: _number(asked[name]) for name in ("lat", "lon") if asked.get(name)}
         spot = spot_of(services, {**place, "crs": asked.get("crs")})
         in_reach(sight.who.scope(Action.DISPATCH), spot)
-        wanted = _imagined(services, kind, klass_of(asked), spot)
-        return answer(request, {"candidates": sight.candidates(await standings(wanted))})
+        klass = klass_of(asked)
+        wanted = _imagined(services, kind, klass, spot)
+        links = sight.linked(desk.near(klass, spot)) if klass else []
+        return answer(request, {"candidates": sight.candidates(await standings(wanted)), "links": links})
 
     @route("POST", "/api/v1/tasks/<string:task>/<string:verb>", Action.DISPATCH)
     async def decide(request: Any, task: str, verb: str) -> bytes:

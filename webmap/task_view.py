@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatch.desk_model import Note
+from dispatch.duplicates import Link
 from dispatch.model import NOBODY, Attempt, Result, Spot, Task, TaskId
 from dispatch.problems import ProblemState, Report
 from dispatch.ranking import Standing
@@ -117,8 +118,12 @@ class Sight:
         return {name: value for name, value in fields.items() if name not in _PRIVATE}
 
     def _links(self, task: Task) -> list[dict[str, Any]]:
+        return self.linked(self.services.desk.links(task))
+
+    def linked(self, links: Iterable[Link]) -> list[dict[str, Any]]:
+        """Of tasks that may be the same, those within reach."""
         found = []
-        for link in self.services.desk.links(task):
+        for link in links:
             other = self.services.desk.book.get(link.task)
             if other is not None and self.reaches(other):
                 found.append({"task": link.task, "metres": round(link.metres), "later": link.later})

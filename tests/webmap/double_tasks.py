@@ -238,7 +238,9 @@ class Tasks:
                 return photo(int(parts[1][0], 16))
             if parts[0] == "candidates":
                 spot = Spot(round(float(given["lat"]) * 1e7), round(float(given["lon"]) * 1e7))
-                return 200, self.candidates(spot, None)
+                links = self.links.near(given["klass"], spot, now) if given.get("klass") else []
+                near = [{"task": link.task, "metres": round(link.metres), "later": link.later} for link in links]
+                return 200, {**self.candidates(spot, None), "links": near}
             if parts[0] == "sos":
                 self.sos[parts[1]]["acknowledged"] = {"by": BY, "at": now}
                 self.version += 1

@@ -287,11 +287,26 @@ def test_a_street_has_its_own_tasks_and_people(city: City) -> None:
     assert {one["unit"] for one in candidates} == {"p-east"}
 
 
+def test_candidates_of_a_task_that_is_held_and_of_a_place(city: City) -> None:
+    id = city.make()["id"]
+    city.decide(id, "assign", "dispatcher", unit="p-east")
+    whole = city.get(id)
+    path = f"/api/v1/tasks/{id}/candidates"
+    holder = next(one for one in city.ask("dispatcher", "GET", path).json["candidates"] if one["unit"] == "p-east")
+    assert holder["terms"]["backlog"] == 0, "the task itself does not stand before it"
+    lat, lon = whole["spot"]
+    place = f"/api/v1/candidates?lat={lat}&lon={lon}&crs=wgs84"
+    links = city.ask("dispatcher", "GET", f"{place}&klass={whole['klass']}").json["links"]
+    assert [(one["task"], one["metres"]) for one in links if one["task"] == id] == [(id, 0)]
+    assert city.ask("dispatcher", "GET", f"{place}&klass=0999").json["links"] == []
+    assert city.ask("dispatcher", "GET", place).json["links"] == []
+
+
 def test_the_case_system_is_not_told_where_people_are(city: City) -> None:
     id = city.make()["id"]
     place = "?lat=31.05&lon=121.02&crs=wgs84"
     for path in (f"/api/v1/tasks/{id}/candidates", f"/api/v1/candidates{place}"):
-        assert city.ask("case", "GET", path).json == {"candidates": []}
+        assert city.ask("case", "GET", path).json["candidates"] == []
         assert city.ask("dispatcher", "GET", path).json["candidates"]
     assert city.ask("case", "GET", "/api/v1/desk").json["sos"] == []
     put = city.people["case"].ask("POST", "/api/v1/units", {"id": "p-new", "name": "n"})

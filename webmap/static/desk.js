@@ -2,7 +2,6 @@
 // what the seats are told. It asks for what has changed whenever the feed says that something has.
 
 import { api } from "./api.js";
-import { distance } from "./geo.js";
 import { plane } from "./projection.js";
 
 export const FILTERS = ["open", "new", "late", "done"];
@@ -13,8 +12,6 @@ const PACE_MS = 250; // between two questions
 const RANK = 1e14; // more than any time in ms
 const NOTES = 300; // of the last ones: a shift's, and more than anybody reads
 const NEEDS_A_SEAT = 3; // from this level of escalation on
-const SAME_M = 50; // tasks so near and so fresh may be the same, as long as the server has not looked
-const SAME_MS = 24 * 3_600_000;
 
 /** What its clock shows: it stands from the answer on, and while a task is put aside. */
 const clockOf = (row, now) => row.result?.at ?? (row.state === "suspended" || !OPEN.has(row.state) ? row.since : now);
@@ -218,18 +215,6 @@ export class Desk {
     if (words.length === 0) return true;
     row.text_ ??= this.textOf(row).toLocaleLowerCase();
     return words.every((word) => row.text_.includes(word));
-  }
-
-  /** Open tasks of a class that may be the same as one that is being made: [{row, metres}], the nearest first. */
-  near(lat, lon, klass) {
-    const now = this.clock.now();
-    const found = [];
-    for (const row of this.rows.values()) {
-      if (row.klass !== klass || now - row.created > SAME_MS || Math.abs(row.spot[0] - lat) > 0.001) continue;
-      const metres = distance(lat, lon, ...row.spot);
-      if (metres <= SAME_M) found.push({ row, metres });
-    }
-    return found.sort((a, b) => a.metres - b.metres);
   }
 }
 

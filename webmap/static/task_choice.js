@@ -14,6 +14,7 @@ const BACKLOG_S = 60;
 export class Choice {
   list = []; // who can go, the best first
   out = []; // who cannot, with a reason
+  links = []; // where there is no task yet: those that may be the same, [{task, metres, later}]
   spot = null; // where the task is, in numbers of the plane
   lit = null; // the candidate that is pointed at
   key = null; // what is being asked for: a task's id, or a place
@@ -35,14 +36,15 @@ export class Choice {
   }
 
   /** Candidates of a place where there is no task yet. */
-  ofPlace(lat, lon, kind) {
-    return this.#begin(`${lat},${lon},${kind}`, [lat, lon], () => api.candidatesAt({ lat, lon, crs: "wgs84", kind }));
+  ofPlace(lat, lon, kind, klass) {
+    const asked = { lat, lon, crs: "wgs84", kind, klass };
+    return this.#begin(Object.values(asked).join(), [lat, lon], () => api.candidatesAt(asked));
   }
 
   end() {
     clearTimeout(this.#timer);
     if (this.key === null) return;
-    [this.key, this.list, this.out, this.spot, this.lit, this.loading] = [null, [], [], null, null, false];
+    [this.key, this.list, this.out, this.links, this.spot, this.lit, this.loading] = [null, [], [], [], null, null, false];
     this.#tell();
   }
 
@@ -59,7 +61,7 @@ export class Choice {
   #begin(key, spot, ask) {
     if (this.key === key) return null;
     clearTimeout(this.#timer);
-    [this.key, this.list, this.out, this.lit, this.loading] = [key, [], [], null, true];
+    [this.key, this.list, this.out, this.links, this.lit, this.loading] = [key, [], [], [], null, true];
     this.spot = plane.place(...spot);
     this.#tell();
     return this.#load(key, ask);
@@ -67,10 +69,11 @@ export class Choice {
 
   async #load(key, ask) {
     try {
-      const { candidates } = await ask();
+      const { candidates, links = [] } = await ask();
       if (this.key !== key) return;
       this.list = candidates.filter((one) => one.reason === null);
       this.out = candidates.filter((one) => one.reason !== null);
+      this.links = links;
       this.failed = "";
     } catch (error) {
       if (this.key !== key) return;

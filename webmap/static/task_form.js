@@ -28,7 +28,7 @@ export class TaskForm {
     Object.assign(this, parts);
     this.box = document.getElementById("task-form");
     this.list = new ChoiceList({ choice: this.choice, most: SHOWN, onPick: (one) => this.#prefer(one.unit) });
-    this.choice.onChange(() => this.open && this.#who());
+    this.choice.onChange(() => this.open && (this.#who(), this.#same()));
   }
 
   get open() {
@@ -246,7 +246,7 @@ export class TaskForm {
     text(this.where, draft.spot ? t("form_placed", { lat: draft.spot[0].toFixed(5), lon: draft.spot[1].toFixed(5) }) : t(draft.given ? "form_which_system" : "form_click"));
     this.where.dataset.placed = String(draft.spot !== null);
     if (draft.spot) {
-      this.choice.ofPlace(...draft.spot.map((degrees) => Number(degrees.toFixed(6))), draft.kind);
+      this.choice.ofPlace(...draft.spot.map((degrees) => Number(degrees.toFixed(6))), draft.kind, draft.klass);
       this.list.show();
     }
     this.#same();
@@ -255,14 +255,14 @@ export class TaskForm {
   }
 
   #same() {
-    const { draft } = this;
-    const found = draft.spot && draft.klass ? this.desk.near(...draft.spot, draft.klass) : [];
+    const found = this.draft?.spot ? this.choice.links : [];
     this.same.replaceChildren();
     if (!found.length) return;
     this.same.append(element("b", "", t("form_same")));
-    for (const { row, metres } of found.slice(0, SHOWN)) {
-      const one = pushButton("link", "", () => this.onTask(row.id));
-      one.append(element("bdi", "", plain(row.address || row.id, 40)), element("span", "", stateWord(row)), element("small", "", metresWord(metres)));
+    for (const { task, metres } of found.slice(0, SHOWN)) {
+      const row = this.desk.rows.get(task);
+      const one = pushButton("link", "", () => this.onTask(task));
+      one.append(element("bdi", "", plain(row?.address || task, 40)), element("span", "", row ? stateWord(row) : ""), element("small", "", metresWord(metres)));
       this.same.append(one);
     }
   }
