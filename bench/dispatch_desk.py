@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from dispatch.escalation import can_rise, next_rise, too_many_failures
-from dispatch.matching import match
+from dispatch.matching import match, widened
 from dispatch.model import Candidate, Spot, Task, TaskId
 from dispatch.ranking import NO_WAYS, NONE, Crew, Round, Ways, Weights
 from dispatch.travel import SPEEDS, Travel
@@ -50,7 +50,7 @@ class Desk:
         while tasks:
             crew = Crew(everybody.values(), self._weights, Travel())
             ways = self._ways(tasks.values(), crew) if self._by_roads else NO_WAYS
-            found = match(tasks.values(), crew, at, ways=ways)
+            found = match(widened(list(tasks.values()), crew, at, ways), crew, at, ways=ways)
             for one in found:
                 task, who = tasks.pop(one.task), everybody[one.unit]
                 committed = (*who.committed, (task.spot, float(self._weights.scene)))

@@ -14,8 +14,8 @@ units that cost the same the smaller id goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -28,6 +28,8 @@ from dispatch.ranking import NO_WAYS, NONE, Crew, Round, Ways
 from dispatch.travel import Array
 from tracker.model import UnitId
 
+WIDE = 2
+"""The level at which whoever is on duty goes, from as far as the city's rules have it."""
 DENSE = 160_000
 """Cells up to which a matrix is solved whole: 400 × 400."""
 NEAREST = 20
@@ -65,6 +67,21 @@ def match(tasks: Iterable[Task], crew: Crew, now: int, *, dense: int = DENSE, wa
         for row, column, eta, cost in sorted(
             zip(rows.tolist(), columns.tolist(), etas.tolist(), costs.tolist(), strict=True)
         )
+    ]
+
+
+def widened(tasks: Sequence[Task], crew: Crew, now: int, ways: Ways = NO_WAYS) -> list[Task]:
+    """The tasks as they are to be matched, copies where they differ: for one of which the best who may go would be
+    late, somebody is looked for at once as far off as he would be later, when it would be too late. A large round has
+    no time for that: its tasks stay as they are."""
+    open = Round(tasks, crew, now, ways)
+    if not len(crew) or not open.tasks or len(open.tasks) * len(crew) > DENSE:
+        return list(tasks)
+    cells = open.matrix()
+    soonest = np.where(cells.reason == NONE, cells.late, np.inf).min(axis=1)
+    return [
+        replace(task, level=WIDE) if task.level < WIDE and 0.0 < late < np.inf else task
+        for task, late in zip(open.tasks, soonest.tolist(), strict=True)
     ]
 
 

@@ -214,15 +214,13 @@ class Rounds:
         begun = thread_time()
         crew = self._crew(self._field.candidates(now))
         ways = self.roads.ways(tasks, crew) if self.roads is not None else NO_WAYS
-        matches = match(tasks, crew, now, ways=ways)
-        by_id = {task.id: task for task in tasks}
+        sought = widened(tasks, crew, now, ways)
+        matches = match(sought, crew, now, ways=ways)
+        by_id = {task.id: task for task in sought}
         taken = {one.unit: one.task for one in matches}
         urgent = sorted(matches, key=lambda one: (by_id[one.task].due, one.task))[:CHOICES]
         cost = thread_time() - begun
-        chosen = []
-        for one in urgent:
-            task = replace(by_id[one.task], level=one.level)  # as far as was looked
-            chosen.append((one, record(task, crew, now, one.unit, taken, ways=ways)))
+        chosen = [(one, record(by_id[one.task], crew, now, one.unit, taken, ways=ways)) for one in urgent]
         matched = {one.task for one in matches}
         # From level 1 on time does it; and who can go, but is needed elsewhere, comes in the next round.
         left = [task for task in tasks if task.id not in matched and task.level == 0][:CHOICES]

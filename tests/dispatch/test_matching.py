@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch import matching
-from dispatch.matching import Match, match
+from dispatch.matching import Match, match, widened
 from dispatch.model import Candidate, Task, TaskState
 from dispatch.ranking import NONE, Cells, Crew, Round, Weights
 from dispatch.travel import SPEEDS, Travel
@@ -244,3 +244,21 @@ def test_an_owner_beyond_all_who_were_looked_at(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(matching, "NEAREST", 1)
     everybody = [unit(f"a{n}", 300 + n) for n in range(30)] + [unit("z", 500, areas=frozenset({"g1"}))]
     assert pairs(go([task()], everybody, CLOSE)) == {"t": "z"}
+
+
+def test_where_the_best_within_the_cap_would_be_late_it_is_looked_farther_at_once() -> None:
+    """Somebody near has two tasks to do first; somebody far off would be there in time."""
+    busy, free = unit("busy", 0, committed=((at(0), 600.0), (at(0), 600.0))), unit("free", 2200)
+    crew = Crew([busy, free], WEIGHTS, TRAVEL)
+
+    def asked(minutes: int) -> list[str]:
+        sought = widened([task("t", due=NOW + minutes * MINUTE)], crew, NOW)
+        return [f"{one.unit} {sought[0].level}" for one in match(sought, crew, NOW)]
+
+    assert asked(60) == ["busy 0"], "in time"
+    assert asked(24) == ["free 2"]
+    assert asked(1) == ["free 2"], "late in any case, and least so by who is free"
+    with patch.object(matching, "DENSE", 1):
+        assert asked(24) == ["busy 0"], "a large round has no time for that"
+    alone = Crew([free], WEIGHTS, TRAVEL)
+    assert widened([task("t")], alone, NOW)[0].level == 0, "nobody at all: that raises the level, and is told"
