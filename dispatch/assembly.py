@@ -94,7 +94,7 @@ class Dispatch:
         self.minder = Minder(intake, mirror, desk, reactor)
         self.field = Field(
             intake, mirror, tracker.rota, books.tasks, self.courier.reaches, self.geofence.mode,
-            float(rules.ranking.scene_s),
+            float(rules.ranking.scene_s), books.sos.needs_help,
         )  # fmt: skip
         self.roads = None if given.roads is None else RoadDesk(given.roads)
         self.rounds = Rounds(intake, desk, steps, self.field, books.detours, reactor, ground.threads,

@@ -55,7 +55,8 @@ class _Plan:
 
 class Field:
     """``reaches`` answers of a unit whether it has a device that can be told of a task, and whether that has a link;
-    ``scene`` are the seconds that a task is expected to take, ``mode`` answers how a unit goes."""
+    ``scene`` are the seconds that a task is expected to take, ``mode`` answers how a unit goes, ``calls`` whether it
+    calls for help at a moment (ms): then it is asked as little as on a break."""
 
     def __init__(
         self,
@@ -66,10 +67,11 @@ class Field:
         reaches: Callable[[UnitId], tuple[bool, bool]],
         mode: Callable[[UnitId], str],
         scene: float,
+        calls: Callable[[UnitId, int], bool] = lambda unit, now: False,
     ) -> None:
         self._roster, self._mirror, self._rota, self._book = intake.roster, mirror, rota, book
         self._wall = intake.wall
-        self._reaches, self._mode, self._scene = reaches, mode, scene
+        self._reaches, self._mode, self._scene, self._calls = reaches, mode, scene, calls
         self._loads: dict[UnitId, _Load] = {}
         self._done: dict[UnitId, list[int]] = {}
         self._plans: dict[UnitId, _Plan] = {}
@@ -146,7 +148,8 @@ class Field:
         done = 0 if ended is None else sum(at >= plan.start for at in ended)
         return Candidate(
             id, Spot(state.latitude, state.longitude), max(0.0, (now - state.fix_time) / 1000),
-            UNKNOWN_ACCURACY if state.accuracy is None else state.accuracy / 10, plan.mode, True, plan.resting,
+            UNKNOWN_ACCURACY if state.accuracy is None else state.accuracy / 10, plan.mode, True,
+            plan.resting or self._calls(id, now),
             unit.kind, plan.grids, plan.streets, load.committed, load.suspect, device, linked, done,
         )  # fmt: skip
 

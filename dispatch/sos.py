@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from dispatch.model import Spot
-from tracker.model import UnitId
+from tracker.model import DeviceId, UnitId
 from tracker.refusal import Change, Refusal
 
 SOS = "sos"
 """The type of the events."""
 SosId = NewType("SosId", str)
+NO_DEVICE = DeviceId("")
 OVER_MS = 600_000
 """After a seat has acknowledged it and so long nothing has come, an alarm is a new call."""
 KEPT = 200
@@ -51,6 +52,8 @@ class Call:
     """When the alarm last came."""
     ended: int = 0
     """When the device took it back."""
+    device: DeviceId = NO_DEVICE
+    """The one that called, and that takes it back; empty if that is not known."""
 
     @property
     def ringing(self) -> bool:
@@ -86,24 +89,34 @@ class SosBook:
 
     # -- judging
 
-    def plan_alarm(self, unit: UnitId, at: int, spot: Spot | None, accuracy: float | None, now: int) -> list[Change]:
+    def needs_help(self, unit: UnitId, now: int) -> bool:
+        """Whether somebody calls now: nobody asks him for anything else."""
+        call = self.running(unit)
+        return call is not None and not call.ended and not self._over(call, now)
+
+    def plan_alarm(
+        self, unit: UnitId, at: int, spot: Spot | None, accuracy: float | None, now: int, device: DeviceId = NO_DEVICE
+    ) -> list[Change]:
         """A message with the alarm: a call, its first place, or nothing new."""
         call = self.running(unit)
         if call is not None and not self._over(call, now):
             if call.spot is None and spot is not None:
                 place = (spot.latitude, spot.longitude)
                 return [_event(call.id, "place", unit, now, spot=place, accuracy=accuracy)]
-            # Not for each of them: only so that it is known that it lasts.
-            return [_event(call.id, "again", unit, now)] if now - call.last > OVER_MS // 2 else []
+            # Not for each of them: only so that it is known that it lasts, or that it was taken back too soon.
+            lasts = now - call.last > OVER_MS // 2 or 0 < call.ended < at
+            return [_event(call.id, "again", unit, now)] if lasts else []
         if call is not None and at <= call.last:
             return []  # what a phone had kept of a call that is over
         place_of = None if spot is None else (spot.latitude, spot.longitude)
-        return [_event(SosId(f"{unit}:{at}"), "raise", unit, now, when=at, spot=place_of, accuracy=accuracy)]
+        return [_event(SosId(f"{unit}:{at}"), "raise", unit, now, when=at, spot=place_of, accuracy=accuracy,
+                       device=device)]  # fmt: skip
 
-    def plan_quiet(self, unit: UnitId, now: int) -> list[Change]:
-        """A message about now without the alarm: the device has taken it back, if there was one."""
+    def plan_quiet(self, unit: UnitId, now: int, device: DeviceId = NO_DEVICE) -> list[Change]:
+        """A message about now without the alarm: the device has taken it back, if there was one. Another device of the
+        same person says nothing of it."""
         call = self.running(unit)
-        if call is None or call.ended:
+        if call is None or call.ended or (device and call.device and device != call.device):
             return []
         return [_event(call.id, "end", unit, now)]
 
@@ -132,7 +145,8 @@ class SosBook:
         id, unit, at, what = SosId(identity), UnitId(fields["unit"]), fields["at"], fields["what"]
         if what == "raise":
             spot = None if fields["spot"] is None else Spot(*fields["spot"])
-            self._calls[id] = Call(id, unit, fields["when"], at, spot, fields["accuracy"], last=at)
+            self._calls[id] = Call(id, unit, fields["when"], at, spot, fields["accuracy"], last=at,
+                                   device=DeviceId(fields.get("device", "")))  # fmt: skip
             self._of[unit] = id
             self._tidy()
             return
@@ -144,7 +158,7 @@ class SosBook:
         elif what == "place":
             call.spot, call.accuracy, call.last = Spot(*fields["spot"]), fields["accuracy"], at
         elif what == "again":
-            call.last = at
+            call.last, call.ended = at, 0
         elif what == "end":
             call.ended = at
         elif what == "acknowledge":
@@ -154,7 +168,8 @@ class SosBook:
         """What :meth:`replay` makes this book of again."""
         for call in self._calls.values():
             spot = None if call.spot is None else (call.spot.latitude, call.spot.longitude)
-            yield _event(call.id, "raise", call.unit, call.came, when=call.at, spot=spot, accuracy=call.accuracy)
+            yield _event(call.id, "raise", call.unit, call.came, when=call.at, spot=spot, accuracy=call.accuracy,
+                         device=call.device)  # fmt: skip
             yield from self.plan_told(call.id, call.near, call.came)
             if call.last != call.came:
                 yield _event(call.id, "again", call.unit, call.last)

@@ -15,16 +15,17 @@ from twisted.python.failure import Failure
 from dispatch.desk import Desk
 from dispatch.draft import Step
 from dispatch.model import Spot
-from dispatch.sos import SOS, Call, Near, SosBook, SosId
+from dispatch.sos import NO_DEVICE, SOS, Call, Near, SosBook, SosId
 from dispatch.steps import Steps
 from protocols.report import ALARM_SOS
 from tracker.admission import Admitted
 from tracker.catalogue import CATALOGUE
+from tracker.commands_model import State
 from tracker.coordinates import distance
 from tracker.intake import Intake
 from tracker.links import Links
 from tracker.mirror import Mirror
-from tracker.model import Presence, UnitId
+from tracker.model import DeviceId, Presence, UnitId
 from tracker.record import ReportRecord
 from tracker.refusal import Change, Refusal
 from tracker.roster import Carrier
@@ -33,6 +34,10 @@ COLLEAGUES = 3
 LIVE_MS = 120_000
 """A message that is older says nothing of whether the alarm was taken back."""
 TEXT_S = 600
+LOOKED_AT = 100
+"""Commands of a terminal among which it is looked for whether it was told already."""
+_SAID = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.DONE})
+"""It waits for its terminal, or was shown there."""
 _ALARM, _UNIT = ReportRecord._fields.index("alarm"), ReportRecord._fields.index("unit")
 
 
@@ -69,13 +74,13 @@ class SosWatch:
                 spot = Spot(record.latitude, record.longitude) if place else None  # type: ignore[arg-type]
                 accuracy = None if record.accuracy is None else record.accuracy / 10
                 at = record.server_time if record.fix_time is None else record.fix_time
-                self._alarm(UnitId(record.unit), at, spot, accuracy)
-            elif (call := self.book.running(packed[_UNIT])) is not None:  # type: ignore[arg-type]
+                self._alarm(UnitId(record.unit), at, spot, accuracy, carrier.device.id)
+            elif (call := self.book.running(packed[_UNIT])) is not None and not call.ended:  # type: ignore[arg-type]
                 record = ReportRecord._make(packed)
                 fix_time = record.fix_time
                 # Out of a queue there may come what is older than the call.
                 if fix_time is not None and record.server_time - fix_time < LIVE_MS and fix_time > call.at:
-                    self._do(UnitId(record.unit), lambda now, unit=record.unit: self.book.plan_quiet(unit, now))  # type: ignore[misc]
+                    self._quiet(UnitId(record.unit), carrier.device.id)
 
     def _seen(self, units: Any) -> None:
         """A call that was on disk when the server was killed, and nobody was told of: live state has it."""
@@ -86,11 +91,19 @@ class SosWatch:
                 spot = Spot(state.latitude, state.longitude) if place else None  # type: ignore[arg-type]
                 self._alarm(unit, state.alarm_time or state.seen, spot, None)
 
-    def _alarm(self, unit: UnitId, at: int, spot: Spot | None, accuracy: float | None) -> None:
-        self._do(unit, lambda now: self._plan(unit, at, spot, accuracy, now))
+    def _quiet(self, unit: UnitId, device: DeviceId) -> None:
+        self._do(unit, lambda now: self.book.plan_quiet(unit, now, device))
 
-    def _plan(self, unit: UnitId, at: int, spot: Spot | None, accuracy: float | None, now: int) -> list[Change]:
-        events = self.book.plan_alarm(unit, at, spot, accuracy, now)
+    def _alarm(
+        self, unit: UnitId, at: int, spot: Spot | None, accuracy: float | None, device: DeviceId = NO_DEVICE
+    ) -> None:
+        def plan(now: int) -> list[Change]:
+            return self._told(unit, self.book.plan_alarm(unit, at, spot, accuracy, now, device), now)
+
+        self._do(unit, plan)
+
+    def _told(self, unit: UnitId, events: list[Change], now: int) -> list[Change]:
+        """With who is told of it."""
         for _, id, fields in list(events):
             if fields is not None and fields["what"] in ("raise", "place") and fields["spot"] is not None:
                 events += self.book.plan_told(SosId(id), self._nearest(unit, Spot(*fields["spot"])), now)
@@ -154,7 +167,10 @@ class SosWatch:
             told = self._links.tell(device.id, "sos", about)
             if not told and what == "colleague" and "text" in CATALOGUE[device.protocol].commands:
                 text = f"【紧急求助】{name}，距您约{metres}米，请立即联系并前往。"
-                arguments = {"text": text, "urgent": True, "display": True, "speak": True}
+                texts = self._links.commands.of(device.id, LOOKED_AT)
+                if any(one.arguments.get("sos") == call.id and one.state in _SAID for one in texts):
+                    continue
+                arguments = {"text": text, "urgent": True, "display": True, "speak": True, "sos": call.id}
                 asked = Deferred.fromCoroutine(self._links.ask(device.id, "text", arguments, TEXT_S))
                 asked.addErrback(self._not_told)
 

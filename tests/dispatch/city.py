@@ -102,7 +102,7 @@ class City:
         self.geofence = Geofence(intake, desk, steps)
         self.minder = Minder(intake, self.mirror, desk, clock)
         field = Field(intake, self.mirror, Rota(house.roster, ZONE), books.tasks, self.courier.reaches,
-                      self.geofence.mode, 300.0)  # fmt: skip
+                      self.geofence.mode, 300.0, books.sos.needs_help)  # fmt: skip
         self.rounds = Rounds(intake, desk, steps, field, books.detours, clock, clock)
         self.sos = SosWatch(intake, self.links, self.mirror, desk, steps, books.sos, self.minder.called)
         self.notifier = Notifier(

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import fail
 
-from tests.dispatch.city import City, spot
+from dispatch.sos import Near
+from dispatch.sos_watch import TEXT_S
+from protocols.report import ALARM_SOS
+from tests.dispatch.city import City, Handheld, spot
 from tests.tracker.helpers import House
 from tracker.device_plans import plan_binding
 from tracker.intake import StoreFailed
@@ -183,3 +186,76 @@ def test_positions_change_nothing_but_their_own_marks_and_of_the_last_answer(cit
     result = city.see().result
     assert result is not None
     assert result.marks == ("no_text",)
+
+
+def second(city: City, of: Handheld) -> Handheld:
+    """Another device of the same person."""
+    device = city.house.register("handheld", f"h2-{of.unit}", unit=of.unit)
+    handheld = Handheld(city, device)
+    city.handhelds.append(handheld)
+    handheld.connect()
+    return handheld
+
+
+def test_a_call_for_help_is_ended_by_the_device_that_calls(city: City) -> None:
+    one = city.person("one", spot(300))
+    other = second(city, one)
+    one.at(spot(300), alarm=ALARM_SOS)
+    city.later(5)
+    (call,) = city.books.sos.all()
+    other.at(spot(300))
+    city.later(5)
+    assert not call.ended, "the other device says nothing of it"
+    city.kill()
+    for handheld in (one, other):
+        handheld.connect()
+    other.at(spot(300))
+    city.later(5)
+    (call,) = city.books.sos.all()
+    assert not call.ended
+    one.at(spot(300))
+    city.later(5)
+    assert call.ended
+
+
+def test_whoever_calls_for_help_is_asked_for_nothing_until_that_is_over(city: City) -> None:
+    one = city.person("one", spot(300))
+    one.at(spot(300), alarm=ALARM_SOS)
+    city.later(2)
+    city.task()
+    city.later(8)
+    assert city.states() == ["queued"]
+    (call,) = city.books.sos.all()
+    city.done(city.sos.acknowledge(call.id, "seat"))
+    city.later(8)
+    assert city.states() == ["queued"], "somebody takes care of it; it is not over"
+    one.at(spot(300))
+    city.later(8)
+    assert city.states() == ["assigned", "one:delivered"]
+
+
+def test_a_terminal_that_comes_again_and_again_is_told_once_of_a_call_for_help(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.unit("car", "vehicle")
+    device = city.house.register("jt808", "013800000001", unit="car")
+    one.at(spot(300), alarm=ALARM_SOS)
+    city.later(2)
+    (call,) = city.books.sos.all()
+    call.near.append(Near(UnitId("car"), 100))
+    for _ in range(3):
+        city.sos.come(UnitId("car"))
+        city.later(1)
+    assert len(city.links.commands.of(device.id, 100)) == 1
+    city.later(TEXT_S + 1, 10)
+    city.sos.come(UnitId("car"))
+    city.later(1)
+    assert len(city.links.commands.of(device.id, 100)) == 2, "the first one did not come there in time"
+
+
+def test_who_calls_again_before_a_seat_has_seen_it_calls(city: City) -> None:
+    one = city.person("one", spot(300))
+    for alarm in (ALARM_SOS, 0, ALARM_SOS):
+        one.at(spot(300), alarm=alarm)
+        city.later(5)
+    (call,) = city.books.sos.all()
+    assert (call.ringing, call.ended) == (True, 0)
