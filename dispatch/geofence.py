@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from twisted.python.failure import Failure
+from typing import Any
 
 from dispatch.arrival import Fix, Watch
 from dispatch.desk import Desk
@@ -199,9 +198,9 @@ class Geofence:
                     step.events.append((TRIP, mode, {"ratio": took}))
             return step
 
-        def failed(failure: Failure) -> None:
+        def failed(failure: Any) -> None:
             """It is to be seen again."""
-            failure.trap(Refusal, StoreFailed)  # type: ignore[no-untyped-call]
+            failure.trap(Refusal, StoreFailed)
             known, about = self._units.get(unit), desk.book.get(task)
             there = known.watches.get((task, attempt)) if known is not None else None
             if known is not None and about is not None and there is not None and there[1] is watch:

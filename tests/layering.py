@@ -69,6 +69,7 @@ MORE_SHELLS: dict[str, frozenset[str]] = {
             "off_duty",
             "removals",
             "steward",
+            "telling",
             "tls",
             "verifying",
         }
