@@ -90,7 +90,7 @@ class Courier:
             return
         attempt = task.find(send.attempt)
         if attempt is not None:
-            self._links.tell(device, "task", message(task, attempt, send.what, send.reason))
+            self._links.tell(device, "task", message(task, attempt, send.what, self._intake.wall(), send.reason))
 
     # -- a device comes
 
@@ -112,7 +112,7 @@ class Courier:
         self._links.tell(device, "held", {"tasks": [(task.id, one.number) for task, one in have]})
         for task, one in have:
             if one.state is not AttemptState.OFFERED:
-                self._links.tell(device, "task", message(task, one, "hold"))
+                self._links.tell(device, "task", message(task, one, "hold", self._intake.wall()))
         for send in self._desk.book.to_send(known.unit):
             task_of = self._desk.book.get(send.task)
             if task_of is not None:

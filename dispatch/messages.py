@@ -32,23 +32,23 @@ def words(rules: Rules, photo_limit: int) -> dict[str, Any]:
             "photo_limit": photo_limit}  # fmt: skip
 
 
-def message(task: Task, attempt: Attempt, what: str, reason: str = "") -> dict[str, Any]:
-    """A task as its holder sees it."""
+def message(task: Task, attempt: Attempt, what: str, now: int, reason: str = "") -> dict[str, Any]:
+    """A task as its holder sees it who is told now (ms)."""
     result = task.result if task.result is not None and task.result.attempt == attempt.number else None
     named = () if result is None else tuple(photo for photo in result.photos if photo not in result.arrived)
     more = 0 if result is None else max(0, result.required - len(result.photos))
     return {
         "task": task.id, "attempt": attempt.number, "what": what, "state": str(attempt.state), "kind": task.kind,
         "klass": task.klass, "lat": task.spot.latitude, "lon": task.spot.longitude, "address": task.address,
-        "text": task.text, "due": task.due, "until": until(task, attempt), "reason": reason, "photos": list(named),
+        "text": task.text, "due": task.due, "until": until(task, attempt, now), "reason": reason, "photos": list(named),
         "more": more,
     }  # fmt: skip
 
 
-def until(task: Task, attempt: Attempt) -> int:
-    """When an offer must have its answer (ms); 0 if there is none to give."""
+def until(task: Task, attempt: Attempt, now: int) -> int:
+    """When an offer must have its answer (ms), one that is delivered now; 0 if there is none to give."""
     if attempt.state is AttemptState.OFFERED:
-        return attempt.at[attempt.state] + task.times.deliver + task.times.answer
+        return min(now, attempt.at[attempt.state] + task.times.deliver) + task.times.answer
     return attempt.at[attempt.state] + task.times.answer if attempt.state is AttemptState.DELIVERED else 0
 
 

@@ -28,6 +28,8 @@ def test_the_nearest_is_asked_at_once_goes_is_seen_to_arrive_and_answers(city: C
     assert city.states() == ["assigned", "near:delivered"]
     told = near.screen["t1"]
     assert (told.address, told.text, told.kind, told.what) == ("东街1号", "井盖缺失", "verify", "offer")
+    seconds = (told.until - city.see().created) / 1000
+    assert 60 <= seconds <= 62, "what runs down on the screen is the time to answer"
     assert not far.screen
     assert near.words is not None
     assert near.words.kinds["verify"].results["exist"].photos == 1
