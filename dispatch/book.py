@@ -25,6 +25,7 @@ from dispatch.model import (
     NOBODY,
     OPEN,
     PHOTOS,
+    RESULTS,
     Attempt,
     AttemptInput,
     AttemptState,
@@ -185,6 +186,9 @@ class TaskBook(Shelf):
         def judge(draft: Draft, mine: Attempt) -> str:
             if mine.state in _BEGUN:
                 draft.do("accept", **_of(mine))
+            kept = sum(one.attempt == mine.number for one in draft.task.kept)
+            if AttemptInput.REPORT not in ATTEMPT[mine.state] and kept >= RESULTS:
+                return "stale"  # it would be kept: more than a person has to say, and each pushes out another's
             before = draft.task.result
             draft.do("report", event=event, **result_fields(replace(result, photos=result.photos[:PHOTOS])))
             if draft.task.result is before:

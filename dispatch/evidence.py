@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from dispatch.exhibits import Exhibit, Exhibits, Use
+from dispatch.exhibits import USES, Exhibit, Exhibits, Use
 from dispatch.media import HEAD, LIMITS, Medium, Sort, medium_of
 from dispatch.uploads import Upload, Uploads
 from storage import uploads as files
@@ -222,7 +222,7 @@ class Evidence:
 
     async def _use(self, known: Exhibit, use: Use) -> Exhibit:
         """The same file for something else, or told again because our answer was lost."""
-        if use not in known.uses:
+        if use not in known.uses and len(known.uses) < USES:
             event = known.event(use)
             await self._intake.keep([event])
             if self.exhibits.get(known.sha, known.unit) is not None:

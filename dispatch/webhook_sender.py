@@ -79,7 +79,7 @@ class WebhookSender:
             return
         now = self._intake.wall()
         for hook in self.outbox.to_send(now):
-            Deferred.fromCoroutine(self._send(hook)).addErrback(self._broken)
+            Deferred.fromCoroutine(self._send(hook)).addErrback(self._broken, hook)
         if self._again is not None and self._again.active():
             self._again.cancel()
         due = self.outbox.get_timer()
@@ -125,8 +125,9 @@ class WebhookSender:
         self.outbox.failed(hook, self._intake.wall(), reason, everything)
         self.look()
 
-    def _broken(self, failure: Any) -> None:
+    def _broken(self, failure: Any, hook: Hook) -> None:
         self._log.failure("a webhook was not sent", failure=failure)
+        self._failed(hook, "a fault of ours", False)  # or nothing about the same would ever go
 
 
 def read_secret(settings: Settings) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from dispatch.evidence import Evidence, Piece
-from dispatch.exhibits import EVIDENCE, Exhibit, Use
+from dispatch.exhibits import EVIDENCE, USES, Exhibit, Use
 from dispatch.media import HEAD, Sort
 from dispatch.uploads import EACH, KEPT_MS, Misplaced
 from storage import uploads as files
@@ -163,6 +163,13 @@ def test_the_same_photo_twice_is_one_and_for_two_tasks_too(street: Street) -> No
     assert len(street.media()) == 1
     assert [row["task"] for row in street.named()] == ["t1", "t2"]
     assert [use.task for use, _, _ in street.told] == ["t1", "t1", "t2"]
+
+
+def test_one_photo_for_everything_fills_no_journal(street: Street) -> None:
+    street.send()
+    for n in range(60):
+        street.send(b"", offset=len(PHOTO), use=Use(f"x{n % 40}", 1))
+    assert len(street.named()) == USES
 
 
 def test_two_requests_at_once_come_one_after_the_other(street: Street) -> None:

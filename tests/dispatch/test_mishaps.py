@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import fail
 
+from dispatch.model import RESULTS
 from dispatch.sos import Near
 from dispatch.sos_watch import TEXT_S
 from protocols.report import ALARM_SOS
@@ -259,3 +260,22 @@ def test_who_calls_again_before_a_seat_has_seen_it_calls(city: City) -> None:
         city.later(5)
     (call,) = city.books.sos.all()
     assert (call.ringing, call.ended) == (True, 0)
+
+
+def test_one_device_that_answers_without_end_pushes_nobody_out(city: City) -> None:
+    one, two = city.person("one", spot(300)), city.person("two", spot(1200))
+    task = city.task()
+    city.later(2)
+    one.does("accept")
+    one.does("report", word="not_exist")
+    city.done(city.desk.return_(task.id, "seat", "看不清"))
+    city.done(city.desk.assign(task.id, two.unit, "seat"))
+    city.later(2)
+    for n in range(30):
+        told(one, city.house.now, "report", f"again-{n}", word="exist")
+    deeds = len(city.desk.history(task.id))
+    for n in range(30, 60):
+        told(one, city.house.now, "report", f"again-{n}", word="exist")
+    assert len(city.desk.history(task.id)) - deeds < 10, "time goes on, and nothing else"
+    assert one.standings[-1].code == "stale"
+    assert len(city.see().kept) == RESULTS

@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -107,6 +108,15 @@ def test_it_is_tried_again_signed_anew(bench: Bench) -> None:
     assert first == second
     assert before[b"webhook-id"] == after[b"webhook-id"]
     assert before[b"webhook-signature"] != after[b"webhook-signature"]
+    bench.answer()
+    assert len(bench.outbox) == 0
+
+
+def test_a_fault_of_ours_holds_up_nothing_for_ever(bench: Bench) -> None:
+    bench.put("t1")
+    with capturedLogs():
+        bench.answer(ValueError("a fault of ours"))
+    bench.clock.advance(5)
     bench.answer()
     assert len(bench.outbox) == 0
 
