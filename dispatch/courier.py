@@ -8,6 +8,7 @@ and confirmed as commands are (tracker/commands.py), and which is withdrawn with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,12 +19,15 @@ from dispatch.desk import Desk
 from dispatch.draft import Send
 from dispatch.messages import message, text, words
 from dispatch.model import AttemptInput, AttemptState, Task, TaskId
+from tracker.admission import Admitted
 from tracker.catalogue import CATALOGUE
 from tracker.commands_model import Command, State
 from tracker.intake import Intake, StoreFailed
 from tracker.links import Links
 from tracker.model import Device, DeviceId, UnitId
 from tracker.refusal import Refusal
+from tracker.roster import Carrier
+from tracker.telling import tell_all
 
 HANDHELD = "handheld"
 LATER_S = 3600
@@ -50,6 +54,9 @@ class Courier:
         desk.to_unit = self.send
         links.came.append(self.came)
         links.ended.append(self._ended)
+        intake.stored.append(self._stored)
+        self._whose: dict[DeviceId, UnitId] = {}
+        """To whom each device belonged when it was told what he has."""
 
     def reaches(self, unit: UnitId) -> tuple[bool, bool]:
         """Whether a unit has a device that can be told of a task, and whether such a one has a link now."""
@@ -99,6 +106,7 @@ class Courier:
         known = self._intake.roster.devices.get(device)
         if known is None or not known.unit:
             return
+        self._whose[device] = known.unit
         self._desk.heard(known.unit)
         if known.protocol != HANDHELD or not self._links.tell(device, "words", self._words):
             waiting = self._desk.book.to_send(known.unit) if tells(known.protocol) else []
@@ -117,6 +125,12 @@ class Courier:
             task_of = self._desk.book.get(send.task)
             if task_of is not None:
                 self._tell(device, task_of, send)
+
+    def _stored(self, carrier: Carrier, records: Sequence[Admitted]) -> None:
+        """Who is given a device that has a link is to see his tasks there, and not those of who had it before."""
+        device = carrier.device
+        if device.unit and self._whose.get(device.id, device.unit) != device.unit:
+            tell_all(self._links.came, device.id)
 
     # -- texts for terminals
 

@@ -279,3 +279,17 @@ def test_one_device_that_answers_without_end_pushes_nobody_out(city: City) -> No
     assert len(city.desk.history(task.id)) - deeds < 10, "time goes on, and nothing else"
     assert one.standings[-1].code == "stale"
     assert len(city.see().kept) == RESULTS
+
+
+def test_a_phone_that_is_given_to_somebody_while_it_has_a_link_shows_what_is_his(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    one.does("accept")
+    city.unit("two", "person")
+    other = city.task(2000)
+    city.done(city.desk.assign(other.id, UnitId("two"), "seat"))
+    give(city, one.device, "two", city.house.now)
+    one.at(spot(300))
+    city.later(1)
+    assert list(one.screen) == [other.id]
