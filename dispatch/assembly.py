@@ -143,7 +143,7 @@ class Dispatch:
         for part in (books.tasks, books.tally, books.sos, books.problems, books.notices, books.outbox, self.evidence,
                      self.field, self.geofence, self.rounds):  # fmt: skip
             part.forget(unit)
-        self.desk.renew()
+        self.desk.forget(unit)
 
     def _came(self, device: DeviceId) -> None:
         known = self._roster.devices.get(device)

@@ -82,6 +82,13 @@ class Desk:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
+    def forget(self, unit: UnitId) -> None:
+        """Say nothing more of a unit; the book has forgotten it."""
+        kept = [note for note in self.notes if note.unit != unit]
+        self.notes.clear()
+        self.notes.extend(kept)
+        self.renew()
+
     # -- looking
 
     def listen(self, listener: Callable[[], object]) -> None:
@@ -163,15 +170,19 @@ class Desk:
             words = ", ".join(self.rules.kinds)
             raise Refusal("bad_kind", f"kind must be one of {words}", f"kind 须为 {words} 之一")
         for unit in (new.pinned, new.independent):
-            if unit != NOBODY and unit not in self._intake.roster.units:
-                raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
+            if unit != NOBODY:
+                self._there(unit)
         try:
             if new.due is None:
                 deadline = self.deadlines.begin(self.rules.limit(new.kind, new.klass), now)
             elif new.due > now:
                 deadline = self.deadlines.begin(Limit(TimeKind.CLOCK, new.due - now), now)
             else:
-                raise Refusal("bad_due", "due must lie ahead", "due 须晚于当前时间")
+                raise Refusal(
+                    "bad_due",
+                    "due must lie ahead: milliseconds since 1970",
+                    "due 须晚于当前时间（1970 年以来的毫秒数）",
+                )
         except NoWorkingTime as error:
             raise Refusal("no_working_time", str(error), "十年内没有足够的工作时间") from None
         grid, street = self.place(new.spot)
@@ -182,6 +193,10 @@ class Desk:
             pinned=new.pinned, independent=new.independent if kind.independent else NOBODY,
             times=self.rules.times(new.kind),
         )  # fmt: skip
+
+    def _there(self, unit: UnitId) -> None:
+        if unit not in self._intake.roster.units:
+            raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
 
     # -- what people decide; all of them raise Refusal and StoreFailed
 
@@ -199,9 +214,12 @@ class Desk:
 
     async def assign(self, id: TaskId, unit: UnitId, by: str, seen: str = "", eta: int = 0) -> Task:
         """``eta``: seconds, as the seat was shown them."""
-        if unit not in self._intake.roster.units:
-            raise Refusal("no_unit", f"there is no unit {unit!r}", f"没有编号为 {unit} 的人员或车辆")
-        return await self._change(id, lambda now: self.book.plan_assign(id, unit, by, eta, now, seen=seen))
+
+        def plan(now: int) -> Step:
+            self._there(unit)
+            return self.book.plan_assign(id, unit, by, eta, now, seen=seen)
+
+        return await self._change(id, plan)
 
     async def unpin(self, id: TaskId, by: str, seen: str = "") -> Task:
         return await self._change(id, lambda now: self.book.plan_unpin(id, by, now, seen=seen))

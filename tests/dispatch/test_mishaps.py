@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 
 from dispatch.model import RESULTS
 from dispatch.sos import Near
@@ -293,3 +293,31 @@ def test_a_phone_that_is_given_to_somebody_while_it_has_a_link_shows_what_is_his
     one.at(spot(300))
     city.later(1)
     assert list(one.screen) == [other.id]
+
+
+def test_nobody_is_assigned_who_is_removed_while_it_waits_for_the_disk(city: City) -> None:
+    one = city.person("one")
+    task = city.task()
+    city.house.hands.hold()
+    found: list[Any] = []
+    first = Deferred.fromCoroutine(city.desk.amend(task.id, "seat", text="不同"))
+    Deferred.fromCoroutine(city.desk.assign(task.id, one.unit, "seat")).addErrback(found.append)
+    city.house.settle()
+    for change in city.house.roster.remove(one.unit):
+        city.house.roster.apply(change)
+    city.house.hands.release()
+    for _ in range(4):
+        city.house.settle()
+    assert first.called
+    assert [failure.value.code for failure in found] == ["no_unit"]
+    assert city.states() == ["queued"]
+
+
+def test_the_notes_say_nothing_more_of_who_is_removed(city: City) -> None:
+    one = city.person("one", spot(300))
+    city.task()
+    city.later(2)
+    one.does("decline", reason="busy")
+    assert any(note.unit == one.unit for note in city.desk.notes)
+    city.desk.forget(one.unit)
+    assert not any(note.unit == one.unit for note in city.desk.notes)
