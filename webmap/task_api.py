@@ -214,7 +214,7 @@ def _number(given: str) -> float:
     try:
         return float(given)
     except ValueError:
-        raise refused("bad_position", "lat and lon must be degrees", "lat、lon 须为以度为单位的数字") from None
+        raise refused("bad_position", "lat and lon must be numbers, degrees", "lat、lon 须为以度为单位的数字") from None
 
 
 def _asked(request: Any) -> tuple[str, str, int, int | None]:

@@ -37,7 +37,9 @@ def fields_of(given: Any, known: frozenset[str]) -> dict[str, Any]:
     """A JSON object of known fields; what is null is not said."""
     if not isinstance(given, dict) or given.keys() - known:
         names = ", ".join(sorted(known))
-        raise refused("bad_task", f"send an object with any of {names}", f"请发送对象，可含 {names}")
+        other = ", ".join(sorted(given.keys() - known))[:100] if isinstance(given, dict) else ""
+        not_this, zh = (f", not {other}", f"，不可含 {other}") if other else ("", "")
+        raise refused("bad_task", f"send an object with any of {names}{not_this}", f"请发送对象，可含 {names}{zh}")
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -123,7 +125,11 @@ def spot_of(services: Services, fields: Mapping[str, Any]) -> Spot:
 def _degrees(value: Any, most: int) -> float:
     # A whole number of any length fits no float; nan is within nothing.
     if type(value) not in (int, float) or not -most <= value <= most:
-        raise refused("bad_position", "lat and lon must be degrees", "lat、lon 须为以度为单位的数字")
+        raise refused(
+            "bad_position",
+            "lat and lon must be numbers, degrees: are they swapped?",
+            "lat、lon 须为以度为单位的数字，请核对两者是否颠倒",
+        )
     return float(value)
 
 

@@ -63,7 +63,7 @@ export class SosPanel {
     this.age = element("time", "");
     head.append(element("b", "sos-word", t("sos_title")), who, this.age);
     const near = element("div", "sos-near");
-    near.append(element("span", "", t(one.near.length ? "sos_near" : "sos_nobody_near")));
+    near.append(element("span", "", t(one.near.length ? "sos_near" : one.spot ? "sos_nobody_near" : "sos_near_unknown")));
     for (const other of one.near) {
       const chip = pushButton("sos-chip", "", () => this.onUnit(other.unit));
       chip.append(element("bdi", "", nameWord(other, 16)), element("b", "", metresWord(other.metres)));

@@ -78,6 +78,7 @@ learn({
   sos_more: ["另有 {n} 人求助", "{n} more call for help"],
   sos_near: ["最近的同事", "Nearest colleagues"],
   sos_nobody_near: ["附近没有同事", "No colleague near"],
+  sos_near_unknown: ["请按地图上最后的位置寻找并电话联系", "Look where the map last showed this person, and telephone"],
   sos_acknowledge: ["确认收到", "Acknowledge"],
   sos_by: ["{by} 已确认", "Acknowledged by {by}"],
   sos_show: ["定位", "Show"],

@@ -19,7 +19,8 @@ const TONES = {
 export function eventLine(deed, task) {
   const key = deed.what === "mark" ? `mark.${deed.mark}` : deed.what === "pin" && !deed.unit ? "unpin" : deed.what;
   if (SILENT.has(key)) return null;
-  const name = deed.unit ? unitName(deed.unit) : "";
+  const unit = deed.unit ?? task.attempts?.find((one) => one.attempt === deed.attempt)?.unit;
+  const name = unit ? unitName(unit) : "";
   const by = deed.by === ROUND ? t("by_round") : deed.by === RULE ? t("by_rule") : deed.by ? plain(deed.by, 30) : "";
   const chosen = key === "offer" && deed.by !== ROUND;
   const word = `event_${chosen ? "offer_by" : key}`;
