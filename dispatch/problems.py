@@ -8,6 +8,7 @@ so that whoever is interrupted in between makes the same task again.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -74,7 +75,8 @@ def no_problem(id: str) -> Refusal:
 
 
 class ProblemBook:
-    """The last reports, at most ``most``; of those that are settled the oldest go first."""
+    """The last reports, at most ``most``; of those that are settled the oldest go first, then those of who has
+    reported the most: one device does not push out what others have seen."""
 
     def __init__(self, most: int = KNOWN) -> None:
         self._most = most
@@ -146,8 +148,16 @@ class ProblemBook:
             state = ProblemState.TASK if fields["what"] == "task" else ProblemState.SEEN
             self._all[id] = replace(known, state=state, by=fields["by"], changed=fields["at"], task=task)
         if len(self._all) > self._most:
-            settled = (one.id for one in self._all.values() if one.state is not ProblemState.NEW)
-            del self._all[next(settled, next(iter(self._all)))]
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """For one more: the oldest that is settled goes, or else the oldest of who has reported the most."""
+        settled = (one.id for one in self._all.values() if one.state is not ProblemState.NEW)
+        oldest = next(settled, "")
+        if not oldest:
+            ((most, _),) = Counter(one.unit for one in self._all.values()).most_common(1)
+            oldest = next(one.id for one in self._all.values() if one.unit == most)
+        del self._all[oldest]
 
     def events(self) -> Iterator[Change]:
         """What :meth:`replay` makes this book of again."""

@@ -101,6 +101,13 @@ def test_those_that_are_settled_go_first() -> None:
     assert [one.id for one in book.all()] == ["a:e5", "a:e4", "a:e3"]
 
 
+def test_who_reports_without_end_pushes_out_his_own() -> None:
+    book = ProblemBook(3)
+    for unit, event in ((A, "e1"), *((B, f"e{n}") for n in range(9))):
+        take(book, book.plan_report(unit, replace(TOLD, event=event), 10)[0])
+    assert sorted(one.id for one in book.all()) == ["a:e1", "b:e7", "b:e8"]
+
+
 def test_it_goes_with_the_person() -> None:
     book = reported("e1")
     changes, _ = book.plan_report(B, TOLD, 9)
