@@ -71,7 +71,7 @@ class Field:
     ) -> None:
         self._roster, self._mirror, self._rota, self._book = intake.roster, mirror, rota, book
         self._wall = intake.wall
-        self._reaches, self._mode, self._scene, self._calls = reaches, mode, scene, calls
+        self._reaches, self._mode, self._scene, self.calls = reaches, mode, scene, calls
         self._loads: dict[UnitId, _Load] = {}
         self._done: dict[UnitId, list[int]] = {}
         self._plans: dict[UnitId, _Plan] = {}
@@ -149,7 +149,7 @@ class Field:
         return Candidate(
             id, Spot(state.latitude, state.longitude), max(0.0, (now - state.fix_time) / 1000),
             UNKNOWN_ACCURACY if state.accuracy is None else state.accuracy / 10, plan.mode, True,
-            plan.resting or self._calls(id, now),
+            plan.resting or self.calls(id, now),
             unit.kind, plan.grids, plan.streets, load.committed, load.suspect, device, linked, done,
         )  # fmt: skip
 

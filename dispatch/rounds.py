@@ -263,6 +263,8 @@ class Rounds:
             no = task.declined.get(task.pinned)
             if one.suspect or not one.linked or (no is not None and now < no + task.times.cool_down):
                 continue
+            if self._field.calls(unit.id, now):
+                continue
             found = [each for each in rank(task, self._crew([one]), now) if each.unit == unit.id]
             self._desk.attempt([task.id], self._plan_pinned(task.id, unit.id, found[0].eta))
 

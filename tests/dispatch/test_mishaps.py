@@ -321,3 +321,16 @@ def test_the_notes_say_nothing_more_of_who_is_removed(city: City) -> None:
     assert any(note.unit == one.unit for note in city.desk.notes)
     city.desk.forget(one.unit)
     assert not any(note.unit == one.unit for note in city.desk.notes)
+
+
+def test_nor_is_he_asked_again_whom_a_dispatcher_has_chosen(city: City) -> None:
+    one = city.person("one", spot(300))
+    task = city.task()
+    city.done(city.desk.assign(task.id, one.unit, "seat"))
+    city.later(2)
+    one.at(spot(300), alarm=ALARM_SOS)
+    city.later(8)
+    assert city.states() == ["queued", "one:recalled"]
+    one.at(spot(300))
+    city.later(8)
+    assert city.states() == ["assigned", "one:recalled", "one:delivered"]
