@@ -105,9 +105,22 @@ class SosWatch:
     def _told(self, unit: UnitId, events: list[Change], now: int) -> list[Change]:
         """With who is told of it."""
         for _, id, fields in list(events):
-            if fields is not None and fields["what"] in ("raise", "place") and fields["spot"] is not None:
-                events += self.book.plan_told(SosId(id), self._nearest(unit, Spot(*fields["spot"])), now)
+            if fields is None or fields["what"] not in ("raise", "place"):
+                continue
+            spot = self._known(unit) if fields["spot"] is None else Spot(*fields["spot"])
+            if spot is not None:
+                call = self.book.get(SosId(id))
+                told = {one.unit for one in call.near} if call is not None else set()
+                near = [one for one in self._nearest(unit, spot) if one.unit not in told]
+                events += self.book.plan_told(SosId(id), near, now)
         return events
+
+    def _known(self, unit: UnitId) -> Spot | None:
+        """Where somebody was last who calls without a place: near enough to send for help."""
+        state = self._mirror.units.get(unit)
+        if state is None or state.latitude is None or state.longitude is None or not self._mirror.shows(unit):
+            return None
+        return Spot(state.latitude, state.longitude)
 
     def _do(self, unit: UnitId, plan: Callable[[int], list[Change]]) -> None:
         done = self._steps.carry_out([f"sos:{unit}"], lambda now: Step(plan(now)))

@@ -425,3 +425,18 @@ def test_what_somebody_had_who_is_removed_waits_for_others(city: City) -> None:
     city.later(8)
     assert city.states() == ["assigned", "two:delivered"]
     assert "t1" in two.screen
+
+
+def test_who_calls_without_a_place_is_helped_by_those_near_where_he_was_last(city: City) -> None:
+    calls = city.person("calls", spot())
+    one = city.person("one", spot(200))
+    calls.client.add_position(city.house.now, None, None, alarm=1)
+    calls.talk()
+    city.later(1)
+    (call,) = city.books.sos.all()
+    assert (call.spot, [near.unit for near in call.near]) == (None, ["one"])
+    assert [told.what for told in one.help] == ["colleague"]
+    calls.at(spot(5), alarm=1)
+    city.later(1)
+    assert call.spot == spot(5)
+    assert [near.unit for near in call.near] == ["one"], "nobody is told twice"
