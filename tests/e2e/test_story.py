@@ -186,7 +186,7 @@ def seat(browser: Browser, server: Server) -> Page:
 def test_from_the_case_system_to_the_street_and_back(
     browser: Browser, server: Server, cases: CaseSystem, tmp_path: Path
 ) -> None:
-    near = Phone(browser, server, "王芳", (CENTER[0] + 200 * METRE, CENTER[1]))
+    near = Phone(browser, server, "王芳", (CENTER[0] + 130 * METRE, CENTER[1]))
     far = Phone(browser, server, "李强", (CENTER[0] - 1100 * METRE, CENTER[1]))
     console = seat(browser, server)
     id = asks(server, "case-2026-1", CENTER)["id"]
@@ -229,7 +229,7 @@ def test_a_phone_that_is_offline_in_the_middle(browser: Browser, server: Server,
     phone.network(False)
     phone.wait("gridbeatWork.link.status === 'offline'")
     began = time.monotonic()
-    phone.walk(place, lambda: time.monotonic() - began > 45)
+    phone.walk(place, lambda: time.monotonic() - began > 35)
     phone.answer(id)
     assert task(server, id)["state"] == "in_progress", "nobody knows yet"
     phone.network(True)

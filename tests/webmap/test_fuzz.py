@@ -30,7 +30,7 @@ SCHEMA = schemathesis.openapi.from_path(ROOT / "webmap" / "openapi.json")
 OPERATIONS = {one.ok().label: one.ok() for one in SCHEMA.get_all_operations()}
 ENDS_THE_SESSION = {"POST /api/v1/logout"}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-TRIES, LONG_TRIES = 12, 400
+TRIES, LONG_TRIES = 8, 400
 """Examples of an operation, of which half keep to the document."""
 
 
