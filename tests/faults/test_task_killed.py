@@ -29,7 +29,8 @@ class Handheld:
         self.server, self.device = server, device
         self.client = Client(device.external_id, device.token, tasks=True)
         self.screen: dict[str, TaskTold] = {}
-        self.codes: list[str] = []
+        self.codes: dict[str, str] = {}
+        """What was answered last, by our own ids."""
         self.acknowledged = 0
         self._said = 0
         self._link: socket.socket | None = None
@@ -85,7 +86,7 @@ class Handheld:
             case Held():
                 self.screen = {id: one for id, one in self.screen.items() if id in dict(event.tasks)}
             case Standing():
-                self.codes.append(event.code)
+                self.codes[event.event] = event.code
             case Acknowledged():
                 self.acknowledged += 1
 
@@ -95,9 +96,10 @@ class Handheld:
 
     def does(self, what: str, task: str, **fields: Any) -> None:
         """Say it, and wait until the server has answered."""
-        before = len(self.codes)
         self.say(what, task, **fields)
-        self.pump(lambda: len(self.codes) > before, f"an answer to {what}")
+        # What was answered and not acknowledged comes again, and so do the answers to it.
+        event = f"e{self._said}"
+        self.pump(lambda: event in self.codes, f"an answer to {what}")
 
     def stands(self, latitude: int, longitude: int) -> None:
         before = self.acknowledged
@@ -150,7 +152,7 @@ def test_killed_at_each_step(server: Server, handheld: Handheld) -> None:
     assert (found["state"], found["result"]["word"], found["result"]["missing"]) == ("closed", "exist", 0)
     whats = [event["what"] for event in found["events"]]
     assert whats == ["task", "offer", "deliver", "accept", "depart", "arrive", "report", "photo", "finish", "close"]
-    assert set(handheld.codes) <= {"ok", "again"}, "what was answered and not acknowledged yet is sent again"
+    assert set(handheld.codes.values()) <= {"ok", "again"}, "what was answered and not acknowledged yet is sent again"
 
 
 def create(server: Server, id: str, place: tuple[int, int]) -> dict[str, Any]:
